@@ -1,0 +1,48 @@
+"""How to be a good neighbour: time-sliced write transactions.
+
+While one connection holds the write lock, a running opencode stands still, and after five seconds
+its user's turn fails. Measured (10 ms of work, 10 ms of pause): a writer next door waits 19 ms at
+the 99th percentile and 80 ms at worst; with a pause under 5 ms SQLite's busy handler keeps missing
+the gap and it waits up to 635 ms.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from threading import Event
+
+import apsw
+
+from tui.store.database import transaction
+
+SLICE = 0.010
+"""Seconds of work in one write transaction: opencode freezes while we hold the lock."""
+
+PAUSE = 0.010
+"""Seconds of rest between two write transactions, so that waiting writers get their turn."""
+
+Deed = Callable[[], None]
+
+
+def in_slices(connection: apsw.Connection, deeds: Iterable[Deed], stop: Event) -> Iterator[int]:
+    """Do small deeds in transactions of about SLICE seconds each.
+
+    Yields the number done so far after every commit. Setting `stop` ends it after the
+    transaction under way; what was committed stays.
+    """
+    waiting = iter(deeds)
+    done = 0
+    deed = next(waiting, None)
+    while deed is not None and not stop.is_set():
+        if done:
+            time.sleep(PAUSE)
+        with transaction(connection):
+            until = time.perf_counter() + SLICE
+            while deed is not None:
+                deed()
+                done += 1
+                deed = next(waiting, None)
+                if time.perf_counter() >= until:
+                    break
+        yield done

@@ -1,0 +1,1 @@
+"""One file a level: what it takes from a part, and how."""

@@ -1,0 +1,25 @@
+"""Expected failures: one clear sentence for the user, with the next step, and an exit code.
+
+They are caught once, at the edge (`tui.app`, `tui.cli.main`). Everything else is a defect and
+goes to the log with its traceback.
+"""
+
+from __future__ import annotations
+
+
+class OcduError(Exception):
+    """Something failed; the text is the sentence shown to the user."""
+
+    exit_code = 1
+
+
+class WrongCall(OcduError):
+    """The user asked for something that does not exist or cannot be read: exit code 2."""
+
+    exit_code = 2
+
+
+class Refused(OcduError):
+    """A rule or the circumstances forbid it and nothing was changed: exit code 3."""
+
+    exit_code = 3

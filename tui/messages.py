@@ -1,0 +1,90 @@
+"""Facts that cross from threads to screens. Threads post them; only the app changes state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from tui.policy.plan import Outcome, Plan, Step
+from tui.records import FileSizes, Holder, SessionRow, Usage
+
+
+@dataclass
+class Loaded(Message):
+    """The sessions of the file were read (again)."""
+
+    rows: Sequence[SessionRow]
+
+
+@dataclass
+class Measured(Message):
+    """Sizes known so far, by session id; `done` with the last one of a scan."""
+
+    usage: Mapping[str, Usage]
+    tables: Mapping[str, int]
+    done: bool
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer measurement holds everything an older one held."""
+        return isinstance(message, Measured)
+
+
+@dataclass
+class Watched(Message):
+    """The live numbers: file sizes, holders and free disk (bytes)."""
+
+    sizes: FileSizes
+    holders: tuple[Holder, ...]
+    free_disk: int
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest look counts."""
+        return isinstance(message, Watched)
+
+
+@dataclass
+class Changed(Message):
+    """Somebody wrote to the database since the last look."""
+
+    def can_replace(self, message: Message) -> bool:
+        """One notice is enough."""
+        return isinstance(message, Changed)
+
+
+@dataclass
+class Started(Message):
+    """A job left the queue."""
+
+    job: int
+    plan: Plan
+
+
+@dataclass
+class Progressed(Message):
+    """How far a job is: totals, so a replaced message loses nothing."""
+
+    job: int
+    plan: Plan
+    step: Step
+
+    def can_replace(self, message: Message) -> bool:
+        """Progress of the same job replaces itself."""
+        return isinstance(message, Progressed) and message.job == self.job
+
+
+@dataclass
+class Finished(Message):
+    """A job ended; the outcome was measured after the deed."""
+
+    job: int
+    plan: Plan
+    outcome: Outcome
+
+
+@dataclass
+class Failed(Message):
+    """Something expected went wrong; the sentence is for the user."""
+
+    sentence: str

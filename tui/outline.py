@@ -1,0 +1,286 @@
+"""What the session tree shows: groups and sessions in order, filtered, with closed parts skipped.
+
+Three stages, so that a key does no more than it must. `Order` sorts siblings and groups and is
+made once for a load, a sort or a regrouping; `Outline.filtered` marks what a needle finds;
+`Outline.lines` skips what is folded. Pure: no clock, no widgets. Times are milliseconds UTC.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain, compress
+from typing import NamedTuple
+
+from tui.forest import Forest
+from tui.ordering import Group, Grouping, Order, Sort, View
+from tui.records import SessionRow
+
+__all__ = ["Group", "Grouping", "Line", "Order", "Outline", "Sort", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Everything one line of the tree says; a session's numbers cover its whole subtree."""
+
+    key: str
+    """Session id or group key: what folds, marks and the cursor remember."""
+    row: SessionRow | None
+    """None on a group header."""
+    group: Group | None
+    depth: int
+    bytes: int | None
+    """Payload octets measured so far; None before the first measurement."""
+    complete: bool
+    """False while some session of the subtree is not measured."""
+    share: float | None
+    """Part of the parent line's bytes, 0 to 1; None while unknown."""
+    active: int
+    created: int
+    messages: int | None
+    cost: float
+    trees: int
+    """Trees below a group header; 0 for a session."""
+    sessions: int
+    """Sessions in the subtree, the top one included."""
+    folds: bool
+    """True when there is something below to show or hide."""
+    context: bool
+    """True when it is only here because something below it was asked for."""
+
+
+class Outline:
+    """An order of lines, as far as a filter keeps them. Positions index the full order."""
+
+    def __init__(self, forest: Forest, order: Order, needle: str = "") -> None:
+        self.forest = forest
+        self.order = order
+        self.needle = needle
+
+    @classmethod
+    def of(
+        cls,
+        forest: Forest,
+        now: int,
+        grouping: Grouping = "project",
+        sort: Sort = "size",
+        reverse: bool = False,
+        view: View = "all",
+        needle: str = "",
+    ) -> Outline:
+        """The outline of a forest at the time `now`; `reverse` turns the sort's usual direction."""
+        return cls(forest, Order(forest, now, grouping, sort, reverse, view), needle)
+
+    def filtered(self, needle: str) -> Outline:
+        """The same order, keeping what matches `needle` and its ancestors; "" keeps all."""
+        return Outline(self.forest, self.order, needle)
+
+    def with_forest(self, forest: Forest) -> Outline:
+        """The same lines with the numbers of `forest.with_usage(…)`, without sorting anew."""
+        fresh = Outline(forest, self.order, self.needle)
+        for known in ("_matched", "_kept"):
+            if known in self.__dict__:
+                fresh.__dict__[known] = self.__dict__[known]
+        return fresh
+
+    @property
+    def is_filtered(self) -> bool:
+        """True while a needle restricts what is shown."""
+        return bool(self.needle.strip())
+
+    @cached_property
+    def _matched(self) -> bytearray:
+        """Which positions are wanted for their own sake; the rest are context or hidden."""
+        order, wanted = self.order, bytearray(len(self.order.items))
+        if not self.is_filtered:
+            for position, item in enumerate(order.items):
+                wanted[position] = item >= 0
+        else:
+            for item in self.forest.shape.found(self.needle):
+                if (position := order.places[item]) >= 0:
+                    wanted[position] = 1
+        for position in order.context:
+            wanted[position] = 0
+        return wanted
+
+    @cached_property
+    def _kept(self) -> list[int]:
+        """Positions of matches and of everything above them, in order."""
+        keep = bytearray(self._matched)
+        parent = self.order.parent
+        for position in compress(range(len(keep)), self._matched):
+            above = parent[position]
+            while above >= 0 and not keep[above]:
+                keep[above] = 1
+                above = parent[above]
+        return list(compress(range(len(keep)), keep))
+
+    @cached_property
+    def sessions(self) -> int:
+        """Sessions shown for their own sake, folded ones included."""
+        return self._matched.count(1)
+
+    @cached_property
+    def trees(self) -> int:
+        """Trees of which at least one session is shown."""
+        level = self.order.top_depth
+        positions = self._kept if self.is_filtered else range(len(self.order.items))
+        return sum(self.order.depth[position] == level for position in positions)
+
+    def lines(self, opened: Set[str], folded: Set[str] = frozenset()) -> list[int]:
+        """Positions on show, top to bottom. Below a filter everything is open but `folded`."""
+        if self.is_filtered:
+            return self._filtered_lines(folded)
+        span, key = self.order.span, self.order.key
+        shown: list[int] = []
+        position, end = 0, len(span)
+        while position < end:
+            shown.append(position)
+            size = span[position]
+            position += 1 if size == 1 or key(position) in opened else size
+        return shown
+
+    def _filtered_lines(self, folded: Set[str]) -> list[int]:
+        if not folded:
+            return self._kept
+        shown: list[int] = []
+        resume = 0
+        for position in self._kept:
+            if position < resume:
+                continue
+            shown.append(position)
+            if self.order.key(position) in folded:
+                resume = position + self.order.span[position]
+        return shown
+
+    def position(self, key: str) -> int | None:
+        """Where a session or group stands, whether shown or folded; None when it does not."""
+        return self.order.position(key)
+
+    def ancestors(self, position: int) -> Iterator[int]:
+        """Positions above one, the nearest first."""
+        while (position := self.order.parent[position]) >= 0:
+            yield position
+
+    def is_context(self, position: int) -> bool:
+        """True for a session that is only shown to lead to something below it."""
+        return self.order.items[position] >= 0 and not self._matched[position]
+
+    def folds(self, position: int) -> bool:
+        """True when lines stand below this one."""
+        if not self.is_filtered:
+            return self.order.span[position] > 1
+        after = bisect_left(self._kept, position + 1)
+        return (
+            after < len(self._kept)
+            and self._kept[after] < position + self.order.span[position]
+        )  # fmt: skip
+
+    def targets(self, position: int) -> list[str]:
+        """Session ids meant by marking a line: the session, or all trees asked for in a group."""
+        item = self.order.items[position]
+        if item >= 0:
+            return [self.forest.rows[item].id]
+        end = position + self.order.span[position]
+        ids: list[str] = []
+        at = position + 1
+        while at < end:
+            if self._matched[at]:
+                ids.append(self.order.key(at))
+                at += self.order.span[at]
+            else:
+                at += 1
+        return ids
+
+    def line(self, position: int) -> Line:
+        """All that is to be said about a position."""
+        item = self.order.items[position]
+        if item < 0:
+            return self._group_line(position, ~item)
+        forest = self.forest
+        row = forest.rows[item]
+        sessions, measured = forest.span[item], forest.subtree_measured(item)
+        size = forest.subtree_bytes(item) if measured else None
+        return Line(
+            key=row.id,
+            row=row,
+            group=None,
+            depth=self.order.depth[position],
+            bytes=size,
+            complete=measured == sessions,
+            share=self._share(size, position),
+            active=forest.active[item],
+            created=row.created,
+            messages=forest.subtree_messages(item) if measured else None,
+            cost=forest.subtree_cost(item),
+            trees=0,
+            sessions=sessions,
+            folds=self.folds(position),
+            context=self.is_context(position),
+        )
+
+    def _group_line(self, position: int, index: int) -> Line:
+        group, sums = self.order.groups[index], self._group_sums[index]
+        size = sums.bytes if sums.measured else None
+        return Line(
+            key=group.key,
+            row=None,
+            group=group,
+            depth=0,
+            bytes=size,
+            complete=sums.measured == sums.sessions,
+            share=self._share(size, position),
+            active=group.active,
+            created=group.created,
+            messages=sums.messages if sums.measured else None,
+            cost=sums.cost,
+            trees=len(group.roots),
+            sessions=sums.sessions,
+            folds=self.folds(position),
+            context=False,
+        )
+
+    def _share(self, size: int | None, position: int) -> float | None:
+        if size is None:
+            return None
+        above = self.order.parent[position]
+        if above < 0:
+            whole = self._total
+        elif (item := self.order.items[above]) >= 0:
+            whole = self.forest.subtree_bytes(item)
+        else:
+            whole = self._group_sums[~item].bytes
+        return size / whole if whole else 0.0
+
+    @cached_property
+    def _total(self) -> int:
+        """Payload octets of all trees that stand in this outline."""
+        if self.order.groups:
+            return sum(sums.bytes for sums in self._group_sums)
+        return sum(self.forest.subtree_bytes(root) for root in self.order.roots)
+
+    @cached_property
+    def _group_sums(self) -> list[_Sums]:
+        return [_Sums.of(self.forest, group.roots) for group in self.order.groups]
+
+
+class _Sums(NamedTuple):
+    """What the trees of a group add up to."""
+
+    bytes: int
+    messages: int
+    measured: int
+    sessions: int
+    cost: float
+
+    @classmethod
+    def of(cls, forest: Forest, roots: Sequence[int]) -> _Sums:
+        return cls(
+            sum(map(forest.subtree_bytes, roots)),
+            sum(map(forest.subtree_messages, roots)),
+            sum(map(forest.subtree_measured, roots)),
+            sum(map(forest.span.__getitem__, roots)),
+            sum(map(forest.subtree_cost, roots)),
+        )

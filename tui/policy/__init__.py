@@ -1,0 +1,1 @@
+"""What should be: pure functions from records, policy and now to a plan."""

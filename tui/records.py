@@ -1,0 +1,130 @@
+"""Immutable rows that all layers share.
+
+Times are Unix milliseconds (UTC), as opencode stores them; bytes are octets.
+Nothing here touches a database, a clock or a disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class SessionRow(NamedTuple):
+    """One session as lists and trees need it; never a message body."""
+
+    id: str
+    parent_id: str | None
+    project_id: str
+    project: str
+    """What to call the project: its name, else the last part of its worktree."""
+    title: str
+    directory: str
+    created: int
+    updated: int
+    archived: int | None
+    """Milliseconds, or None. opencode's ambiguous 0 is read as None."""
+    shared: bool = False
+    pinned: bool = False
+    running: bool = False
+    missing: bool = False
+    """True when the session's directory no longer exists."""
+    generation: str = "v1"
+    """"v1", "v2" or "both"."""
+    version: str = ""
+    cost: float = 0.0
+    last_message: int = 0
+    """Creation time of the newest message; 0 while not counted or when there is none."""
+
+    @property
+    def active(self) -> int:
+        """Last activity of this session alone: the newer of its row and its newest message."""
+        return max(self.updated, self.last_message)
+
+
+class Usage(NamedTuple):
+    """Rows and octets that one session owns; `bytes` is what every list shows as its size."""
+
+    messages: int = 0
+    parts: int = 0
+    events: int = 0
+    message_bytes: int = 0
+    part_bytes: int = 0
+    event_bytes: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Payload octets of messages, parts and events: sum(octet_length(data))."""
+        return self.message_bytes + self.part_bytes + self.event_bytes
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together, column by column."""
+        return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+NOTHING = Usage()
+
+
+class Holder(NamedTuple):
+    """A process that has the database file open."""
+
+    pid: int
+    name: str
+
+
+class FileSizes(NamedTuple):
+    """The database file as stat() and its header see it; cheap enough for a timer."""
+
+    bytes: int
+    wal_bytes: int
+    page_size: int
+    page_count: int
+    free_pages: int
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes of pages that hold nothing: what a vacuum would give back."""
+        return self.free_pages * self.page_size
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of pages that hold something."""
+        return (self.page_count - self.free_pages) * self.page_size
+
+
+class Payload(NamedTuple):
+    """Tool parts of one session whose heavy output may go, as `store.payloads` finds them."""
+
+    session_id: str
+    level: str
+    parts: int
+    bytes: int
+    """Octets that disappear from these parts' data."""
+
+
+class LargeRow(NamedTuple):
+    """One row among the largest of a session or of the whole file."""
+
+    table: str
+    id: str
+    kind: str
+    """Part type and tool ("tool bash"), message role, or event type."""
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDetail:
+    """What the details panel and `ocdu show` tell about one session."""
+
+    row: SessionRow
+    model: str = ""
+    agent: str = ""
+    tokens: int = 0
+    share_url: str | None = None
+    usage: Usage = NOTHING
+    tree_usage: Usage = NOTHING
+    tree_sessions: int = 1
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Octets of the tree by kind: text, reasoning, tool, attachments, messages, events, other."""
+    beginning: tuple[str, ...] = ()
+    """The first user texts of the conversation, each bounded."""

@@ -1,0 +1,1 @@
+"""What is: the only place that knows opencode's SQL and files."""

@@ -1,0 +1,182 @@
+"""What a database file contains, found at run time: generation, columns, a session's estate.
+
+Supporting the next version of opencode is a change here and in `models` only. Column order differs
+between fresh and upgraded files, so columns are always named, never counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+import psutil
+
+from tui.errors import Refused
+
+NEWEST_MIGRATION = "20260622202450"
+"""Start of the newest entry opencode 1.18.34 writes into its `migration` table."""
+
+NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "smbfs", "sshfs", "9p", "afs", "davfs", "webdav")
+"""SQLite's WAL needs shared memory and locks that these do not keep (sqlite.org/wal.html)."""
+
+REQUIRED = {
+    "session": {"id", "project_id", "parent_id", "title", "directory", "time_updated"},
+    "message": {"id", "session_id", "data"},
+    "part": {"id", "message_id", "session_id", "data"},
+}
+"""Without these it is not a database ocdu knows (present in every release since 1.2.0)."""
+
+SOFT_LINKS = (("event", "aggregate_id"), ("event_sequence", "aggregate_id"))
+"""Rows of a session that no foreign key ties to it; an SQL delete would leave them behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Rows of one table that belong to a session: `where` has one parameter, `:id`."""
+
+    table: str
+    where: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What one file contains. `estate` is in delete order: children first, the session last."""
+
+    generation: str
+    columns: Mapping[str, tuple[str, ...]]
+    estate: tuple[Owned, ...]
+    refusal: str | None = None
+    """Why ocdu must not write here, as a sentence."""
+
+    def has(self, table: str, column: str | None = None) -> bool:
+        """True when the table (and the column) exists in this file."""
+        return table in self.columns and (column is None or column in self.columns[table])
+
+    @property
+    def payload_tables(self) -> tuple[str, ...]:
+        """Tables of a session whose `data` is the bulk of the file, present in this file."""
+        wanted = ("message", "part", "event", "session_message")
+        return tuple(table for table in wanted if self.has(table, "data"))
+
+
+def discover(connection: apsw.Connection) -> Schema:
+    """Read the schema; raises Refused when the file is not opencode's or not yet complete."""
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%'"
+        " ESCAPE '\\'"
+    ).fetchall()
+    columns = {name: _columns(connection, name) for name, _ in rows}
+    generation = _generation(columns)
+    estate = _estate(connection, columns) if "session" in columns else ()
+    refusal = _refusal(connection, columns, generation)
+    keyless = [name for name, sql in rows if _is_without_rowid(sql)]
+    if refusal is None and any(owned.table in keyless for owned in estate):
+        refusal = f"The table {keyless[0]} is of a shape ocdu does not know: nothing is changed."
+    return Schema(generation, columns, estate, refusal)
+
+
+def _columns(connection: apsw.Connection, table: str) -> tuple[str, ...]:
+    found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    return tuple(name for (name,) in found)
+
+
+def _generation(columns: Mapping[str, tuple[str, ...]]) -> str:
+    if not columns:
+        raise Refused("This database has no tables yet: opencode is creating it, or never ran.")
+    has_v1, has_v2 = "session" in columns, "session_v2" in columns
+    if not has_v1 and not has_v2:
+        raise Refused("This is an SQLite database, but not one of opencode: it has no sessions.")
+    if not has_v1:
+        raise Refused(
+            "This database was made by opencode 2.x alone; this version of ocdu reads 1.2 to 1.18."
+        )
+    for table, required in REQUIRED.items():
+        missing = required - set(columns.get(table, ()))
+        if missing:
+            what = f"table {table}" if table not in columns else f"column {table}.{min(missing)}"
+            raise Refused(f"This database lacks the {what}: ocdu does not know this schema.")
+    return "both" if has_v2 else "v1"
+
+
+def _refusal(
+    connection: apsw.Connection, columns: Mapping[str, tuple[str, ...]], generation: str
+) -> str | None:
+    if generation == "both":
+        return (
+            "opencode 2.x has upgraded this database; this version of ocdu shows its 1.x sessions "
+            "and changes nothing in it."
+        )
+    if "migration" in columns:
+        newest = next(connection.execute("SELECT max(id) FROM migration"))[0]
+        if newest is not None and str(newest)[: len(NEWEST_MIGRATION)] > NEWEST_MIGRATION:
+            return (
+                f"This database has a newer schema ({newest}) than this version of ocdu knows: "
+                "it is shown, and nothing is changed. Look for a newer ocdu."
+            )
+    return None
+
+
+def _estate(
+    connection: apsw.Connection, columns: Mapping[str, tuple[str, ...]]
+) -> tuple[Owned, ...]:
+    """Follow ON DELETE CASCADE from session down, so that a table of tomorrow is not forgotten."""
+    owned: list[Owned] = [Owned("session", '"id" = :id', columns["session"])]
+    seen = {"session"}
+    waiting = [owned[0]]
+    while waiting:
+        parent = waiting.pop(0)
+        for table in sorted(columns):
+            for child_column, parent_column in _cascades(connection, table, parent.table):
+                if table in seen:
+                    continue
+                seen.add(table)
+                where = (
+                    f'"{child_column}" = :id'
+                    if parent.table == "session"
+                    else f'"{child_column}" IN (SELECT "{parent_column}" FROM "{parent.table}"'
+                    f" WHERE {parent.where})"
+                )
+                owned.append(Owned(table, where, columns[table]))
+                waiting.append(owned[-1])
+    for table, key in reversed(SOFT_LINKS):
+        if key in columns.get(table, ()):
+            owned.append(Owned(table, f'"{key}" = :id', columns[table]))
+    owned.append(Owned("part", _STRAY_PARTS, columns["part"]))
+    return tuple(reversed(owned))
+
+
+_STRAY_PARTS = '"session_id" = :id AND "message_id" NOT IN (SELECT "id" FROM "message")'
+"""part.session_id has no foreign key: parts whose message is gone belong to the session they name.
+"""
+
+
+def _cascades(connection: apsw.Connection, table: str, parent: str) -> list[tuple[str, str]]:
+    found = connection.execute(
+        'SELECT "from", coalesce("to", \'id\'), "table", on_delete FROM pragma_foreign_key_list(?)',
+        (table,),
+    )
+    return [
+        (child_column, parent_column)
+        for child_column, parent_column, target, rule in found
+        if target == parent and rule == "CASCADE" and table != parent
+    ]
+
+
+def _is_without_rowid(sql: str | None) -> bool:
+    tail = (sql or "").rpartition(")")[2].upper()
+    return "WITHOUT" in tail
+
+
+def network_file_system(path: Path) -> str | None:
+    """Type of the network file system that holds `path`; None on a local disk."""
+    best, kind = "", ""
+    real = str(path.resolve())
+    for mount in psutil.disk_partitions(all=True):
+        inside = real == mount.mountpoint or real.startswith(mount.mountpoint.rstrip("/\\") + "/")
+        if inside and len(mount.mountpoint) >= len(best):
+            best, kind = mount.mountpoint, mount.fstype.lower()
+    name = kind.removeprefix("fuse.").rstrip("0123456789")
+    return kind if name in NETWORK_FILE_SYSTEMS or kind in NETWORK_FILE_SYSTEMS else None

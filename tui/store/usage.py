@@ -1,0 +1,140 @@
+"""Bytes: what each session owns, counted by SQLite as octets, in slices that pin nothing.
+
+`sum(octet_length(data))` grouped over a subquery with a LIMIT reads leaf pages only and keeps the
+bodies out of the sorter: measured 2–10 times faster than the obvious statements, and right where
+`length()` counts characters. Each slice is a statement of its own, so no read transaction lives
+longer than about 40 ms and opencode's checkpoints always get through.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from threading import Event
+from typing import NamedTuple
+
+import apsw
+
+from tui.records import Usage
+from tui.store.database import Store
+
+SLICE = 0.040
+"""Seconds one measuring statement should last: a reader that stays longer holds the WAL open."""
+
+FIRST_ROWS, MOST_ROWS = 2_000, 200_000
+"""Rows of the first slice, and the most a slice grows to."""
+
+
+class _Counted(NamedTuple):
+    table: str
+    key: str
+    rows: str
+    bytes: str
+
+
+MEASURED = (
+    _Counted("message", "session_id", "messages", "message_bytes"),
+    _Counted("part", "session_id", "parts", "part_bytes"),
+    _Counted("event", "aggregate_id", "events", "event_bytes"),
+)
+"""Tables whose `data` makes up a session's size, and where the sums go in a Usage."""
+
+
+@dataclass
+class Measurement:
+    """What was measured so far; the same object grows from slice to slice."""
+
+    sessions: dict[str, Usage] = field(default_factory=dict)
+    tables: dict[str, int] = field(default_factory=dict)
+    """Payload octets by table, rows without a session included."""
+    rows: dict[str, int] = field(default_factory=dict)
+    done: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """All payload octets measured so far."""
+        return sum(self.tables.values())
+
+
+def measure(store: Store, stop: Event | None = None) -> Iterator[Measurement]:
+    """Measure the whole file; yields the growing result after every slice, the last one `done`.
+
+    Setting `stop` ends it; the last yielded measurement is then not `done`.
+    """
+    result = Measurement()
+    for counted in MEASURED:
+        if not store.schema.has(counted.table, "data"):
+            continue
+        result.tables[counted.table] = result.rows[counted.table] = 0
+        for _ in _measure_table(store, counted, result):
+            if stop is not None and stop.is_set():
+                return
+            yield result
+    result.done = True
+    yield result
+
+
+def _measure_table(store: Store, counted: _Counted, result: Measurement) -> Iterator[None]:
+    statement = (
+        "SELECT k, count(*), sum(n), max(r) FROM (SELECT rowid AS r,"
+        f' "{counted.key}" AS k, octet_length(data) AS n FROM "{counted.table}" NOT INDEXED'
+        " WHERE rowid > ? ORDER BY rowid LIMIT ?) GROUP BY k"
+    )
+    last, rows = -(2**62), FIRST_ROWS
+    while True:
+        with store.reading() as db:
+            began = time.perf_counter()
+            found = db.connection().execute(statement, (last, rows)).fetchall()
+            took = time.perf_counter() - began
+        for key, count, octets, _ in found:
+            _add(result, counted, key, count, octets or 0)
+        yield
+        if sum(row[1] for row in found) < rows:
+            return
+        last = max(row[3] for row in found)
+        rows = int(min(MOST_ROWS, max(100, rows * min(4.0, SLICE / max(took, 0.001)))))
+
+
+def _add(result: Measurement, counted: _Counted, key: str | None, count: int, octets: int) -> None:
+    result.tables[counted.table] += octets
+    result.rows[counted.table] += count
+    if key is None:
+        return
+    before = result.sessions.get(key) or Usage()
+    result.sessions[key] = before._replace(
+        **{
+            counted.rows: getattr(before, counted.rows) + count,
+            counted.bytes: getattr(before, counted.bytes) + octets,
+        }
+    )
+
+
+def measure_all(store: Store) -> Measurement:
+    """The whole file at once, for callers that need not watch."""
+    result = Measurement()
+    for result in measure(store):  # noqa: B007 - the last one is the answer
+        pass
+    return result
+
+
+def measure_sessions(store: Store, ids: Iterable[str]) -> dict[str, Usage]:
+    """A few sessions through their indices: for the lines on screen and for a single tree."""
+    with store.reading() as db:
+        connection = db.connection()
+        return {id: _measure_one(store, connection, id) for id in ids}
+
+
+def _measure_one(store: Store, connection: apsw.Connection, id: str) -> Usage:
+    sums: dict[str, int] = {}
+    for counted in MEASURED:
+        if store.schema.has(counted.table, "data"):
+            rows, octets = next(
+                connection.execute(
+                    f'SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM "{counted.table}"'
+                    f' WHERE "{counted.key}" = ?',
+                    (id,),
+                )
+            )
+            sums[counted.rows], sums[counted.bytes] = rows, octets
+    return Usage(**sums)

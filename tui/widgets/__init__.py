@@ -1,0 +1,1 @@
+"""The pieces of a screen: records in, messages out."""

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
+from operator import itemgetter
+from typing import NamedTuple
 
 from tui.records import NOTHING, SessionRow, Usage
 
@@ -39,6 +41,19 @@ class Tree:
     def ids(self) -> tuple[str, ...]:
         """Session ids in the order of `rows`."""
         return tuple(row.id for row in self.rows)
+
+
+class Sums(NamedTuple):
+    """What several subtrees add up to."""
+
+    bytes: int
+    """Payload octets of what is measured; so are the messages."""
+    messages: int
+    measured: int
+    """How many of the sessions have a known usage."""
+    sessions: int
+    cost: float
+    """Dollars."""
 
 
 class Shape:
@@ -85,8 +100,8 @@ class Shape:
 
     @cached_property
     def haystacks(self) -> list[str]:
-        """What a filter searches, by position: title, id and directory, case-folded."""
-        return [f"{row.title}\n{row.id}\n{row.directory}".casefold() for row in self.rows]
+        """What a filter searches, by position: title, directory and id, case-folded, on lines."""
+        return [f"{row.title}\n{row.directory}\n{row.id}".casefold() for row in self.rows]
 
     @cached_property
     def cost(self) -> list[float]:
@@ -106,14 +121,14 @@ class Forest:
 
     def __init__(self, shape: Shape, usage: Mapping[str, Usage] | None = None) -> None:
         self.shape = shape
-        get = (usage or {}).get
         # A copy: whoever measures goes on filling the mapping while we are being looked at.
-        usages: list[Usage | None] = [get(id) for id in shape.index]
-        self._usages = usages
-        zeros = [NOTHING if use is None else use for use in usages]
-        self._bytes = _running(use[3] + use[4] + use[5] for use in zeros)
-        self._messages = _running(use[0] for use in zeros)
-        self._known = _running(use is not None for use in usages)
+        # Columns instead of rows from here on, so that every pass over 100,000 runs in C.
+        self._usages: list[Usage | None] = list(map((usage or {}).get, shape.index))
+        zeros = [use or NOTHING for use in self._usages]
+        payloads = (map(itemgetter(column), zeros) for column in _PAYLOADS)
+        self._bytes = _running(map(sum, zip(*payloads, strict=True)))
+        self._messages = _running(map(itemgetter(0), zeros))
+        self._known = _running(map(bool, self._usages))
 
     @classmethod
     def of(cls, rows: Iterable[SessionRow], usage: Mapping[str, Usage] | None = None) -> Forest:
@@ -195,6 +210,18 @@ class Forest:
         """How many sessions of the subtree at this position have a known usage."""
         return self._known[index + self.shape.span[index]] - self._known[index]
 
+    def sums(self, tops: Sequence[int]) -> Sums:
+        """Totals of the subtrees at these positions, none of which may lie in another."""
+        span = self.shape.span
+        ends = [top + span[top] for top in tops]
+        size, messages, known = (
+            sum(map(column.__getitem__, ends)) - sum(map(column.__getitem__, tops))
+            for column in (self._bytes, self._messages, self._known)
+        )
+        cost = self.shape.cost.__getitem__
+        dollars = sum(map(cost, ends)) - sum(map(cost, tops))
+        return Sums(size, messages, known, sum(ends) - sum(tops), dollars)
+
     @property
     def bytes(self) -> int:
         """Payload octets of everything measured."""
@@ -227,6 +254,9 @@ class Forest:
         known = [use for use in self._usages[i:end] if use is not None]
         usage = known[0] if len(known) == 1 else Usage(*map(sum, zip(*known, strict=True)))
         return Tree(rows[0], rows, usage, self.shape.active[i], measured=len(known) == len(rows))
+
+
+_PAYLOADS = tuple(map(Usage._fields.index, ("message_bytes", "part_bytes", "event_bytes")))
 
 
 def _running(values: Iterable[int]) -> list[int]:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.message import Message
 
+from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
-from tui.records import FileSizes, Holder, SessionRow, Usage
+from tui.records import FileSizes, Holder, Payload
 
 
 @dataclass
 class Loaded(Message):
-    """The sessions of the file were read (again)."""
+    """The sessions of the file were read (again), with the sizes known already."""
 
-    rows: Sequence[SessionRow]
+    forest: Forest
 
 
 @dataclass
 class Measured(Message):
-    """Sizes known so far, by session id; `done` with the last one of a scan."""
+    """The same sessions with the sizes known so far; `done` with the last one of a scan."""
 
-    usage: Mapping[str, Usage]
+    forest: Forest
     tables: Mapping[str, int]
     done: bool
 
@@ -88,3 +89,10 @@ class Failed(Message):
     """Something expected went wrong; the sentence is for the user."""
 
     sentence: str
+
+
+@dataclass
+class Found(Message):
+    """opencode marked output as compacted since the last look."""
+
+    payloads: tuple[Payload, ...]

@@ -7,14 +7,14 @@ made once for a load, a sort or a regrouping; `Outline.filtered` marks what a ne
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain, compress
-from typing import NamedTuple
+from itertools import compress
 
-from tui.forest import Forest
+from tui.forest import Forest, Sums
 from tui.ordering import Group, Grouping, Order, Sort, View
 from tui.records import SessionRow
 
@@ -98,7 +98,7 @@ class Outline:
             for position, item in enumerate(order.items):
                 wanted[position] = item >= 0
         else:
-            for item in self.forest.shape.found(self.needle):
+            for item in _found(self.forest.shape.haystacks, self.needle):
                 if (position := order.places[item]) >= 0:
                     wanted[position] = 1
         for position in order.context:
@@ -157,7 +157,10 @@ class Outline:
 
     def position(self, key: str) -> int | None:
         """Where a session or group stands, whether shown or folded; None when it does not."""
-        return self.order.position(key)
+        if key in self.forest:
+            place = self.order.places[self.forest.index(key)]
+            return place if place >= 0 else None
+        return self.order.headers.get(key)
 
     def ancestors(self, position: int) -> Iterator[int]:
         """Positions above one, the nearest first."""
@@ -259,28 +262,29 @@ class Outline:
         """Payload octets of all trees that stand in this outline."""
         if self.order.groups:
             return sum(sums.bytes for sums in self._group_sums)
-        return sum(self.forest.subtree_bytes(root) for root in self.order.roots)
+        return self.forest.sums(self.order.roots).bytes
 
     @cached_property
-    def _group_sums(self) -> list[_Sums]:
-        return [_Sums.of(self.forest, group.roots) for group in self.order.groups]
+    def _group_sums(self) -> list[Sums]:
+        return [self.forest.sums(group.roots) for group in self.order.groups]
 
 
-class _Sums(NamedTuple):
-    """What the trees of a group add up to."""
+def _found(haystacks: Sequence[str], needle: str) -> Sequence[int]:
+    """Indices of texts that hold every word of the needle, case aside.
 
-    bytes: int
-    messages: int
-    measured: int
-    sessions: int
-    cost: float
-
-    @classmethod
-    def of(cls, forest: Forest, roots: Sequence[int]) -> _Sums:
-        return cls(
-            sum(map(forest.subtree_bytes, roots)),
-            sum(map(forest.subtree_messages, roots)),
-            sum(map(forest.subtree_measured, roots)),
-            sum(map(forest.span.__getitem__, roots)),
-            sum(map(forest.subtree_cost, roots)),
-        )
+    When there are none: those with the letters of every word, in order, on one line but the last
+    (the id, in which letters stand at random).
+    """
+    words = needle.casefold().split()
+    hits: Sequence[int] = range(len(haystacks))
+    for word in words:
+        hits = [i for i in hits if word in haystacks[i]]
+    if hits:
+        return hits
+    hits = range(len(haystacks))
+    for word in words:
+        # "a[^b]*b[^c]*c" matches in one way or not at all: no needle can make it slow.
+        letters = "".join(f"[^{letter}\n]*{letter}" for letter in map(re.escape, word))
+        loose = re.compile(rf"(?:.*\n)*?{letters}.*\n")
+        hits = [i for i in hits if loose.match(haystacks[i])]
+    return hits

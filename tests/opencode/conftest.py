@@ -42,10 +42,10 @@ def past_of(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Cal
 @pytest.fixture(params=VERSIONS)
 def past(request: pytest.FixtureRequest, past_of: Callable[[str], Past], tmp_path: Path) -> Past:
     """A fresh copy of the past, once for every version."""
-    return past_of(request.param).copied_to(tmp_path / "home")
+    return past_of(request.param).copied_to(tmp_path / "past")
 
 
 @pytest.fixture
 def newest_past(past_of: Callable[[str], Past], tmp_path: Path) -> Past:
     """A fresh copy of the past of the newest version."""
-    return past_of(VERSIONS[-1]).copied_to(tmp_path / "home")
+    return past_of(VERSIONS[-1]).copied_to(tmp_path / "past")

@@ -17,8 +17,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.opencode.drive import MODEL, Home, OpencodeError, Server
+from tests.opencode.drive import Home, OpencodeError
 from tests.opencode.provider import CONTEXT, Call, Reply, bash, directive
+from tests.opencode.server import MODEL, Server
 
 TITLES = ("family", "pruned", "quiet", "summarised", "overflowed", "spoken")
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.opencode.drive import Home, Server
+from tests.opencode.drive import Home
 from tests.opencode.past import Past
 from tests.opencode.provider import Reply, bash
+from tests.opencode.server import Server
 
 Messages = list[dict[str, Any]]
 """A conversation as opencode gives it out: [{"info": {…}, "parts": [{…}]}]."""
@@ -24,9 +26,28 @@ class Row:
 
     parent_id: str | None
     directory: str
-    archived: int | None
     messages: int
     parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A session as opencode shows it."""
+
+    info: dict[str, Any]
+    messages: Messages
+
+    @property
+    def archived(self) -> int | None:
+        """Milliseconds, or None when opencode knows nothing of an archive."""
+        stamp: int | None = self.info["time"].get("archived")
+        return stamp
+
+    @property
+    def tool_states(self) -> list[dict[str, Any]]:
+        """The `state` of every tool part of the conversation, in order."""
+        parts = [part for message in self.messages for part in message["parts"]]
+        return [part["state"] for part in parts if part["type"] == "tool"]
 
 
 @contextmanager
@@ -41,67 +62,85 @@ def session_rows(home: Home) -> dict[str, Row]:
     with reading(home) as db:
         messages = dict(db.execute("SELECT session_id, count(*) FROM message GROUP BY 1"))
         parts = dict(db.execute("SELECT session_id, count(*) FROM part GROUP BY 1"))
-        sessions = db.execute("SELECT id, parent_id, directory, time_archived FROM session")
+        sessions = db.execute("SELECT id, parent_id, directory FROM session")
         return {
-            key: Row(parent, directory, archived, messages.get(key, 0), parts.get(key, 0))
-            for key, parent, directory, archived in sessions
+            key: Row(parent, directory, messages.get(key, 0), parts.get(key, 0))
+            for key, parent, directory in sessions
         }
 
 
-def every_row(home: Home) -> dict[str, list[tuple[Any, ...]]]:
-    """Every column of every row of opencode's tables, sorted: equal means restored."""
+def rows_of(home: Home, sessions: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table that names one of these sessions in any column."""
     with reading(home) as db:
-        names = [
-            name
-            for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            if not name.startswith("sqlite_")
-        ]
-        content = {}
-        for name in names:
-            columns = [f'"{row[1]}"' for row in db.execute(f'PRAGMA table_info("{name}")')]
-            selected = ", ".join(f"quote({column})" for column in sorted(columns))
-            content[name] = sorted(db.execute(f'SELECT {selected} FROM "{name}"').fetchall())
-        return content
+        db.row_factory = sqlite3.Row
+        tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        found = {}
+        for (table,) in tables:
+            every = [dict(row) for row in db.execute(f'SELECT * FROM "{table}"')]
+            mine = [row for row in every if sessions & {v for v in row.values() if type(v) is str}]
+            found[table] = sorted(mine, key=repr)
+        return found
 
 
 def assert_sound(home: Home) -> None:
-    """No page broken, no reference dangling, no event whose session is gone."""
+    """No page broken, no reference dangling, no part or event whose session is gone."""
     with reading(home) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-        parts = "SELECT count(*) FROM part WHERE session_id NOT IN (SELECT id FROM session)"
-        assert db.execute(parts).fetchone() == (0,), "parts of no session"
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
-        for table in tables & {"event", "event_sequence"}:
-            stray = f"SELECT count(*) FROM {table} WHERE aggregate_id NOT IN"
+        owners = {"part": "session_id", "event": "aggregate_id", "event_sequence": "aggregate_id"}
+        for table in tables & owners.keys():
+            stray = f"SELECT count(*) FROM {table} WHERE {owners[table]} NOT IN"
             found = db.execute(f"{stray} (SELECT id FROM session)").fetchone()
             assert found == (0,), f"rows in {table} of no session"
 
 
-def opencode_accepts(past: Past, *, continues: str = "spoken", exports: Iterable[str] = ()) -> None:
+def opencode_accepts(
+    past: Past, *, continues: str = "spoken", exports: Iterable[str] = ()
+) -> dict[str, Seen]:
     """opencode lists, reads and continues everything that is left, and complains of nothing.
 
     `continues` names the root session a turn is added to; `exports` the root sessions (by
-    title) whose trees are exported by opencode's own command as well.
+    title) whose trees are exported by opencode's own command as well. Returns what opencode
+    showed, by session id, before that turn.
     """
     assert_sound(past.home)
     rows = session_rows(past.home)
-    roots = {key for key, row in rows.items() if row.parent_id is None}
     with Server(past.home, past.alpha) as server:
-        for key, row in rows.items():
-            assert (key, *_size(conversation(server, key, Path(row.directory)))) == (
-                key,
-                row.messages,
-                row.parts,
-            )
-            children = server.get(f"/session/{key}/children", Path(row.directory))
-            expected = {other for other, its in rows.items() if its.parent_id == key}
-            assert {child["id"] for child in children} == expected
-            server.get(f"/session/{key}/todo", Path(row.directory))
+        seen = {key: _seen(server, key, row) for key, row in rows.items()}
+        assert _children(server, rows) == {
+            key: {other for other, its in rows.items() if its.parent_id == key} for key in rows
+        }
         _continue(server, past, continues)
-    _commands_agree(past, roots, [past.ids[title] for title in exports])
+    roots = {key for key, row in rows.items() if row.parent_id is None}
+    _commands_agree(past, roots, {past.ids[title] for title in exports})
     assert_sound(past.home)
     assert past.home.complaints() == []
+    return seen
+
+
+def conversation(server: Server, session: str, project: Path) -> Messages:
+    """All messages of a session as opencode gives them out."""
+    messages: Messages = server.get(f"/session/{session}/message", project)
+    return messages
+
+
+def _seen(server: Server, key: str, row: Row) -> Seen:
+    """A session read over HTTP; it must hold as much as the database does."""
+    project = Path(row.directory)
+    info = server.get(f"/session/{key}", project)
+    messages = conversation(server, key, project)
+    assert (key, *_size(messages)) == (key, row.messages, row.parts)
+    server.get(f"/session/{key}/todo", project)
+    return Seen(info, messages)
+
+
+def _children(server: Server, rows: dict[str, Row]) -> dict[str, set[str]]:
+    """The ids of every session's children as opencode knows them."""
+    return {
+        key: {child["id"] for child in server.get(f"/session/{key}/children", Path(row.directory))}
+        for key, row in rows.items()
+    }
 
 
 def _continue(server: Server, past: Past, title: str) -> None:
@@ -115,27 +154,17 @@ def _continue(server: Server, past: Past, title: str) -> None:
     assert "cress" in json.dumps(after[-2]["parts"])
 
 
-def _commands_agree(past: Past, roots: set[str], exports: list[str]) -> None:
-    listed = past.home.listed(past.alpha) | past.home.listed(past.beta)
-    assert listed == roots
+def _commands_agree(past: Past, roots: set[str], exports: set[str]) -> None:
+    """`opencode session list` shows every root, `opencode export` writes whole conversations."""
     rows = session_rows(past.home)
-    trees = [key for key, row in rows.items() if key in exports or row.parent_id in exports]
-    for key in trees:
-        export = past.home.exported(key, Path(rows[key].directory))
-        assert export["info"]["id"] == key
-        assert _size(export["messages"]) == (rows[key].messages, rows[key].parts)
-
-
-def conversation(server: Server, session: str, project: Path) -> Messages:
-    """All messages of a session as opencode gives them out."""
-    messages: Messages = server.get(f"/session/{session}/message", project)
-    return messages
-
-
-def tool_states(messages: Messages) -> list[dict[str, Any]]:
-    """The `state` of every tool part of a conversation, in order."""
-    parts = [part for message in messages for part in message["parts"]]
-    return [part["state"] for part in parts if part["type"] == "tool"]
+    trees = [key for key, row in rows.items() if exports & {key, row.parent_id}]
+    with ThreadPoolExecutor(max_workers=2) as both:
+        listed = both.map(past.home.listed, past.projects)
+        written = both.map(lambda key: past.home.exported(key, Path(rows[key].directory)), trees)
+        assert set().union(*listed) == roots
+        for key, export in zip(trees, written, strict=True):
+            assert export["info"]["id"] == key
+            assert _size(export["messages"]) == (rows[key].messages, rows[key].parts)
 
 
 def _size(messages: Messages) -> tuple[int, int]:

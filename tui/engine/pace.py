@@ -25,11 +25,18 @@ PAUSE = 0.010
 Deed = Callable[[], None]
 
 
-def in_slices(connection: apsw.Connection, deeds: Iterable[Deed], stop: Event) -> Iterator[int]:
+def in_slices(
+    connection: apsw.Connection,
+    deeds: Iterable[Deed],
+    stop: Event,
+    *,
+    at_start: Deed | None = None,
+) -> Iterator[int]:
     """Do small deeds in transactions of about SLICE seconds each.
 
     Yields the number done so far after every commit. Setting `stop` ends it after the
-    transaction under way; what was committed stays.
+    transaction under way; what was committed stays. `at_start` runs first in every transaction,
+    when nobody else can write any more.
     """
     waiting = iter(deeds)
     done = 0
@@ -39,6 +46,8 @@ def in_slices(connection: apsw.Connection, deeds: Iterable[Deed], stop: Event) -
             time.sleep(PAUSE)
         with transaction(connection):
             until = time.perf_counter() + SLICE
+            if at_start is not None:
+                at_start()
             while deed is not None:
                 deed()
                 done += 1

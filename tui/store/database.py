@@ -132,9 +132,9 @@ def assert_write_rules(connection: apsw.Connection) -> None:
 
 
 @contextmanager
-def transaction(connection: apsw.Connection) -> Iterator[None]:
-    """BEGIN IMMEDIATE … COMMIT; rolled back when the block raises."""
-    connection.execute("BEGIN IMMEDIATE")
+def transaction(connection: apsw.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """BEGIN … COMMIT; rolled back when the block raises. IMMEDIATE locks every attached file."""
+    connection.execute(begin)
     try:
         yield
         connection.execute("COMMIT")

@@ -1,0 +1,141 @@
+"""One call of ocdu: what was typed, the database it is about, and the sessions in it.
+
+Everything is opened on first demand, so that `ocdu --help` loads nothing of SQLite.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from tui.errors import WrongCall
+from tui.policy.plan import Ending
+
+if TYPE_CHECKING:
+    from tui.config import Config
+    from tui.engine.site import Site
+    from tui.forest import Forest
+    from tui.records import Usage
+
+MOST_CANDIDATES = 5
+"""Ids named when a shortened one fits several: a line, not a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command has to say: the contract's four keys, further JSON, and text for people."""
+
+    outcome: Ending
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the JSON object beside `ocdu`, `command`, `outcome` and `message`."""
+    text: str = ""
+    """Shown to people before the message; never part of the JSON."""
+    exit_code: int | None = None
+    """Where the outcome alone does not say it: 2 for a wrong call."""
+
+
+@dataclass
+class Call:
+    """What was typed, the time it counts from (ms UTC), and the wish to stop."""
+
+    options: Namespace
+    now: int
+    stop: Event = field(default_factory=Event)
+    running: frozenset[str] = frozenset()
+    """Sessions at work in an opencode that has the file open; known once a forest was read."""
+    path: Path | None = None
+    """The database file, once it is known which one."""
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration. Raises WrongCall, naming the line, when it is broken."""
+        from tui.config import load_config
+
+        named = self.options.config
+        path = Path(named).expanduser() if named else default_config()
+        if named and not path.is_file():
+            raise WrongCall(f"There is no configuration file {path}.")
+        return load_config(path)
+
+    @cached_property
+    def site(self) -> Site:
+        """The database with ocdu's ledger. Raises OcduError for every kind of bad input."""
+        from tui.engine.site import open_site
+        from tui.store.locate import choose_database
+
+        _ = self.config  # a broken configuration is told before anything is opened
+        self.path = choose_database(self.options.db)
+        return open_site(self.path, read_only=self.options.read_only, force=self.options.force)
+
+    @cached_property
+    def forest(self) -> Forest:
+        """Every session with its last activity; no sizes."""
+        return self._forest(check_directories=False)
+
+    @cached_property
+    def forest_with_directories(self) -> Forest:
+        """The same, knowing whose directory no longer exists (one stat a directory)."""
+        return self._forest(check_directories=True)
+
+    def _forest(self, check_directories: bool) -> Forest:
+        from tui.forest import Forest
+        from tui.store.holders import holders
+        from tui.store.sessions import load_sessions, running_sessions, with_last_messages
+
+        store = self.site.store
+        pins = self.site.ledger.pins()
+        rows = load_sessions(store, pinned=pins, check_directories=check_directories)
+        rows = with_last_messages(store, rows)
+        if holders(store.path):
+            self.running = running_sessions(store, rows, self.now)
+            rows = [row._replace(running=row.id in self.running) for row in rows]
+        return Forest.of(rows)
+
+    def measured(self, forest: Forest) -> Forest:
+        """The forest with the sizes of all its sessions."""
+        from tui.store.usage import measure_all
+
+        return with_all_usage(forest, measure_all(self.site.store).sessions)
+
+    def with_trees_measured(self, forest: Forest, ids: Iterable[str]) -> Forest:
+        """The forest with the sizes of the trees these sessions belong to."""
+        from tui.store.usage import measure_sessions
+
+        wanted = {id for chosen in ids for id in forest.tree_of(chosen).ids}
+        return forest.with_usage(measure_sessions(self.site.store, wanted))
+
+    def ids(self, forest: Forest, named: Sequence[str]) -> list[str]:
+        """Full ids for what was typed, each once. Raises WrongCall for unknown and ambiguous."""
+        return list(dict.fromkeys(full_id(forest, each) for each in named))
+
+
+def with_all_usage(forest: Forest, usage: Mapping[str, Usage]) -> Forest:
+    """The forest with these sizes, where a session without any rows counts as measured."""
+    from tui.records import NOTHING
+
+    return forest.with_usage({row.id: usage.get(row.id, NOTHING) for row in forest.rows})
+
+
+def full_id(forest: Forest, named: str) -> str:
+    """The one session whose id begins with this. Raises WrongCall."""
+    found = forest.matching_ids(named)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise WrongCall(f"No session's id begins with “{named}”: `ocdu list` shows them all.")
+    shown = ", ".join(found[:MOST_CANDIDATES])
+    more = f" and {len(found) - MOST_CANDIDATES} more" if len(found) > MOST_CANDIDATES else ""
+    raise WrongCall(f"“{named}” is the beginning of {len(found)} ids: {shown}{more}.")
+
+
+def default_config() -> Path:
+    """The configuration file of this user, whether it exists or not."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("ocdu", appauthor=False)) / "config.toml"

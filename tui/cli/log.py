@@ -1,0 +1,44 @@
+"""Tracebacks for whoever repairs it: they go to a file, the user gets a sentence."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from tui import __version__
+from tui.errors import OcduError
+
+
+def log_path() -> Path:
+    """Where tracebacks go."""
+    import platformdirs
+
+    return Path(platformdirs.user_log_dir("ocdu", appauthor=False)) / "ocdu.log"
+
+
+def write_log(arguments: Sequence[str]) -> Path:
+    """Append the exception being handled to the log (0600 in a 0700 folder); returns its path."""
+    path = log_path()
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    text = f"{when} ocdu {__version__} {list(arguments)}\n{traceback.format_exc()}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with open(descriptor, "a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(text)
+    except OSError:
+        # A full or read-only disk: better on the screen than nowhere.
+        traceback.print_exc()
+    return path
+
+
+def sqlite_complaint(error: Exception, path: Path | None) -> OcduError | None:
+    """The sentence for an error of SQLite on this file; None for any other exception."""
+    from tui.store.database import SQLITE_EXCEPTIONS, explained
+
+    if isinstance(error, SQLITE_EXCEPTIONS):
+        return explained(error, path or Path("the database"))
+    return None

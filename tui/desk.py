@@ -1,0 +1,190 @@
+"""What screens may ask of the app, and the values they watch on it.
+
+Screens know no database, no engine and no thread: they read facts here, hand in plans and are told
+what came of them. `tui.app` is the one that keeps these promises. Bytes are octets, times are
+milliseconds UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any, NamedTuple, Protocol, cast
+
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+from tui.config import Config
+from tui.forest import Forest
+from tui.policy.plan import Outcome, Plan, Step
+from tui.records import FileSizes, Holder, Payload, SessionDetail
+
+
+class Live(NamedTuple):
+    """The numbers that change by themselves, as last looked at."""
+
+    sizes: FileSizes
+    holders: tuple[Holder, ...]
+    free_disk: int
+
+    @property
+    def on_disk(self) -> int:
+        """Octets of database and write-ahead log together."""
+        return self.sizes.bytes + self.sizes.wal_bytes
+
+
+class Measure(NamedTuple):
+    """What is known about payload octets, by table; `done` once the whole file was measured."""
+
+    tables: Mapping[str, int]
+    done: bool
+
+
+class Running(NamedTuple):
+    """The job at work."""
+
+    job: int
+    plan: Plan
+    step: Step | None
+    began: int
+    """When it started, milliseconds."""
+
+
+class Jobs(NamedTuple):
+    """The worker as the job bar and the jobs screen show it."""
+
+    running: Running | None = None
+    waiting: tuple[tuple[int, Plan], ...] = ()
+    paused: bool = False
+
+
+class TrashBatch(Protocol):
+    """One batch in the trash."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def trees(self) -> int: ...
+    @property
+    def sessions(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def file_bytes(self) -> int: ...
+    @property
+    def titles(self) -> tuple[str, ...]: ...
+    @property
+    def state(self) -> str: ...
+
+
+class JournalLine(Protocol):
+    """One deed of the past."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def time(self) -> int: ...
+    @property
+    def verb(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def predicted_bytes(self) -> int: ...
+    @property
+    def freed_bytes(self) -> int: ...
+
+
+class Freed(NamedTuple):
+    """Octets that ocdu gave back."""
+
+    today: int
+    ever: int
+
+
+class Desk(Protocol):
+    """The app, as screens see it. What is marked blocking belongs into a thread worker."""
+
+    forest: Forest
+    live: Live | None
+    jobs: Jobs
+    measure: Measure
+    payloads: tuple[Payload, ...] | None
+    undoable: str | None
+    running: frozenset[str]
+    config: Config
+    database: Path
+    generation: str
+
+    def now(self) -> int:
+        """Milliseconds UTC."""
+
+    def submit(self, plan: Plan) -> int | None:
+        """Hand a plan to the worker; None (and a toast) when there is nothing to do."""
+
+    def cancel(self, job: int | None = None) -> None:
+        """Stop this job, or the running one, after its current step."""
+
+    def set_pins(self, ids: Collection[str], pinned: bool) -> None:
+        """Pin or unpin at once."""
+
+    def read_detail(self, session_id: str) -> SessionDetail:
+        """Blocking: all about one session."""
+
+    def read_kinds(self, stop: Event) -> Iterator[dict[str, int]]:
+        """Blocking: octets of the file by kind, growing."""
+
+    def read_payloads(
+        self, levels: Sequence[str], ids: Collection[str] | None, stop: Event
+    ) -> list[Payload]:
+        """Blocking: what the reclaim levels could drop; incomplete when `stop` was set."""
+
+    def plan_vacuum(self) -> Plan:
+        """Blocking: what a vacuum would do now; options hold the decision."""
+
+    def plan_checkpoint(self) -> Plan:
+        """Blocking: what folding the write-ahead log in would give."""
+
+    def read_trash(self) -> Sequence[TrashBatch]:
+        """Blocking: the batches, newest first."""
+
+    def plan_restore(self, names: Sequence[str]) -> Plan:
+        """Blocking: bring batches or sessions back."""
+
+    def plan_empty(self, names: Sequence[str] | None, older_than: timedelta | None) -> Plan:
+        """Blocking: delete batches for good."""
+
+    def read_journal(self) -> Sequence[JournalLine]:
+        """Blocking: what ocdu did, newest first."""
+
+    def read_history(self) -> Sequence[tuple[int, int]]:
+        """Blocking: (time in ms, octets on disk), oldest first."""
+
+    def read_freed(self) -> Freed:
+        """Blocking: what was given back today and ever."""
+
+
+def desk_of(node: DOMNode | Screen[Any]) -> Desk:
+    """The app that this screen or widget lives in."""
+    return cast(Desk, node.app)
+
+
+__all__ = [
+    "Desk",
+    "Freed",
+    "Jobs",
+    "JournalLine",
+    "Live",
+    "Measure",
+    "Outcome",
+    "Running",
+    "TrashBatch",
+    "desk_of",
+]

@@ -1,0 +1,114 @@
+"""Set or clear `time_archived`, and nothing else: `time_updated` stays, so age and order stay true.
+
+A running opencode honours the change at once. It writes whole session rows, though, and a row it
+read just before our commit may come back with the old stamp; so every stamp is looked at again
+and set once more where that happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from functools import partial
+from threading import Event
+
+import apsw
+
+from tui.engine.pace import Deed, in_slices
+from tui.engine.site import Site
+from tui.format import plural
+from tui.policy.archive import ArchiveOptions
+from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+
+TRIES = 3
+"""Rounds of setting and looking: each lost one needs opencode to write in the same millisecond."""
+
+Stamps = Mapping[str, tuple[int | None, int | None]]
+"""Session id -> (`time_archived` that must be there, `time_archived` to write)."""
+
+
+def apply_archive(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Stamp the planned sessions; those that are archived by now keep their own stamp."""
+    assert isinstance(plan.options, ArchiveOptions)
+    stamps = plan.options.stamps
+    with site.store.reading() as db:
+        found = _stamps_of(db.connection(), stamps)
+    wanted = {id: (found[id], stamp) for id, stamp in stamps.items() if id in found}
+    return (yield from _apply(plan, site, stop, {k: v for k, v in wanted.items() if not v[0]}))
+
+
+def apply_unarchive(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Clear the planned stamps (NULL, never 0), each only where it is still the one planned."""
+    assert isinstance(plan.options, ArchiveOptions)
+    stamps = {id: (stamp, None) for id, stamp in plan.options.stamps.items()}
+    return (yield from _apply(plan, site, stop, stamps))
+
+
+def _apply(plan: Plan, site: Site, stop: Event, stamps: Stamps) -> Generator[Step, None, Outcome]:
+    done: dict[str, tuple[int | None, int | None]] = {}
+    for step in write_stamps(site, stamps, stop, done):
+        yield Step(len(done), len(stamps), phase="stamping") if step else Step(0, len(stamps))
+    touched = [item for item in plan if any(id in done for id in item.sessions)]
+    verb = "archived" if plan.verb == "archive" else "unarchived"
+    message = f"{plural(len(done), 'session')} {verb}"
+    message += "; this frees no space." if plan.verb == "archive" else "."
+    changed = plan.totals.sessions - len(done)
+    ending: Ending = "done" if not changed else "partial" if done else "nothing"
+    if changed:
+        message += f" {plural(changed, 'session')} had changed meanwhile and stayed as they are."
+    return Outcome(
+        ending,
+        message,
+        done=Totals(trees=len(touched), sessions=len(done)),
+        excluded={"changed": changed} if changed else {},
+        details={"undo": {"stamps": {id: list(pair) for id, pair in done.items()}}},
+    )
+
+
+def write_stamps(
+    site: Site,
+    stamps: Stamps,
+    stop: Event,
+    done: dict[str, tuple[int | None, int | None]],
+) -> Iterator[int]:
+    """Write each stamp where the expected one is found; fills `done` with what really changed."""
+    with site.store.writing() as db:
+        connection = db.connection()
+        left = dict(stamps)
+        for _ in range(TRIES):
+            yield from in_slices(connection, _deeds(connection, left, done), stop)
+            now = _stamps_of(connection, done)
+            left = {id: done[id] for id in done if id in now and now[id] != done[id][1]}
+            if not left or stop.is_set():
+                break
+        for id in left:
+            done.pop(id, None)
+
+
+def _deeds(
+    connection: apsw.Connection, stamps: Stamps, done: dict[str, tuple[int | None, int | None]]
+) -> Iterator[Deed]:
+    for id, (expected, wanted) in stamps.items():
+        yield partial(_write, connection, id, expected, wanted, done)
+
+
+def _write(
+    connection: apsw.Connection,
+    id: str,
+    expected: int | None,
+    wanted: int | None,
+    done: dict[str, tuple[int | None, int | None]],
+) -> None:
+    connection.execute(
+        "UPDATE session SET time_archived = ? WHERE id = ? AND time_archived IS ?",
+        (wanted, id, expected),
+    )
+    if connection.changes():
+        done[id] = (expected, wanted)
+
+
+def _stamps_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for id in ids:
+        for (stamp,) in connection.execute("SELECT time_archived FROM session WHERE id = ?", (id,)):
+            found[id] = stamp
+    return found

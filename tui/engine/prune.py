@@ -1,0 +1,209 @@
+"""Move planned trees to the trash, or delete them for good.
+
+In groups: check each tree and copy its rows into the batch file, make that file safe on the disk,
+then delete in time-sliced transactions. A tree that changed since it was planned or copied stays
+whole. A stop takes effect between two trees. What a kill leaves behind is noted in the batch file,
+and `tui.engine.recovery` puts it right at the next start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import apsw
+import psutil
+
+from tui.engine.burial import Burial, Deletion, Removal, exists
+from tui.engine.keeping import Kept, keep_tree
+from tui.engine.pace import Deed, in_slices
+from tui.engine.site import Site
+from tui.errors import Refused
+from tui.format import plural, size
+from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.policy.prune import PrunePolicy
+from tui.store import batch, session_files
+from tui.store.database import transaction
+
+GROUP_BYTES = 64_000_000
+"""Payload copied before it is deleted: bounds the time in which a neighbour can change a tree, and
+the number of slow fsyncs."""
+
+GROUP_TREES = 200
+"""Trees in one group, for the same reasons."""
+
+SPARE_DISK = 50_000_000
+"""Octets that must stay free on the disk of the trash."""
+
+
+@dataclass
+class _Job:
+    """What one prune knows while it runs."""
+
+    site: Site
+    plan: Plan
+    stop: Event
+    connection: apsw.Connection
+    path: Path
+    keeps: bool
+    gone: Totals = field(default_factory=Totals)
+    excluded: Counter[str] = field(default_factory=Counter)
+    seen: int = 0
+    version: int = 0
+    """data_version at the copy of the group under way."""
+    others_wrote: bool = False
+
+    def step(self, phase: str) -> Step:
+        return Step(self.seen, len(self.plan), self.gone.bytes, phase)
+
+    def look(self) -> None:
+        """Called with the write lock held: has anybody committed since the group was copied?"""
+        self.others_wrote = self.others_wrote or _data_version(self.connection) != self.version
+
+
+def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Carry the plan out; the outcome counts what is really gone. Raises OcduError."""
+    keeps = not (isinstance(plan.options, PrunePolicy) and plan.options.permanent)
+    if keeps:
+        _check_disk(site, plan)
+    before = site.store.sizes()
+    with site.store.writing() as db:
+        connection = db.connection()
+        path = batch.new_batch(
+            site.ledger.trash_folder, site.ledger.database, site.store.schema,
+            now=int(time.time() * 1000), rows=keeps,
+        )  # fmt: skip
+        job = _Job(site, plan, stop, connection, path, keeps)
+        try:
+            for group in _groups(plan):
+                if not stop.is_set():
+                    yield from _prune_group(job, group)
+        finally:
+            is_kept = _close(job)
+    freed = before.used_bytes - site.store.sizes().used_bytes
+    return _outcome(job, path.stem if is_kept else None, freed)
+
+
+def _check_disk(site: Site, plan: Plan) -> None:
+    folder = site.ledger.folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    free = psutil.disk_usage(str(folder)).free
+    needed = plan.totals.bytes + plan.totals.bytes // 10 + SPARE_DISK
+    if free < needed:
+        raise Refused(
+            f"The trash in {folder} needs {size(needed)} and its disk has {size(free)} free: "
+            "nothing was pruned. Prune less at a time, or use --permanent (no undo)."
+        )
+
+
+def _groups(plan: Plan) -> Iterator[list[Item]]:
+    group: list[Item] = []
+    octets = 0
+    for item in plan:
+        if group and (len(group) >= GROUP_TREES or octets + item.bytes > GROUP_BYTES):
+            yield group
+            group, octets = [], 0
+        group.append(item)
+        octets += item.bytes
+    if group:
+        yield group
+
+
+def _prune_group(job: _Job, group: list[Item]) -> Generator[Step, None, None]:
+    schema, files = job.site.store.schema, job.site.files
+    kept: list[Kept] = []
+    with batch.unsynced(job.connection, job.path):
+        job.version, job.others_wrote = _data_version(job.connection), False
+        for item in group:
+            tree = keep_tree(job.connection, schema, files, item, rows=job.keeps)
+            if tree:
+                kept.append(tree)
+            else:
+                job.seen += 1
+                job.excluded["changed"] += 1
+            yield job.step("to trash" if job.keeps else "checking")
+    with batch.attached(job.connection, job.path):
+        with transaction(job.connection, "BEGIN"):
+            for tree in kept:
+                batch.write_tree(job.connection, tree.line, tree.item.sessions)
+        yield from _delete_group(job, kept)
+
+
+def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
+    """Delete copied trees one after the other; note which are gone and which stay."""
+    begun: dict[str, Deletion] = {}
+
+    def deeds() -> Iterator[Deed]:
+        for tree in kept:
+            if job.stop.is_set():
+                return
+            deletion = begun[tree.item.id] = _deletion(job, tree)
+            yield from deletion.deeds()
+
+    # The stop is obeyed between trees, inside `deeds`: a tree once begun is finished.
+    for _ in in_slices(job.connection, deeds(), Event(), at_start=job.look):
+        yield job.step("deleting")
+    with transaction(job.connection, "BEGIN"):
+        for tree in kept:
+            _settle(job, tree, begun.get(tree.item.id))
+    yield job.step("deleting")
+
+
+def _deletion(job: _Job, tree: Kept) -> Deletion:
+    schema, ids = job.site.store.schema, tree.item.sessions
+    if job.keeps:
+        return Burial(job.connection, schema, ids, lambda: job.others_wrote)
+    return Removal(job.connection, schema, ids)
+
+
+def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
+    root = tree.item.id
+    job.seen += 1
+    if exists(job.connection, root):
+        batch.forget_tree(job.connection, root)
+        if deletion is not None:
+            job.excluded["changed"] += 1
+        return
+    for id in tree.item.sessions:
+        session_files.remove_file(job.site.files, id)
+    batch.set_state(job.connection, root, batch.GONE)
+    job.gone += tree.totals
+
+
+def _close(job: _Job) -> bool:
+    """End the batch; a batch that keeps nothing is removed. True when it stays."""
+    with batch.attached(job.connection, job.path):
+        lines = batch.tree_lines(job.connection)
+    unfinished = any(line.state == batch.DELETING for line in lines)
+    if unfinished or (job.keeps and lines):
+        return job.keeps
+    job.path.unlink(missing_ok=True)
+    return False
+
+
+def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
+    gone, plan = job.gone, job.plan
+    share = gone.bytes / plan.totals.bytes if plan.totals.bytes else 0.0
+    changed, left = job.excluded["changed"], len(plan) - job.seen
+    ending: Ending = "done" if gone.sessions and not (changed or left) else "partial"
+    if not gone.sessions:
+        ending = "refused" if left and not changed else "nothing"
+    where = "moved to the trash" if job.keeps else "deleted for good"
+    message = f"{plural(gone.sessions, 'session')} ({size(gone.bytes)}) {where}"
+    message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
+    if changed:
+        message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
+    if left:
+        message += f" Stopped: {plural(left, 'tree')} left untouched."
+    return Outcome(
+        ending, message, done=gone, excluded=dict(job.excluded),
+        predicted_bytes=int(plan.predicted_bytes * share), freed_bytes=max(0, freed), batch=kept,
+    )  # fmt: skip
+
+
+def _data_version(connection: apsw.Connection) -> int:
+    return int(connection.execute("PRAGMA main.data_version").fetchall()[0][0])

@@ -1,0 +1,17 @@
+"""Level `compacted`: payloads of tool parts that opencode marked `state.time.compacted`.
+
+The model gets a placeholder for these whatever their output says (facts on opencode's storage,
+§4b.2), so the session may go on working meanwhile.
+"""
+
+from __future__ import annotations
+
+from tui.engine.pace import Deed
+from tui.engine.reclaim.rewrite import Work, part_deeds
+from tui.policy.reclaim import ReclaimItem
+from tui.store.tool_parts import COMPACTED
+
+
+def compacted_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
+    """One deed for each marked part of the session."""
+    return part_deeds(work, COMPACTED, item.id, {}, still=dict)

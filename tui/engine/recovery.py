@@ -1,0 +1,98 @@
+"""What an interrupted job left behind, put right at the next start.
+
+A tree noted as `deleting` whose root is still there is rolled back: every row that is gone comes
+back from its copy. One whose root is gone was finished but for the bookkeeping. A permanent prune
+keeps no copies and is finished. A tree noted as `restoring` is restored to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import apsw
+
+from tui.engine.burial import Removal, exists, put_back_deeds
+from tui.engine.pace import in_slices
+from tui.engine.site import Site
+from tui.engine.trash import SUFFIX, restore_tree
+from tui.format import plural
+from tui.store import batch, session_files
+from tui.store.database import transaction
+
+
+def unfinished(site: Site) -> list[Path]:
+    """Batch files of this database that hold unfinished work, or were never completed."""
+    folder = site.ledger.trash_folder
+    return [path for path in sorted(folder.glob(f"*{SUFFIX}")) if _is_unfinished(site, path)]
+
+
+def _is_unfinished(site: Site, path: Path) -> bool:
+    connection = apsw.Connection(":memory:")
+    try:
+        with batch.attached(connection, path):
+            manifest = _manifest(connection)
+            states = {line.state for line in batch.tree_lines(connection)}
+    except apsw.Error:
+        # Not yet a batch, or another ocdu is writing it: nothing was ever relied on.
+        return False
+    finally:
+        connection.close()
+    mine = manifest.get("database") == site.ledger.database
+    return mine and bool(states & {batch.DELETING, batch.RESTORING})
+
+
+def _manifest(connection: apsw.Connection) -> dict[str, object]:
+    found = connection.execute("SELECT name, value FROM trash.ocdu_manifest").fetchall()
+    return {str(name): value for name, value in found}
+
+
+def recover(site: Site) -> list[str]:
+    """Finish or roll back whatever was interrupted; returns a sentence for each tree touched."""
+    said: list[str] = []
+    for path in unfinished(site):
+        with site.store.writing() as db:
+            connection = db.connection()
+            with batch.attached(connection, path):
+                keeps = bool(_manifest(connection).get("rows"))
+                for line in batch.tree_lines(connection):
+                    said.extend(_mend(connection, site, line, keeps))
+                is_empty = not batch.tree_lines(connection)
+        if is_empty or not keeps:
+            path.unlink()
+    return said
+
+
+def _mend(
+    connection: apsw.Connection, site: Site, line: batch.TreeLine, keeps: bool
+) -> Iterator[str]:
+    what = f"“{line.title}” ({plural(line.sessions, 'session')})"
+    ids = batch.members(connection, line.root)
+    if line.state == batch.RESTORING:
+        _run(restore_tree(connection, site, line.root))
+        yield f"An interrupted restore of {what} was finished."
+    elif line.state == batch.DELETING and not keeps:
+        _run(in_slices(connection, Removal(connection, site.store.schema, ids).deeds(), Event()))
+        _finish(connection, site, line.root, ids)
+        yield f"An interrupted deletion of {what} was finished."
+    elif line.state == batch.DELETING and exists(connection, line.root):
+        _run(in_slices(connection, put_back_deeds(connection, site.store.schema, ids), Event()))
+        with transaction(connection, "BEGIN"):
+            batch.forget_tree(connection, line.root)
+        yield f"An interrupted prune of {what} was rolled back: all of it is in place again."
+    elif line.state == batch.DELETING:
+        _finish(connection, site, line.root, ids)
+        yield f"An interrupted prune of {what} was finished: it is in the trash."
+
+
+def _finish(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:
+    for id in ids:
+        session_files.remove_file(site.files, id)
+    with transaction(connection, "BEGIN"):
+        batch.set_state(connection, root, batch.GONE)
+
+
+def _run(steps: Iterator[int]) -> None:
+    for _ in steps:
+        pass

@@ -1,0 +1,26 @@
+"""What every job works on: one opencode database, ocdu's ledger, and the folder of other files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.store.database import Store, open_store
+from tui.store.ledger import Ledger, default_folder
+from tui.store.locate import files_directory
+
+
+@dataclass(frozen=True)
+class Site:
+    """An opened place of work. Cheap; nothing in it stays connected between two questions."""
+
+    store: Store
+    ledger: Ledger
+    files: Path
+    """opencode's data directory for this database: storage/, snapshot/, tool-output/."""
+
+
+def open_site(path: Path, *, read_only: bool = False, force: bool = False) -> Site:
+    """Open a database with ocdu's ledger. Raises OcduError with the sentence for bad input."""
+    store = open_store(path, read_only=read_only, force=force)
+    return Site(store, Ledger(default_folder(), path), files_directory(path))

@@ -1,0 +1,285 @@
+"""The trash: what lies in it, bringing trees back, emptying it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import NamedTuple
+
+import apsw
+
+from tui.engine.burial import exists, put_back_deeds
+from tui.engine.pace import Deed, in_slices
+from tui.engine.site import Site
+from tui.errors import Refused, WrongCall
+from tui.format import plural, size
+from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.store import batch, session_files
+from tui.store.batch import TreeLine
+from tui.store.database import file_size, transaction
+
+SUFFIX = ".trash"
+
+
+class Batch(NamedTuple):
+    """One trash file: the trees of one prune."""
+
+    id: str
+    path: Path
+    created: int
+    database: str
+    lines: tuple[TreeLine, ...]
+    file_bytes: int
+
+    @property
+    def trees(self) -> int:
+        """Trees that can be brought back."""
+        return len(self.lines)
+
+    @property
+    def sessions(self) -> int:
+        """Sessions in them."""
+        return sum(line.sessions for line in self.lines)
+
+    @property
+    def bytes(self) -> int:
+        """Their payload octets."""
+        return sum(line.bytes for line in self.lines)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What the trees were called."""
+        return tuple(line.title for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class TrashOptions:
+    """Which trees of which batches: batch id -> roots."""
+
+    roots: dict[str, tuple[str, ...]]
+
+
+def batches(folder: Path, database: str | None = None) -> list[Batch]:
+    """Every batch with something to bring back, newest first; of one database, or of all."""
+    found = [_read(path) for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True)]
+    return [each for each in found if each and each.lines and database in (None, each.database)]
+
+
+def _read(path: Path) -> Batch | None:
+    """A batch as its file tells; None for what is not (or not yet) one."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        with _opened(path) as connection:
+            manifest = dict(connection.execute("SELECT name, value FROM trash.ocdu_manifest"))
+            lines = batch.tree_lines(connection)
+    except apsw.Error:
+        return None
+    kept = tuple(line for line in lines if line.state in (batch.GONE, batch.RESTORING))
+    return Batch(
+        path.stem,
+        path,
+        int(manifest.get("created", 0)),
+        str(manifest.get("database", "")),
+        kept if manifest.get("rows") else (),
+        file_size(path),
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[apsw.Connection]:
+    """A batch alone, as schema `trash` of a connection of its own."""
+    connection = apsw.Connection(":memory:")
+    try:
+        with batch.attached(connection, path):
+            yield connection
+    finally:
+        connection.close()
+
+
+# bringing back
+
+
+def plan_restore(site: Site, names: Sequence[str]) -> Plan:
+    """Bring back whole batches or single trees; names are ids of either, or unique beginnings.
+
+    Raises WrongCall for an unknown or ambiguous name.
+    """
+    known = batches(site.ledger.trash_folder, site.ledger.database)
+    chosen: dict[str, dict[str, TreeLine]] = {}
+    for name in names:
+        for each, line in _named(known, name):
+            chosen.setdefault(each.id, {})[line.root] = line
+    items = tuple(
+        _item(line, f"in the trash as {id}")
+        for id, lines in chosen.items()
+        for line in lines.values()
+    )
+    options = TrashOptions({id: tuple(lines) for id, lines in chosen.items()})
+    return Plan("restore", items, options=options, message="" if items else "The trash is empty.")
+
+
+def _named(known: list[Batch], name: str) -> list[tuple[Batch, TreeLine]]:
+    whole = [each for each in known if each.id == name] or [
+        each for each in known if name and each.id.startswith(name)
+    ]
+    if len(whole) == 1:
+        return [(whole[0], line) for line in whole[0].lines]
+    if whole:
+        raise WrongCall(f"“{name}” begins several batches: {', '.join(b.id for b in whole)}.")
+    trees = [(each, line) for each in known for line in each.lines if line.root == name] or [
+        (each, line) for each in known for line in each.lines if name and line.root.startswith(name)
+    ]
+    if not trees:
+        raise WrongCall(f"Nothing in the trash is called “{name}”: see `ocdu trash list`.")
+    if len({line.root for _, line in trees}) > 1:
+        raise WrongCall(f"“{name}” begins several trees in the trash: write more of the id.")
+    return trees[:1]
+
+
+def _item(line: TreeLine, reason: str) -> Item:
+    totals = Totals(
+        1, line.sessions, line.messages, line.parts, line.events, line.files, line.bytes
+    )
+    return Item(line.root, line.title, reason, totals, project=line.project)
+
+
+def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Put trees back, byte for byte; the batch file goes when nothing is left in it.
+
+    Raises Refused when one of the ids exists in the database again.
+    """
+    assert isinstance(plan.options, TrashOptions)
+    back = Totals()
+    seen = 0
+    with site.store.writing() as db:
+        connection = db.connection()
+        for id, roots in plan.options.roots.items():
+            path = site.ledger.trash_folder / f"{id}{SUFFIX}"
+            with batch.attached(connection, path):
+                for root in roots:
+                    if stop.is_set():
+                        break
+                    for _ in restore_tree(connection, site, root):
+                        yield Step(seen, len(plan), back.bytes, "restoring")
+                    seen += 1
+                    back += next(item.totals for item in plan if item.id == root)
+            _drop_if_empty(path)
+    left = len(plan) - seen
+    ending: Ending = "partial" if left else "done"
+    message = f"{plural(back.sessions, 'session')} ({size(back.bytes)}) restored from the trash."
+    if left:
+        message += f" Stopped: {plural(left, 'tree')} stayed in the trash."
+    return Outcome(ending, message, done=back)
+
+
+def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator[int]:
+    """Put one tree of the attached batch back, whether or not an earlier try got half-way.
+
+    Raises Refused on a conflict of ids, and when a row could not be put back; the copies then stay.
+    """
+    line = next(line for line in batch.tree_lines(connection) if line.root == root)
+    ids = batch.members(connection, root)
+    if line.state != batch.RESTORING:
+        taken = [id for id in ids if exists(connection, id)]
+        if taken:
+            raise Refused(
+                f"{taken[0]} exists in the database again: “{line.title}” stays in the trash."
+            )
+        with transaction(connection, "BEGIN"):
+            batch.set_state(connection, root, batch.RESTORING)
+    deeds: Iterator[Deed] = put_back_deeds(connection, site.store.schema, ids)
+    yield from in_slices(connection, deeds, Event())
+    missing = _not_restored(connection, site, ids)
+    if missing:
+        raise Refused(
+            f"{missing} could not be put back; “{line.title}” stays in the trash as well. "
+            "Run `ocdu trash restore` again, or ask with `ocdu doctor`."
+        )
+    for id in ids:
+        session_files.restore_files(connection, site.files, id)
+    with transaction(connection, "BEGIN"):
+        batch.forget_tree(connection, root)
+
+
+def _not_restored(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -> str:
+    """Compare counts of every table with the batch; names the first that is short, else ""."""
+    wanted: dict[str, int] = {}
+    found: dict[str, int] = {}
+    for id in ids:
+        for owned in site.store.schema.estate:
+            rows = connection.execute(
+                f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}', {"id": id}
+            )
+            found[owned.table] = found.get(owned.table, 0) + rows.fetchall()[0][0]
+        for table in batch.kept_tables(connection, site.store.schema):
+            if table.name != "project":
+                rows = connection.execute(
+                    f'SELECT count(*) FROM trash."{table.name}" WHERE ocdu_session = ?', (id,)
+                )
+                wanted[table.name] = wanted.get(table.name, 0) + rows.fetchall()[0][0]
+    for table_name, count in wanted.items():
+        if found.get(table_name, 0) < count:
+            return f"{plural(count - found.get(table_name, 0), 'row')} of {table_name}"
+    return ""
+
+
+def _drop_if_empty(path: Path) -> None:
+    with _opened(path) as connection:
+        is_empty = not batch.tree_lines(connection)
+    if is_empty:
+        path.unlink()
+
+
+# emptying
+
+
+def plan_empty(
+    site: Site, names: Iterable[str] | None, older_than: timedelta | None, now: int
+) -> Plan:
+    """Delete batches for good: the named ones, those older than a limit, or all."""
+    known = batches(site.ledger.trash_folder, site.ledger.database)
+    wanted = None if names is None else list(names)
+    for name in wanted or ():
+        if sum(each.id.startswith(name) for each in known) != 1:
+            raise WrongCall(f"“{name}” is not one batch of the trash: see `ocdu trash list`.")
+    limit = None if older_than is None else now - older_than / timedelta(milliseconds=1)
+    going = [
+        each
+        for each in known
+        if (wanted is None or any(each.id.startswith(name) for name in wanted))
+        and (limit is None or each.created < limit)
+    ]
+    items = tuple(
+        Item(each.id, ", ".join(each.titles[:3]), "chosen", _totals(each)) for each in going
+    )
+    message = "" if items else "Nothing in the trash to empty."
+    freed = sum(each.file_bytes for each in going)
+    return Plan("empty", items, message=message, predicted_bytes=freed)
+
+
+def _totals(each: Batch) -> Totals:
+    return sum((_item(line, "").totals for line in each.lines), Totals())
+
+
+def apply_empty(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Delete the batch files; there is no way back."""
+    done = Totals()
+    freed = 0
+    for seen, item in enumerate(plan, start=1):
+        if stop.is_set():
+            break
+        path = site.ledger.trash_folder / f"{item.id}{SUFFIX}"
+        freed += file_size(path)
+        path.unlink(missing_ok=True)
+        done += item.totals
+        yield Step(seen, len(plan), freed, "emptying")
+    message = f"{plural(done.trees, 'tree')} deleted for good: {size(freed)} given back."
+    ending: Ending = "done" if done.trees == plan.totals.trees else "partial"
+    return Outcome(
+        ending, message, done=done, predicted_bytes=plan.predicted_bytes, freed_bytes=freed
+    )

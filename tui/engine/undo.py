@@ -1,0 +1,134 @@
+"""Undo and redo, from the journal: in order, across restarts, named before it is done.
+
+Every undoable job keeps in the journal what reverses it: the stamps before and after an archive,
+the trash batch of a prune. Undoing marks the entry `undone`; redo does the newest undone one again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, cast
+
+from tui.engine.archive import write_stamps
+from tui.engine.prune import apply_prune
+from tui.engine.site import Site
+from tui.engine.trash import apply_restore, plan_restore
+from tui.errors import OcduError, Refused
+from tui.forest import Forest
+from tui.format import plural
+from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.policy.prune import PrunePolicy, plan_prune
+from tui.store.ledger import JournalEntry
+from tui.store.sessions import load_sessions, with_last_messages
+from tui.store.usage import measure_sessions
+
+VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune"}
+"""What can be undone, as a noun."""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOptions:
+    """The journal entry that is turned back or done again."""
+
+    entry: JournalEntry
+
+
+def plan_undo(site: Site) -> Plan:
+    """Reverse the newest job that can be reversed; the item says which it is."""
+    entry = next((each for each in site.ledger.entries() if each.undoable), None)
+    return _plan("undo", entry, "Nothing to undo.")
+
+
+def plan_redo(site: Site) -> Plan:
+    """Do the job again that was undone last; nothing, once something new was done."""
+    newest = next((each for each in site.ledger.entries() if each.undo is not None), None)
+    entries = [each for each in site.ledger.entries() if each.state == "undone"]
+    is_new = newest is not None and newest.undoable
+    # Undone entries stay undone in order: the oldest of the newest run was undone last.
+    entry = None if is_new or not entries else _undone_last(entries)
+    return _plan("redo", entry, "Nothing to redo.")
+
+
+def _undone_last(entries: list[JournalEntry]) -> JournalEntry:
+    return max(entries, key=lambda entry: cast("dict[str, Any]", entry.undo).get("undone", 0))
+
+
+def _plan(verb: str, entry: JournalEntry | None, nothing: str) -> Plan:
+    if entry is None:
+        return Plan(verb, (), message=nothing)
+    title = f"{VERBS.get(entry.verb, entry.verb)} of {entry.title}"
+    item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes))
+    return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}")
+
+
+def undo_title(site: Site) -> str | None:
+    """What `u` would undo, for the footer; None when there is nothing."""
+    plan = plan_undo(site)
+    return plan.items[0].title if plan.items else None
+
+
+def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Turn the planned entry back. Raises OcduError with the reason when that is not possible."""
+    entry = _entry(plan)
+    undo = entry.undo or {}
+    if "stamps" in undo:
+        pairs = {id: (pair[1], pair[0]) for id, pair in undo["stamps"].items()}
+        outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}")
+    elif entry.batch:
+        outcome = yield from apply_restore(plan_restore(site, [entry.batch]), site, stop)
+    else:
+        raise Refused(f"The {entry.verb} of {entry.title} cannot be undone.")
+    if outcome.ending in ("done", "partial"):
+        count = int(site.ledger.note("undone") or 0) + 1
+        site.ledger.set_note("undone", str(count))
+        site.ledger.update(entry.id, state="undone", undo={**undo, "undone": count})
+    return outcome
+
+
+def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Do the planned entry again: the same stamps, or a new prune of the same trees."""
+    entry = _entry(plan)
+    undo = entry.undo or {}
+    if "stamps" in undo:
+        pairs = {id: (pair[0], pair[1]) for id, pair in undo["stamps"].items()}
+        outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}")
+        site.ledger.update(entry.id, state="done")
+        return outcome
+    again = _prune_again(site, list(undo.get("trees", ())))
+    outcome = yield from apply_prune(again, site, stop)
+    if outcome.done.sessions:
+        site.ledger.update(entry.id, state="done", batch=outcome.batch)
+    return outcome
+
+
+def _entry(plan: Plan) -> JournalEntry:
+    if not isinstance(plan.options, UndoOptions):
+        raise OcduError(plan.message)
+    return plan.options.entry
+
+
+def _stamp(
+    site: Site, stop: Event, pairs: dict[str, tuple[int | None, int | None]], what: str
+) -> Generator[Step, None, Outcome]:
+    done: dict[str, tuple[int | None, int | None]] = {}
+    for _ in write_stamps(site, pairs, stop, done):
+        yield Step(len(done), len(pairs), phase="stamping")
+    kept = len(pairs) - len(done)
+    ending: Ending = "done" if not kept else "partial" if done else "nothing"
+    message = f"{what} was turned back or done again for {plural(len(done), 'session')}."
+    if kept:
+        message += f" {plural(kept, 'session')} had changed since and stayed as they are."
+    return Outcome(ending, message, done=Totals(sessions=len(done)))
+
+
+def _prune_again(site: Site, roots: list[str]) -> Plan:
+    rows = with_last_messages(site.store, load_sessions(site.store, check_directories=False))
+    forest = Forest.of(rows)
+    here = [root for root in roots if root in forest]
+    if not here:
+        raise Refused("The trees of that prune are not in the database: nothing to do again.")
+    ids = {id for root in here for id in forest.tree_of(root).ids}
+    forest = forest.with_usage(measure_sessions(site.store, ids))
+    return plan_prune(forest, PrunePolicy(ids=frozenset(here)), now=max(r.active for r in rows))

@@ -1,0 +1,241 @@
+"""One thread, one queue: never two writers of ours at once.
+
+`perform` carries out any plan and keeps the journal; the command line drives it directly. `Worker`
+does so on a thread of its own, with pause and cancel, for the app.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from threading import Event, Thread
+from typing import NamedTuple
+
+from tui.engine.archive import apply_archive, apply_unarchive
+from tui.engine.checkpoint import apply_checkpoint
+from tui.engine.prune import apply_prune
+from tui.engine.reclaim import apply_reclaim
+from tui.engine.recovery import recover
+from tui.engine.site import Site
+from tui.engine.trash import apply_empty, apply_restore
+from tui.engine.undo import apply_redo, apply_undo
+from tui.engine.vacuum import apply_vacuum
+from tui.errors import OcduError
+from tui.policy.plan import Ending, Outcome, Plan, Step
+from tui.store.database import SQLITE_EXCEPTIONS, explained
+
+Engine = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
+
+ENGINES: dict[str, Engine] = {
+    "archive": apply_archive,
+    "unarchive": apply_unarchive,
+    "prune": apply_prune,
+    "reclaim": lambda plan, site, stop: apply_reclaim(plan, site.store, stop),
+    "vacuum": lambda plan, site, stop: apply_vacuum(plan, site.store, stop),
+    "checkpoint": lambda plan, site, stop: apply_checkpoint(plan, site.store, stop),
+    "restore": apply_restore,
+    "empty": apply_empty,
+    "undo": apply_undo,
+    "redo": apply_redo,
+}
+"""Who carries out a plan of which verb."""
+
+log = logging.getLogger("ocdu")
+
+
+def perform(
+    plan: Plan, site: Site, stop: Event, *, engine: Engine | None = None
+) -> Generator[Step, None, Outcome]:
+    """Carry a plan out and write the journal around it; expected failures become outcomes.
+
+    `engine` replaces the one the verb names, for options a plan does not carry.
+    """
+    if plan.refused:
+        return Outcome("refused", plan.message, excluded=plan.excluded)
+    if not plan.items:
+        return Outcome("nothing", plan.message, excluded=plan.excluded)
+    try:
+        with site.ledger.exclusive():
+            for sentence in recover(site):
+                log.warning("%s", sentence)
+            return (yield from _journalled(plan, site, stop, engine or ENGINES[plan.verb]))
+    except OcduError as error:
+        return _failed(error)
+    except SQLITE_EXCEPTIONS as error:
+        return _failed(explained(error, site.store.path))
+
+
+def _journalled(
+    plan: Plan, site: Site, stop: Event, engine: Engine
+) -> Generator[Step, None, Outcome]:
+    entry = site.ledger.begin(plan.verb, _title(plan), plan.predicted_bytes)
+    try:
+        outcome = yield from engine(plan, site, stop)
+    except GeneratorExit:
+        site.ledger.update(entry, state="interrupted")
+        raise
+    except Exception as error:
+        site.ledger.update(entry, state="failed", message=str(error))
+        raise
+    site.ledger.update(
+        entry,
+        state=outcome.ending,
+        message=outcome.message,
+        payload_bytes=outcome.done.bytes,
+        predicted_bytes=outcome.predicted_bytes or plan.predicted_bytes,
+        freed_bytes=outcome.freed_bytes,
+        batch=outcome.batch,
+        undo=_undo_of(plan, outcome),
+    )
+    return outcome
+
+
+def _title(plan: Plan) -> str:
+    first = plan.items[0].title or plan.items[0].id
+    return f"“{first}”" if len(plan) == 1 else f"“{first}” and {len(plan) - 1} more"
+
+
+def _undo_of(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
+    """What reverses it, for the journal; None when nothing can."""
+    if outcome.ending not in ("done", "partial"):
+        return None
+    if "undo" in outcome.details:
+        return dict(outcome.details["undo"])
+    if outcome.batch:
+        return {"trees": [item.id for item in plan]}
+    return None
+
+
+def _failed(error: OcduError) -> Outcome:
+    ending: Ending = "refused" if error.exit_code == 3 else "failed"
+    return Outcome(ending, str(error))
+
+
+class JobStarted(NamedTuple):
+    """A job left the queue."""
+
+    job: int
+    plan: Plan
+
+
+class JobProgressed(NamedTuple):
+    """A job has come further."""
+
+    job: int
+    plan: Plan
+    step: Step
+
+
+class JobFinished(NamedTuple):
+    """A job ended, one way or the other."""
+
+    job: int
+    plan: Plan
+    outcome: Outcome
+
+
+WorkerEvent = JobStarted | JobProgressed | JobFinished
+
+
+class Worker:
+    """Carries plans out one after the other. Facts are posted from its thread."""
+
+    def __init__(self, site: Site, post: Callable[[WorkerEvent], None]) -> None:
+        self._site = site
+        self._post = post
+        self._queue: deque[tuple[int, Plan]] = deque()
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition()
+        self._stop = Event()
+        self._go = Event()
+        self._go.set()
+        self._closed = False
+        self.running: tuple[int, Plan] | None = None
+        # A daemon: if a statement is deaf, quitting must not wait for it; SQLite rolls it back.
+        self._thread = Thread(target=self._work, name="ocdu-worker", daemon=True)
+        self._thread.start()
+
+    def submit(self, plan: Plan) -> int:
+        """Queue a plan; returns its job number."""
+        with self._changed:
+            job = next(self._numbers)
+            self._queue.append((job, plan))
+            self._changed.notify()
+        return job
+
+    def waiting(self) -> list[tuple[int, Plan]]:
+        """Jobs not yet begun, in order."""
+        with self._changed:
+            return list(self._queue)
+
+    @property
+    def paused(self) -> bool:
+        """True while the running job rests between two steps."""
+        return not self._go.is_set()
+
+    def pause(self) -> None:
+        """Let the running job rest after its current step."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._go.set()
+
+    def cancel(self, job: int | None = None) -> None:
+        """Stop the running job between two steps, or take a waiting one out of the queue."""
+        with self._changed:
+            running = self.running
+            if running and job in (None, running[0]):
+                self._stop.set()
+                self._go.set()
+                return
+            self._queue = deque(each for each in self._queue if each[0] != job)
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """Stop between two steps and end the thread; False when it did not end in time."""
+        with self._changed:
+            self._closed = True
+            self._queue.clear()
+            self._stop.set()
+            self._go.set()
+            self._changed.notify()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (next_job := self._next()) is not None:
+            job, plan = next_job
+            self._post(JobStarted(job, plan))
+            outcome = self._carry_out(job, plan)
+            with self._changed:
+                self.running = None
+            self._post(JobFinished(job, plan, outcome))
+
+    def _next(self) -> tuple[int, Plan] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            if self._closed:
+                return None
+            self._stop.clear()
+            self.running = self._queue.popleft()
+            return self.running
+
+    def _carry_out(self, job: int, plan: Plan) -> Outcome:
+        steps = perform(plan, self._site, self._stop)
+        try:
+            while True:
+                step = next(steps)
+                self._post(JobProgressed(job, plan, step))
+                self._go.wait()
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        except Exception:
+            log.exception("The %s failed", plan.verb)
+            with suppress(Exception):
+                steps.close()
+            return Outcome("failed", f"The {plan.verb} failed unexpectedly; the log says more.")

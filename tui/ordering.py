@@ -1,0 +1,238 @@
+"""The order of the outline: groups, roots and children sorted, as flat arrays with spans.
+
+Made once for a load, a sort or a regrouping; folding, filtering and new sizes only read it.
+Pure: time is an argument. Times are milliseconds UTC, sizes are payload octets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Literal
+
+from tui.forest import Forest
+from tui.format import DAY, clean
+from tui.records import SessionRow
+
+Grouping = Literal["project", "flat", "age"]
+Sort = Literal["size", "activity", "created", "title", "messages", "cost"]
+View = Literal["active", "archived", "all"]
+
+SORTS: tuple[Sort, ...] = ("size", "activity", "created", "title", "messages", "cost")
+GROUPINGS: tuple[Grouping, ...] = ("project", "flat", "age")
+VIEWS: tuple[View, ...] = ("active", "archived", "all")
+
+_BANDS = (
+    (DAY, "last 24 hours"),
+    (7 * DAY, "last 7 days"),
+    (30 * DAY, "last 30 days"),
+    (90 * DAY, "last 90 days"),
+    (365 * DAY, "last year"),
+)
+_OLDER = "older than a year"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A header above trees: a project or a band of age."""
+
+    key: str
+    """"project:…" or "age:…"; never looks like a session id."""
+    label: str
+    hint: str
+    """Where the project lives, given only when another project has the same name."""
+    rank: int
+    """Place of an age band, the youngest 0; 0 for projects."""
+    roots: tuple[int, ...]
+    """Forest positions of its trees, in order."""
+    active: int
+    created: int
+    """Newest creation among its roots."""
+    missing: bool
+    """True when the directory of every one of its trees is gone."""
+
+
+class Order:
+    """Lines in display order, every parent directly above its descendants.
+
+    `items[p]` is a forest position, or `~g` for the header of group g; `span[p]` counts the line
+    and all below it; `parent[p]` is -1 at the top.
+    """
+
+    def __init__(
+        self,
+        forest: Forest,
+        now: int,
+        grouping: Grouping = "project",
+        sort: Sort = "size",
+        reverse: bool = False,
+        view: View = "all",
+    ) -> None:
+        self.now, self.grouping, self.view = now, grouping, view
+        self.sort, self.reverse = sort, reverse
+        self.rows = forest.rows
+        shown, context = _in_view(forest, view)
+        downwards = (sort == "title") == reverse
+        values = _values(forest, sort)
+        # Sorting the newest first beforehand settles ties: sizes are all equal before measuring.
+        ordered = sorted(forest.shape.newest_first, key=values.__getitem__, reverse=downwards)
+        children: defaultdict[int, list[int]] = defaultdict(list)
+        for i in ordered:
+            if shown[i]:
+                children[forest.parent[i]].append(i)
+        self.roots: Sequence[int] = children.pop(-1, [])
+        self.groups: list[Group] = []
+        if grouping != "flat":
+            found = _groups(forest, self.roots, grouping, now)
+            self.groups = _sorted_groups(found, forest, sort, downwards)
+        self.top_depth = 0 if grouping == "flat" else 1
+        self._flatten(children)
+        self.context: list[int] = [self.places[i] for i in context]
+
+    def _flatten(self, children: dict[int, list[int]]) -> None:
+        self.items: list[int] = []
+        self.parent: list[int] = []
+        self.depth: list[int] = []
+        items, parent, depth = self.items, self.parent, self.depth
+        headers = [(~index, -1) for index in range(len(self.groups))]
+        for index, group in enumerate(self.groups):
+            children[~index] = list(group.roots)
+        stack = (headers or [(root, -1) for root in self.roots])[::-1]
+        while stack:
+            item, above = stack.pop()
+            here = len(items)
+            items.append(item)
+            parent.append(above)
+            depth.append(depth[above] + 1 if above >= 0 else 0)
+            if item in children:
+                stack += [(child, here) for child in reversed(children[item])]
+        self.span = span = [1] * len(items)
+        for position in range(len(items) - 1, 0, -1):
+            if (above := parent[position]) >= 0:
+                span[above] += span[position]
+
+    @cached_property
+    def places(self) -> list[int]:
+        """By forest position: where the session stands here, -1 when the view hides it."""
+        places = [-1] * len(self.rows)
+        for position, item in enumerate(self.items):
+            if item >= 0:
+                places[item] = position
+        return places
+
+    @cached_property
+    def headers(self) -> dict[str, int]:
+        """Group key -> position of its header."""
+        return {
+            self.groups[~item].key: position
+            for position, item in enumerate(self.items)
+            if item < 0
+        }  # fmt: skip
+
+    def key(self, position: int) -> str:
+        """Session id or group key of a line."""
+        item = self.items[position]
+        return self.rows[item].id if item >= 0 else self.groups[~item].key
+
+
+def _in_view(forest: Forest, view: View) -> tuple[bytearray, list[int]]:
+    """By forest position whether it is shown; and which are shown only to lead to another.
+
+    A tree goes by its root: an active child of an archived root is archived with it. A branch
+    archived on its own leaves the active view and stands under its ancestors in the other.
+    """
+    if view == "all":
+        return bytearray(b"\x01") * len(forest), []
+    archived = bytearray(len(forest))
+    for i, row in enumerate(forest.rows):
+        if row.archived is not None and not archived[i]:
+            archived[i : i + forest.span[i]] = b"\x01" * forest.span[i]
+    if view == "active":
+        return bytearray(archived.translate(bytes([1, 0]) + bytes(254))), []
+    context: list[int] = []
+    shown = bytearray(archived)
+    for i in range(len(forest)):
+        above = forest.parent[i] if archived[i] else -1
+        while above >= 0 and not shown[above]:
+            shown[above] = 1
+            context.append(above)
+            above = forest.parent[above]
+    return shown, context
+
+
+def _values(forest: Forest, sort: Sort) -> Sequence[Any]:
+    """By forest position, what this sort compares; numbers cover the subtree."""
+    if sort == "activity":
+        return forest.active
+    if sort == "created":
+        return [row.created for row in forest.rows]
+    if sort == "title":
+        return [row.title.strip().casefold() for row in forest.rows]
+    return list(map(_subtree(forest, sort), range(len(forest))))
+
+
+def _subtree(forest: Forest, sort: Sort) -> Callable[[int], float]:
+    if sort == "messages":
+        return forest.subtree_messages
+    return forest.subtree_cost if sort == "cost" else forest.subtree_bytes
+
+
+def _groups(forest: Forest, roots: Sequence[int], grouping: Grouping, now: int) -> list[Group]:
+    """The groups of these trees, the newest activity first; each keeps the order of its roots."""
+    members: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    for root in roots:
+        if grouping == "age":
+            members[_band(now - forest.active[root])].append(root)
+        else:
+            members[0, forest.rows[root].project_id].append(root)
+    named = {
+        about: _label(forest.rows[group[0]], about, grouping) for about, group in members.items()
+    }
+    times = Counter(named.values())
+    groups = [
+        Group(
+            key=f"{grouping}:{about[1]}",
+            label=named[about],
+            hint=_home(forest, group) if times[named[about]] > 1 else "",
+            rank=about[0],
+            roots=tuple(group),
+            active=max(forest.active[root] for root in group),
+            created=max(forest.rows[root].created for root in group),
+            missing=all(forest.rows[root].missing for root in group),
+        )
+        for about, group in members.items()
+    ]
+    return sorted(groups, key=attrgetter("active"), reverse=True)
+
+
+def _band(idle: int) -> tuple[int, str]:
+    for rank, (limit, label) in enumerate(_BANDS):
+        if idle < limit:
+            return rank, label
+    return len(_BANDS), _OLDER
+
+
+def _label(row: SessionRow, about: tuple[int, str], grouping: Grouping) -> str:
+    return about[1] if grouping == "age" else clean(row.project).strip() or "(no project)"
+
+
+def _home(forest: Forest, roots: Sequence[int]) -> str:
+    """Directory of the tree last active, to tell projects of one name apart."""
+    return clean(forest.rows[max(roots, key=forest.active.__getitem__)].directory)
+
+
+def _sorted_groups(groups: list[Group], forest: Forest, sort: Sort, down: bool) -> list[Group]:
+    def value(group: Group) -> Any:
+        if sort == "activity":
+            return group.active
+        if sort == "created":
+            return group.created
+        if sort == "title":
+            return group.rank, group.label.casefold()
+        sums = forest.sums(group.roots)
+        return {"size": sums.bytes, "messages": sums.messages, "cost": sums.cost}[sort]
+
+    return sorted(groups, key=value, reverse=down)

@@ -1,0 +1,225 @@
+"""Reclaim, decided: which sessions give their heavy payloads back and keep their conversation.
+
+Pure: records + policy + now → Plan. A further level is one more row in LEVELS.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from tui import format
+from tui.errors import WrongCall
+from tui.forest import Forest
+from tui.policy.plan import Item, Plan, Totals
+from tui.records import Payload, SessionRow
+
+
+class Level(NamedTuple):
+    """What a level means to the user."""
+
+    name: str
+    takes: str
+    loses: str
+    """What can no longer be seen afterwards."""
+    automatic: bool
+    """Carried out in the background unless the configuration says no; the default level."""
+    idle: timedelta
+    """How long a session must have rested before the level touches it."""
+
+
+LEVELS: dict[str, Level] = {
+    level.name: level
+    for level in (
+        Level(
+            "compacted",
+            "Output and attachments of tool calls that opencode itself marked as compacted.",
+            "These outputs cannot be read again; opencode no longer sends them to the model.",
+            automatic=True,
+            idle=timedelta(0),
+        ),
+        Level(
+            "summarised",
+            "Output and attachments of tool calls from before the last finished compaction.",
+            "These outputs cannot be read again, nor by a revert to before the compaction.",
+            automatic=False,
+            idle=timedelta(hours=1),
+        ),
+    )
+}
+
+SETS: dict[str, tuple[str, ...]] = {
+    "conservative": ("compacted",),
+    "aggressive": ("compacted", "summarised"),
+}
+"""Names for several levels at once."""
+
+MALFORMED = "malformed"
+"""Payload records of this level count rows that are left alone for their shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReclaimPolicy:
+    """Which levels, for whom."""
+
+    levels: tuple[str, ...] = SETS["conservative"]
+    idle: timedelta | None = None
+    """Only sessions without activity for this long; None leaves it to each level."""
+    session_ids: frozenset[str] | None = None
+    """Only these, named by the user: neither pin nor recent activity protects them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReclaimItem(Item):
+    """One session and the levels it qualifies for; another level may have to wait."""
+
+    levels: tuple[str, ...] = ()
+
+
+def parse_levels(text: str) -> tuple[str, ...]:
+    """ "aggressive" or "compacted,summarised" as level names, in the order of LEVELS.
+
+    Raises WrongCall for an unknown or missing name.
+    """
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    known = ", ".join((*LEVELS, *SETS))
+    unknown = [name for name in names if name not in LEVELS and name not in SETS]
+    if unknown:
+        raise WrongCall(f"There is no reclaim level “{unknown[0]}”: choose from {known}.")
+    if not names:
+        raise WrongCall(f"Name at least one reclaim level: {known}.")
+    chosen = {level for name in names for level in SETS.get(name, (name,))}
+    return tuple(level for level in LEVELS if level in chosen)
+
+
+def plan_reclaim(
+    forest: Forest,
+    payloads: Iterable[Payload],
+    policy: ReclaimPolicy,
+    now_ms: int,
+    running: frozenset[str] = frozenset(),
+) -> Plan:
+    """One item per session, the one with most bytes first; `totals.bytes` are payload octets.
+
+    `running` are sessions being generated right now. Payloads of other levels, or of sessions the
+    forest does not know, are in no plan; those of other levels serve the message.
+    """
+    found: defaultdict[str, dict[str, Payload]] = defaultdict(dict)
+    elsewhere: Counter[str] = Counter()
+    excluded: Counter[str] = Counter()
+    for payload in payloads:
+        named = policy.session_ids is None or payload.session_id in policy.session_ids
+        if not named or payload.session_id not in forest:
+            continue
+        if payload.level == MALFORMED:
+            excluded[MALFORMED] += payload.parts
+        elif payload.level in policy.levels:
+            found[payload.session_id][payload.level] = payload
+        else:
+            elsewhere[payload.level] += payload.bytes
+    items: list[ReclaimItem] = []
+    for session_id, levels in found.items():
+        row = forest.row(session_id)
+        pinned = row.pinned or forest.tree_of(session_id).root.pinned
+        item, reasons = _judge(row, levels, policy, now_ms, pinned, session_id in running)
+        excluded.update(reasons)
+        if item is not None:
+            items.append(item)
+    items.sort(key=lambda item: (-item.bytes, item.id))
+    return Plan(
+        "reclaim",
+        tuple(items),
+        excluded=dict(sorted(excluded.items())),
+        options=policy,
+        message=_message(items, excluded, elsewhere, policy),
+        predicted_bytes=sum(item.bytes for item in items),
+    )
+
+
+def _judge(
+    row: SessionRow,
+    found: Mapping[str, Payload],
+    policy: ReclaimPolicy,
+    now_ms: int,
+    pinned: bool,
+    is_running: bool,
+) -> tuple[ReclaimItem | None, set[str]]:
+    """The session's item, and why any of its levels is left out."""
+    taken: list[Payload] = []
+    reasons: set[str] = set()
+    for name in policy.levels:
+        if name not in found:
+            continue
+        reason = _protection(row, LEVELS[name], policy, now_ms, pinned, is_running)
+        if reason is None:
+            taken.append(found[name])
+        else:
+            reasons.add(reason)
+    if not taken:
+        return None, reasons
+    counts = [f"{part.level}: {format.plural(part.parts, 'tool output')}" for part in taken]
+    waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
+    item = ReclaimItem(
+        id=row.id,
+        title=row.title,
+        reason=", ".join(counts),
+        totals=Totals(
+            sessions=1,
+            parts=sum(part.parts for part in taken),
+            bytes=sum(part.bytes for part in taken),
+        ),
+        sessions=(row.id,),
+        seen_active=row.active if waits_for_rest else 0,
+        project=row.project,
+        levels=tuple(part.level for part in taken),
+    )
+    return item, reasons
+
+
+def _protection(
+    row: SessionRow,
+    level: Level,
+    policy: ReclaimPolicy,
+    now_ms: int,
+    pinned: bool,
+    is_running: bool,
+) -> str | None:
+    """Why this level must leave the session alone; None when it may go on."""
+    if policy.session_ids is not None:
+        return None
+    if pinned:
+        return "pinned"
+    if level.idle and is_running:
+        return "running"
+    rest = max(level.idle, policy.idle or timedelta(0))
+    if rest and now_ms - row.active < rest / timedelta(milliseconds=1):
+        return "recent"
+    return None
+
+
+def _message(
+    items: list[ReclaimItem],
+    excluded: Mapping[str, int],
+    elsewhere: Mapping[str, int],
+    policy: ReclaimPolicy,
+) -> str:
+    """One sentence: what would be reclaimed, or why there is nothing."""
+    if items:
+        octets = format.size(sum(item.bytes for item in items))
+        parts = format.plural(sum(item.totals.parts for item in items), "tool output")
+        return f"{octets} in {parts} of {format.plural(len(items), 'session')} can be reclaimed."
+    if excluded:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(excluded.items()))
+        return f"Nothing to reclaim now; left out: {reasons}."
+    others = {level: octets for level, octets in elsewhere.items() if octets}
+    more = "; ".join(f"the level {name} holds {format.size(n)}" for name, n in others.items())
+    if policy.levels == ("compacted",):
+        why = "No marked tool output is left (since 1.14.34 opencode marks none by default)"
+        return f"{why}; {more}." if more else f"{why}; try the level summarised."
+    return f"Nothing to reclaim at these levels; {more}." if more else _NOTHING
+
+
+_NOTHING = "Nothing to reclaim: no tool output is marked, or older than a finished compaction."

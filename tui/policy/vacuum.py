@@ -1,0 +1,238 @@
+"""Whether free pages shall go back to the file system, and which way.
+
+The file is never replaced (a running opencode would lose writes), so giving space back means to
+rewrite it in place. How long that locks opencode out decides the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tui.format import count, duration, size
+from tui.policy.plan import Item, Plan, Totals
+from tui.records import FileSizes, Holder
+
+Way = Literal["nothing", "checkpoint", "incremental", "copy_back", "wait", "refused"]
+
+WORTH_BYTES = 50_000_000
+"""Free bytes from which a vacuum is proposed unasked: below, SQLite uses the pages again soon."""
+
+WORTH_PERCENT = 10
+"""Or this share of the file, whichever comes first."""
+
+LIVE_LOCK = 1.0
+"""Seconds the database may be locked while opencode runs: its whole server stands still for that
+long, and after 5 s the user's turn fails."""
+
+LOCK_COST = 1.6
+"""Lock of a copy-back in units of (result ÷ write speed); measured 0.6 (small) to 1.6 (4 GB)."""
+
+ASSUMED_SPEED = 50_000_000.0
+"""Bytes per second written where nobody measured: a slow disk, so that we announce too much."""
+
+SLICE = 0.020
+"""Seconds an incremental vacuum locks at a time."""
+
+DISK_FACTOR = 2.1
+"""Disk needed in units of the result: once for the copy, once for the log, and some to spare."""
+
+INCREMENTAL_NEED = 16_000_000
+"""Bytes the log may grow to during an incremental vacuum (measured: 5 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VacuumFacts:
+    """What the decision rests on; bytes are octets, speeds octets per second."""
+
+    sizes: FileSizes
+    free_disk: int
+    """Free on the file system of the database."""
+    free_temp: int
+    """Free where the copy would lie; the same number when that is the same file system."""
+    same_device: bool = True
+    auto_vacuum: int = 0
+    """SQLite's property of the file: 2 is INCREMENTAL."""
+    holders: tuple[Holder, ...] = ()
+    write_speed: float = 0.0
+    """Measured; 0 where nobody measured."""
+    asked_explicitly: bool = True
+    network_fs: bool = False
+    """True on a network file system whose use was not forced."""
+    refusal: str | None = None
+    """Why nothing may be written here, as a sentence."""
+    name: str = "opencode.db"
+
+    @property
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log."""
+        return self.sizes.wal_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VacuumDecision:
+    """Which way a vacuum takes and what it costs; `message` is one sentence for the user."""
+
+    way: Way
+    message: str
+    lock_seconds: float = 0.0
+    """Announced: how long writers next door stand still at worst."""
+    needs_bytes: int = 0
+    """Disk needed meanwhile, in all."""
+    frees_bytes: int = 0
+    """What database and log will shrink by together."""
+    file_after: int = 0
+    """Size of the database file afterwards."""
+    short_bytes: int = 0
+    """Disk missing; 0 when there is enough."""
+
+
+def decide_vacuum(facts: VacuumFacts) -> VacuumDecision:
+    """The one way that fits these facts, and why."""
+    sizes = facts.sizes
+    if sizes.free_pages == 0 and sizes.wal_bytes == 0:
+        return VacuumDecision(
+            "nothing",
+            "Nothing to give back: every page of the database is in use.",
+            file_after=sizes.bytes,
+        )
+    if not facts.asked_explicitly and not is_worthwhile(sizes):
+        return VacuumDecision(
+            "nothing",
+            f"Not worth a vacuum: {size(sizes.free_bytes)} are free, "
+            "which opencode fills again before the file grows.",
+            file_after=sizes.bytes,
+        )
+    way = _way(facts)
+    lock = {"copy_back": lock_of(facts), "wait": lock_of(facts), "incremental": SLICE}.get(way, 0.0)
+    short = missing_bytes(facts, way)
+    return VacuumDecision(
+        way="refused" if facts.network_fs or facts.refusal or short else way,
+        message=_refusal(facts, way, short) or _sentence(facts, way, lock),
+        lock_seconds=lock,
+        needs_bytes=sum(_needs(facts, way)),
+        frees_bytes=_frees(sizes, way),
+        file_after=_file_after(sizes, way),
+        short_bytes=short,
+    )
+
+
+def plan_vacuum(facts: VacuumFacts) -> Plan:
+    """The vacuum as a plan: one item, or none with the reason as its message."""
+    decision = decide_vacuum(facts)
+    idle = decision.way in ("nothing", "refused")
+    item = Item(
+        id=decision.way,
+        title=facts.name,
+        reason=decision.message,
+        totals=Totals(files=1, bytes=decision.frees_bytes),
+    )
+    return Plan(
+        verb="vacuum",
+        items=() if idle else (item,),
+        options=decision,
+        message=decision.message,
+        predicted_bytes=0 if idle else decision.frees_bytes,
+        refused=decision.way == "refused",
+    )
+
+
+def plan_checkpoint(sizes: FileSizes) -> Plan:
+    """Fold the write-ahead log into the database: one item, or none when the log is empty."""
+    if sizes.wal_bytes == 0:
+        return Plan("checkpoint", (), message="Nothing to fold in: the write-ahead log is empty.")
+    frees = _frees(sizes, "checkpoint")
+    reason = f"The write-ahead log takes {size(sizes.wal_bytes)}; folded in, it is empty."
+    item = Item("checkpoint", "write-ahead log", reason, Totals(files=1, bytes=frees))
+    return Plan("checkpoint", (item,), message=reason, predicted_bytes=frees)
+
+
+def is_worthwhile(sizes: FileSizes) -> bool:
+    """True when there is enough to give back to propose it without being asked."""
+    share = sizes.free_bytes * 100 >= WORTH_PERCENT * sizes.bytes and sizes.free_pages > 0
+    return sizes.free_bytes >= WORTH_BYTES or share or sizes.wal_bytes >= WORTH_BYTES
+
+
+def lock_of(facts: VacuumFacts) -> float:
+    """Seconds a copy-back is expected to lock the database."""
+    return facts.sizes.used_bytes * LOCK_COST / (facts.write_speed or ASSUMED_SPEED)
+
+
+def missing_bytes(facts: VacuumFacts, way: Way) -> int:
+    """Disk missing for this way, on the file system that lacks most; 0 when there is enough."""
+    at_copy, at_log = _needs(facts, way)
+    if facts.same_device:
+        return max(0, at_copy + at_log - facts.free_disk)
+    return max(0, at_copy - facts.free_temp, at_log - facts.free_disk)
+
+
+def held_by(holders: tuple[Holder, ...]) -> str:
+    """The holders as the subject of a sentence: "opencode (pid 4121) is"."""
+    names = [f"{holder.name} (pid {holder.pid})" for holder in holders[:3]]
+    if len(holders) > 3:
+        names.append(f"{len(holders) - 3} more")
+    if len(names) == 1:
+        return names[0] + " is"
+    return " and ".join((", ".join(names[:-1]), names[-1])) + " are"
+
+
+def _way(facts: VacuumFacts) -> Way:
+    if facts.sizes.free_pages == 0:
+        return "checkpoint"
+    if facts.auto_vacuum == 2:
+        return "incremental"
+    if not facts.holders or lock_of(facts) <= LIVE_LOCK:
+        return "copy_back"
+    return "wait"
+
+
+def _needs(facts: VacuumFacts, way: Way) -> tuple[int, int]:
+    """Disk needed for the copy, and beside the database."""
+    sizes = facts.sizes
+    if way in ("copy_back", "wait"):
+        half = int(sizes.used_bytes * DISK_FACTOR / 2)
+        return half, half
+    growth = max(0, sizes.page_count * sizes.page_size - sizes.bytes)
+    return 0, growth + (INCREMENTAL_NEED if way == "incremental" else 0)
+
+
+def _file_after(sizes: FileSizes, way: Way) -> int:
+    return sizes.page_count * sizes.page_size if way == "checkpoint" else sizes.used_bytes
+
+
+def _frees(sizes: FileSizes, way: Way) -> int:
+    return max(0, sizes.bytes + sizes.wal_bytes - _file_after(sizes, way))
+
+
+def _refusal(facts: VacuumFacts, way: Way, short: int) -> str | None:
+    if facts.refusal:
+        return facts.refusal
+    if facts.network_fs:
+        return (
+            f"{facts.name} lies on a network file system, where SQLite's locks may not hold: "
+            "use --force if only this machine uses it."
+        )
+    if short:
+        needs = size(sum(_needs(facts, way)))
+        return (
+            f"The vacuum needs {needs} of free disk meanwhile and {count(short)} bytes are "
+            "missing: make room first, for instance with `ocdu files`."
+        )
+    return None
+
+
+def _sentence(facts: VacuumFacts, way: Way, lock: float) -> str:
+    frees = size(_frees(facts.sizes, way))
+    if way == "checkpoint":
+        return f"No page is free; folding the write-ahead log in gives back {frees}."
+    if way == "incremental":
+        return f"{frees} can be given back in slices that a running opencode does not notice."
+    if way == "wait":
+        return (
+            f"{held_by(facts.holders)} using this database, and the vacuum would lock it for about "
+            f"{duration(lock)}: it can start when nobody has the database open."
+        )
+    who = f"{held_by(facts.holders)} using it and" if facts.holders else "nobody uses it and it"
+    verb = "waits" if len(facts.holders) == 1 else "wait"
+    doing = f"{verb} for about" if facts.holders else "is locked for about"
+    return f"{frees} can be given back: {who} {doing} {duration(lock)}."

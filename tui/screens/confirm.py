@@ -1,0 +1,137 @@
+"""A question before something that cannot be undone, or that touches work in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from tui import format
+from tui.policy.plan import Plan
+from tui.screens.dialog import Dialog
+from tui.widgets.plan_table import PlanTable
+
+
+class Question(NamedTuple):
+    """What is asked, in sentences for the user; the verb and the count stand on the button."""
+
+    heading: str
+    sentences: tuple[str, ...]
+    verb: str
+    safe: str = "Keep everything"
+    typed: str = ""
+    """What has to be typed before the button works, e.g. the count."""
+    destructive: bool = False
+    plan: Plan | None = None
+    """Shown as a table when it has more than one item."""
+
+
+class ConfirmDialog(Dialog[bool]):
+    """True when the button with the verb was pressed."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self.question = question
+        self.heading = question.heading
+        self.safe = question.safe
+
+    def body(self) -> Iterable[Widget]:
+        """The sentences, the items, the field for the count."""
+        question = self.question
+        text = "\n".join(format.clean(sentence) for sentence in question.sentences)
+        yield Static(Content(text), id="sentences", markup=False)
+        if question.plan is not None and len(question.plan) > 1:
+            table = PlanTable()
+            table.plan = question.plan
+            yield table
+        if question.typed:
+            yield Static(
+                Content.assemble("Type ", (question.typed, "bold"), " to go on:"), markup=False
+            )
+            yield Input(compact=True, id="typed", restrict=r"[0-9]*", max_length=9)
+
+    def on_mount(self) -> None:
+        """With a field to fill in, that is where the cursor goes: it is safe as well."""
+        question = self.question
+        self.offer(
+            question.verb, possible=not question.typed, destructive=question.destructive
+        )
+        if question.typed:
+            self.query_one("#typed").focus()
+
+    @on(Input.Changed, "#typed")
+    def _typed(self, event: Input.Changed) -> None:
+        question = self.question
+        fits = event.value.strip() == question.typed
+        self.offer(question.verb, possible=fits, destructive=question.destructive)
+
+    @on(Input.Submitted, "#typed")
+    def _submitted(self) -> None:
+        if not self.query_one("#act").disabled:
+            self.query_one("#act").focus()
+
+    def answer(self) -> bool:
+        """Pressed."""
+        return True
+
+
+def prune_question(plan: Plan, reason: str = "") -> Question:
+    """Before trees go to the trash that somebody may still need."""
+    totals = plan.totals
+    what = _named(plan)
+    return Question(
+        "Move to trash",
+        tuple(
+            sentence
+            for sentence in (
+                reason,
+                f"{what} would move to the trash; u brings it back.",
+                "The public page of a shared session stays on line." if "shared" in reason else "",
+            )
+            if sentence
+        ),
+        f"Move {format.plural(totals.sessions, 'session')} to trash — {format.size(totals.bytes)}",
+        plan=plan,
+    )
+
+
+def delete_question(plan: Plan) -> Question:
+    """Before trees go for good: the number of sessions has to be typed."""
+    totals = plan.totals
+    return Question(
+        "Delete for good",
+        (
+            f"{_named(plan)} would be deleted without a copy in the trash.",
+            "Nothing brings it back.",
+        ),
+        f"Delete {format.plural(totals.sessions, 'session')} — {format.size(totals.bytes)}",
+        typed=str(totals.sessions),
+        destructive=True,
+        plan=plan,
+    )
+
+
+def empty_question(plan: Plan) -> Question:
+    """Before batches of the trash go for good."""
+    totals = plan.totals
+    sessions = format.plural(totals.sessions, "session")
+    return Question(
+        "Empty trash",
+        (f"{sessions} in the trash would be gone for good.", "Nothing brings them back."),
+        f"Delete {sessions} from the trash — {format.size(totals.bytes)}",
+        safe="Keep the trash",
+        typed=str(totals.sessions),
+        destructive=True,
+        plan=plan,
+    )
+
+
+def _named(plan: Plan) -> str:
+    sessions = format.plural(plan.totals.sessions, "session")
+    if len(plan.items) == 1:
+        return f"“{format.clip(format.clean(plan.items[0].title), 50)}” with {sessions}"
+    return f"{format.plural(len(plan.items), 'tree')} with {sessions}"

@@ -1,0 +1,78 @@
+"""What all dialogs have in common: a thin frame, the safe button first, Escape means no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button
+
+from tui import format
+from tui.desk import Desk, desk_of
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A question with a frame. Subclasses give `body` and what the second button returns."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "refuse", "No", show=False),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
+    ]
+    heading: str = ""
+    safe: str = "Not now"
+    """What the safe button says; it has the focus at first."""
+
+    def compose(self) -> ComposeResult:
+        """The frame, the body, the buttons."""
+        with Vertical(id="frame") as frame:
+            frame.border_title = Content(self.heading)
+            yield from self.body()
+            with Horizontal(id="buttons"):
+                yield Button(Content(self.safe), id="safe", compact=True)
+                yield Button(Content("…"), id="act", compact=True, variant="primary")
+
+    def body(self) -> Iterable[Widget]:
+        """What is between the title and the buttons."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """The safe choice has the focus."""
+        self.query_one("#safe").focus()
+
+    @property
+    def desk(self) -> Desk:
+        """The app, as this dialog sees it."""
+        return desk_of(self)
+
+    def offer(self, verb: str, *, possible: bool = True, destructive: bool = False) -> None:
+        """What the second button says, and whether it can be pressed."""
+        button = self.query_one("#act", Button)
+        button.label = Content(format.clean(verb))
+        button.disabled = not possible
+        button.variant = "error" if destructive else "primary"
+
+    @on(Button.Pressed, "#safe")
+    def action_refuse(self) -> None:
+        """No."""
+        self.dismiss(None)
+
+    @on(Button.Pressed, "#act")
+    def action_agree(self) -> None:
+        """Yes, in the words of the button."""
+        answer = self.answer()
+        if answer is not None:
+            self.dismiss(answer)
+
+    def answer(self) -> Answer | None:
+        """What the second button returns; None keeps the dialog open."""
+        raise NotImplementedError

@@ -1,0 +1,118 @@
+"""What the five screens have in common: the header, the job bar, the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui import format
+from tui.actions import ACTIONS, Action
+from tui.desk import Desk, Jobs, Live, desk_of
+from tui.widgets.job_bar import JobBar
+from tui.widgets.key_bar import Key, KeyBar
+from tui.widgets.status_header import Status, StatusHeader
+
+SHOWN_KEYS = {"question_mark": "?", "slash": "/", "colon": ":", "space": "␣", "enter": "↵"}
+"""How keys with long names are written."""
+
+
+class Page(Screen[None]):
+    """A screen of its own, reached by its digit."""
+
+    def compose(self) -> ComposeResult:
+        """The frame around `body`."""
+        yield StatusHeader()
+        yield from self.body()
+        yield JobBar()
+        yield KeyBar()
+
+    def body(self) -> Iterable[Widget]:
+        """What is between the header and the job bar."""
+        raise NotImplementedError
+
+    @property
+    def desk(self) -> Desk:
+        """The app, as this screen sees it."""
+        return desk_of(self)
+
+    def on_mount(self) -> None:
+        """Follow the app's facts."""
+        self.watch(self.app, "live", self._show_status)
+        self.watch(self.app, "payloads", self._show_status)
+        self.watch(self.app, "jobs", self._show_jobs)
+        self.watch(self.app, "undoable", self.show_keys)
+
+    def on_screen_resume(self) -> None:
+        """What was changed elsewhere shows at once."""
+        self.show_keys()
+
+    def _show_status(self) -> None:
+        desk = self.desk
+        found = sum(payload.bytes for payload in desk.payloads or ())
+        free = desk.live.sizes.free_bytes if desk.live else 0
+        self.query_one(StatusHeader).status = status_of(desk, desk.live, found + free)
+
+    def _show_jobs(self, jobs: Jobs) -> None:
+        bar = self.query_one(JobBar)
+        bar.now = self.desk.now()
+        bar.jobs = jobs
+
+    def show_keys(self) -> None:
+        """Write the last line anew."""
+        self.query_one(KeyBar).keys = tuple(self.keys())
+
+    def keys(self) -> Iterable[Key]:
+        """The keys of this screen in order of importance; the table's footer keys by default."""
+        return self.table_keys(action.id for action in ACTIONS if action.footer)
+
+    def table_keys(self, ids: Iterable[str]) -> list[Key]:
+        """These actions of the table as entries of the last line, with the user's own keys."""
+        wanted = set(ids)
+        return [
+            Key(self.key_of(action), self._title(action), self.address(action.id))
+            for action in ACTIONS
+            if action.id in wanted and (action.id != "undo" or self.desk.undoable)
+        ]
+
+    def key_of(self, action: Action) -> str:
+        """The first key of an action as it is written on screen."""
+        key = self.desk.config.keys.get(action.id, action.keys).split(",")[0]
+        return SHOWN_KEYS.get(key, key)
+
+    def address(self, id: str) -> str:
+        """Where an action lives: on this screen, else on the app."""
+        return f"screen.{id}" if hasattr(self, f"action_{id}") else f"app.{id}"
+
+    def _title(self, action: Action) -> str:
+        if action.id == "undo" and self.desk.undoable:
+            return f"Undo {format.clip(format.clean(self.desk.undoable), 28)}"
+        return action.title
+
+
+def status_of(desk: Desk, live: Live | None, get_back: int) -> Status:
+    """The header's facts."""
+    path = homely(desk.database)
+    if live is None:
+        return Status(path, desk.generation)
+    return Status(
+        path=path,
+        generation=desk.generation,
+        bytes=live.sizes.bytes,
+        wal_bytes=live.sizes.wal_bytes,
+        free_disk=live.free_disk,
+        holders=tuple((holder.name, holder.pid) for holder in live.holders),
+        get_back=get_back,
+    )
+
+
+def homely(path: Path) -> str:
+    """The path with ~ for the home directory."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):
+        return str(path)
+

@@ -1,0 +1,42 @@
+"""The command palette: every action of the table, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tui.actions import ACTIONS, Action
+from tui.screens.page import Page
+
+
+class Actions(Provider):
+    """What can be done on the screen the palette was opened from."""
+
+    async def discover(self) -> Hits:
+        """All of them, in the order of the table."""
+        for action in ACTIONS:
+            if (run := self._runner(action)) is not None:
+                yield DiscoveryHit(action.title, run, help=action.help)
+
+    async def search(self, query: str) -> Hits:
+        """Those whose title or explanation matches."""
+        matcher = self.matcher(query)
+        for action in ACTIONS:
+            text = f"{action.title}: {action.help}"
+            score = matcher.match(text)
+            if score > 0 and (run := self._runner(action)) is not None:
+                yield Hit(score, matcher.highlight(text), run, help=f"key {action.keys}")
+
+    def _runner(self, action: Action) -> Callable[[], Coroutine[Any, Any, Any]] | None:
+        """None for the palette itself, and for what this screen does not know."""
+        page = self.screen
+        if action.id == "command_palette":
+            return None
+        if isinstance(page, Page):
+            address = page.address(action.id)
+            known = address.startswith("screen.") or hasattr(self.app, f"action_{action.id}")
+            return partial(page.run_action, address) if known else None
+        return None

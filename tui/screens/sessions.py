@@ -1,0 +1,340 @@
+"""The first screen: every session as a tree with its size, and the details of one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, TypeVar, cast
+
+from textual import on, work
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.getters import query_one
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui import format
+from tui.actions import bindings
+from tui.forest import Forest
+from tui.ordering import GROUPINGS, SORTS, VIEWS, Grouping, Sort, View
+from tui.outline import Outline
+from tui.policy.archive import plan_archive, plan_unarchive
+from tui.policy.plan import Plan
+from tui.policy.prune import PrunePolicy, needs_asking, plan_prune
+from tui.records import SessionDetail
+from tui.screens.confirm import ConfirmDialog, delete_question, prune_question
+from tui.screens.page import Page
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown
+from tui.widgets.session_line import Bars
+from tui.widgets.session_tree import SessionTree
+
+T = TypeVar("T")
+
+BARS: tuple[Bars, ...] = ("bar", "percent", "both", "none")
+
+REST = 0.08
+"""Seconds the cursor must rest before the database is asked for details."""
+
+VIEW_NAMES = {"active": "active", "archived": "archived", "all": "active and archived"}
+
+
+class SessionsScreen(Page):
+    """Looks and asks; whatever changes the database is a plan handed to the app."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(
+            (
+                "archive", "prune_tree", "delete", "prune", "reclaim", "pin", "copy_id", "filter",
+                "next_sort", "reverse_sort", "next_bars", "next_view", "next_grouping", "details",
+            )
+        )
+    ]  # fmt: skip
+
+    tree = query_one(SessionTree)
+    filter_bar = query_one(FilterBar)
+    panel = query_one(SessionDetailPanel)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grouping: Grouping = "project"
+        self.sort: Sort = "size"
+        self.reverse = False
+        self.view: View = "active"
+        self._resting: Timer | None = None
+        self._sorted_for: Forest | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Filter line, tree, details, marks."""
+        yield FilterBar()
+        yield Horizontal(SessionTree(), SessionDetailPanel(), id="work")
+        yield Static(id="marks", markup=False)
+
+    def on_mount(self) -> None:
+        """Start from the configuration and follow the forest."""
+        look = self.desk.config.look
+        self.grouping = cast(Grouping, look.grouping)
+        self.tree.bars = cast(Bars, look.bars)
+        self.tree.empty_text = "Reading the sessions …"
+        self.tree.focus()
+        self.watch(self.app, "forest", self.show_forest, init=False)
+        self.watch(self.app, "measure", self._say_summary, init=False)
+        self.watch(self.app, "payloads", self._show_detail_soon, init=False)
+        self.set_interval(30, self._grow_older)
+
+    # showing
+
+    def show_forest(self, forest: Forest) -> None:
+        """New sessions are put in order; new sizes of the same ones only repaint."""
+        before = self.tree.outline
+        same = before is not None and before.forest.shape is forest.shape
+        if before is not None and same and not self.desk.measure.done:
+            self.tree.show(before.with_forest(forest))
+        else:
+            self._arrange()
+        self._say_summary()
+        self._show_detail_soon()
+
+    def _arrange(self) -> None:
+        """Sort and group anew."""
+        desk = self.desk
+        self.tree.empty_text = self._why_empty()
+        outline = Outline.of(
+            desk.forest, desk.now(), self.grouping, self.sort, self.reverse, self.view,
+            self.filter_bar.needle,
+        )  # fmt: skip
+        self.tree.now = desk.now()
+        self.tree.show(outline)
+        self._say_summary()
+
+    def _why_empty(self) -> str:
+        if not len(self.desk.forest):
+            return "There are no sessions in this database.\nopencode has not been used yet, or all was pruned."
+        if self.filter_bar.needle:
+            return f"Nothing matches “{self.filter_bar.needle}”.\nEsc shows everything again."
+        return f"No {VIEW_NAMES[self.view]} sessions.\nv shows the others."
+
+    def _say_summary(self) -> None:
+        outline = self.tree.outline
+        if outline is None:
+            return
+        arrow = "▼" if (self.sort == "title") == self.reverse else "▲"
+        parts = [
+            format.plural(outline.trees, "tree"),
+            format.plural(outline.sessions, "session"),
+            VIEW_NAMES[self.view],
+            f"by {self.sort} {arrow}",
+        ]
+        if not self.desk.measure.done and len(self.desk.forest):
+            part = self.desk.forest.measured / len(self.desk.forest)
+            parts.append(f"measuring {format.percent(part)}")
+        self.filter_bar.say(" · ".join(parts))
+
+    def _grow_older(self) -> None:
+        self.tree.now = self.desk.now()
+
+    # details
+
+    @on(SessionTree.Highlighted)
+    def _show_detail_soon(self) -> None:
+        if self._resting is not None:
+            self._resting.stop()
+        id = self.tree.cursor_id
+        if id is None or id not in self.desk.forest:
+            self.panel.shown = None
+            return
+        shown = self.panel.shown
+        if shown is None or shown.detail.row.id != id:
+            self._show_detail(known(self.desk.forest, id))
+        self._resting = self.set_timer(REST, lambda: self._read_detail(id))
+
+    @work(thread=True, group="detail", exclusive=True, exit_on_error=False)
+    def _read_detail(self, id: str) -> None:
+        try:
+            detail = self.desk.read_detail(id)
+        except KeyError:
+            return  # it went while we asked
+        self.app.call_from_thread(self._detail_came, detail)
+
+    def _detail_came(self, detail: SessionDetail) -> None:
+        if self.is_attached and detail.row.id == self.tree.cursor_id:
+            self._show_detail(detail)
+
+    def _show_detail(self, detail: SessionDetail) -> None:
+        desk = self.desk
+        gains: list[Gain] = []
+        tree = desk.forest.tree_of(detail.row.id)
+        ids = set(tree.ids)
+        found = sum(each.bytes for each in desk.payloads or () if each.session_id in ids)
+        if found:
+            gains.append(Gain("r", "tool output", found))
+        gains.append(Gain("d", "the whole tree, to trash", tree.bytes))
+        self.panel.shown = Shown(detail, tuple(gains), desk.now())
+
+    def action_details(self) -> None:
+        """Show or hide the panel; below 100 columns it opens under the tree."""
+        self.toggle_class("-details-off" if self.app.size.width >= 100 else "-details-on")
+
+    @on(SessionTree.Chosen)
+    def _chosen(self) -> None:
+        if self.app.size.width < 100:
+            self.add_class("-details-on")
+
+    # filter, order, view
+
+    def action_filter(self) -> None:
+        """Type into the filter line."""
+        self.filter_bar.open()
+
+    @on(FilterBar.Changed)
+    def _filter(self, event: FilterBar.Changed) -> None:
+        self.tree.empty_text = self._why_empty()
+        if self.tree.outline is not None:
+            self.tree.show(self.tree.outline.filtered(event.needle))
+        self._say_summary()
+
+    @on(FilterBar.Closed)
+    def _back_to_tree(self) -> None:
+        self.tree.focus()
+
+    def key_escape(self) -> None:
+        """Clear the filter from within the tree, too; then close the details below."""
+        if self.filter_bar.needle or self.filter_bar.has_class("-open"):
+            self.filter_bar.clear()
+        elif self.app.size.width < 100:
+            self.remove_class("-details-on")
+
+    def action_next_sort(self) -> None:
+        """The next order."""
+        self.sort, self.reverse = following(SORTS, self.sort), False
+        self._arrange()
+
+    @on(SessionTree.SortRequested)
+    def _sort_by(self, event: SessionTree.SortRequested) -> None:
+        self.reverse = not self.reverse if event.column == self.sort else False
+        self.sort = event.column
+        self._arrange()
+
+    def action_reverse_sort(self) -> None:
+        """Turn the order round."""
+        self.reverse = not self.reverse
+        self._arrange()
+
+    def action_next_view(self) -> None:
+        """Active, archived, all."""
+        self.view = following(VIEWS, self.view)
+        self._arrange()
+
+    def action_next_grouping(self) -> None:
+        """By project, not at all, by age."""
+        self.grouping = following(GROUPINGS, self.grouping)
+        self._arrange()
+
+    def action_next_bars(self) -> None:
+        """Bar, percent, both, none."""
+        self.tree.bars = following(BARS, self.tree.bars)
+
+    # marks and deeds
+
+    @on(SessionTree.MarksChanged)
+    def _show_marks(self, event: SessionTree.MarksChanged) -> None:
+        line = self.query_one("#marks", Static)
+        line.display = bool(event.ids)
+        line.update(Content.styled(marks_line(self.desk.forest, event.ids), "$text-accent"))
+
+    def chosen_ids(self) -> list[str]:
+        """Roots of the marked trees, or of the one under the cursor (a group: all of its own)."""
+        tree, forest = self.tree, self.desk.forest
+        ids: Sequence[str] = tree.marked_ids()
+        if not ids and tree.cursor_id:
+            ids = [tree.cursor_id]
+        if not ids and tree.cursor_group and tree.outline:
+            position = tree.outline.position(tree.cursor_group.key)
+            ids = [] if position is None else tree.outline.targets(position)
+        return list({forest.tree_of(id).root.id: None for id in ids if id in forest})
+
+    def action_archive(self) -> None:
+        """Archive at once; where all are archived already, bring them back."""
+        ids, forest = self.chosen_ids(), self.desk.forest
+        if not ids:
+            return
+        archived = all(forest.row(id).archived for id in ids)
+        plan = (
+            plan_unarchive(forest, ids) if archived else plan_archive(forest, ids, self.desk.now())
+        )
+        self._submit(plan)
+
+    def action_prune_tree(self) -> None:
+        """To the trash at once, unless somebody may still need one of them."""
+        ids, desk = self.chosen_ids(), self.desk
+        if not ids:
+            return
+        plan = self._prune_plan(ids)
+        reason = needs_asking(desk.forest, ids, desk.now(), desk.running)
+        if reason is None and not self.tree.marks and self.tree.cursor_group is not None:
+            reason = "Nothing is marked: this is every tree of the group."
+        if reason is None:
+            self._submit(plan)
+        else:
+            self._ask(ConfirmDialog(prune_question(plan, reason)), plan)
+
+    def action_delete(self) -> None:
+        """Without trash: always asks, and wants the count typed."""
+        if ids := self.chosen_ids():
+            plan = self._prune_plan(ids, permanent=True)
+            self._ask(ConfirmDialog(delete_question(plan)), plan)
+
+    def _prune_plan(self, ids: Iterable[str], permanent: bool = False) -> Plan:
+        desk = self.desk
+        policy = PrunePolicy(ids=frozenset(ids), permanent=permanent)
+        used = desk.live.sizes.used_bytes if desk.live else 0
+        return plan_prune(desk.forest, policy, desk.now(), desk.running, used_bytes=used)
+
+    def _ask(self, dialog: ConfirmDialog, plan: Plan) -> None:
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._submit(plan)
+
+        self.app.push_screen(dialog, answered)
+
+    def _submit(self, plan: Plan) -> None:
+        if self.desk.submit(plan) is not None:
+            self.tree.action_unmark_all()
+
+    def action_pin(self) -> None:
+        """Pin the chosen trees; where all are pinned, let them go."""
+        ids, forest = self.chosen_ids(), self.desk.forest
+        if ids:
+            self.desk.set_pins(ids, not all(forest.row(id).pinned for id in ids))
+
+    def action_copy_id(self) -> None:
+        """The id under the cursor, to the clipboard."""
+        if id := self.tree.cursor_id:
+            self.app.copy_to_clipboard(id)
+            self.app.notify(f"Copied {format.clean(id)}", markup=False, timeout=2)
+
+
+def following(values: Sequence[T], value: T) -> T:
+    """The next one; after the last the first."""
+    return values[(values.index(value) + 1) % len(values)]
+
+
+def known(forest: Forest, id: str) -> SessionDetail:
+    """What can be told about a session without asking the database."""
+    tree = forest.branch_of(id)
+    row = forest.row(id)
+    return SessionDetail(
+        row, tree_usage=tree.usage, tree_sessions=len(tree.rows)
+    )
+
+
+def marks_line(forest: Forest, ids: Iterable[str]) -> str:
+    """ "✓ 2 marked · 311 MB · 7 sessions": whole trees, each counted once."""
+    trees = {tree.root.id: tree for tree in (forest.tree_of(id) for id in ids if id in forest)}
+    octets = sum(tree.bytes for tree in trees.values())
+    sessions = sum(len(tree.rows) for tree in trees.values())
+    return (
+        f" ✓ {format.plural(len(trees), 'tree')} marked · {format.size(octets)} · "
+        f"{format.plural(sessions, 'session')}    - unmarks"
+    )

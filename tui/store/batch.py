@@ -1,0 +1,270 @@
+"""The trash file of one prune: an SQLite database that holds the rows of whole session trees.
+
+Tables of opencode keep their names and columns, without types or constraints, so every value keeps
+its storage class and every byte; `ocdu_session` says whose row it is, `ocdu_source` which rowid it
+had. Our own tables begin with `ocdu_`. Rows travel inside SQLite (ATTACH, INSERT … SELECT) and
+never through Python: broken UTF-8 and rows of hundreds of megabytes pass unharmed.
+
+Writing is safe because of its order: rows first, then fsync, then the tree's line with its state,
+committed and synced. A file or tree without such a line was never relied on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from tui.errors import OcduError
+from tui.store.schema import Owned, Schema
+
+FORMAT = 1
+"""Version of this layout, in the manifest."""
+
+DELETING, GONE, RESTORING, RESTORED, KEPT = "deleting", "gone", "restoring", "restored", "kept"
+"""States of a tree. `deleting` and `restoring` are unfinished work that the next start finds."""
+
+_LAYOUT = """
+CREATE TABLE trash.ocdu_manifest (name TEXT PRIMARY KEY, value);
+CREATE TABLE trash.ocdu_tree (
+  root TEXT PRIMARY KEY, title TEXT, project TEXT, reason TEXT, state TEXT NOT NULL,
+  sessions INTEGER, messages INTEGER, parts INTEGER, events INTEGER, files INTEGER, bytes INTEGER);
+CREATE TABLE trash.ocdu_member (
+  session TEXT PRIMARY KEY, root TEXT NOT NULL, position INTEGER NOT NULL);
+CREATE TABLE trash.ocdu_file (
+  session TEXT NOT NULL, path TEXT NOT NULL, mode INTEGER, mtime REAL, data BLOB);
+CREATE INDEX trash.ocdu_member_root ON ocdu_member (root, position);
+"""
+
+
+class TreeLine(NamedTuple):
+    """One tree in a batch, as its line tells."""
+
+    root: str
+    title: str
+    project: str
+    reason: str
+    state: str
+    sessions: int
+    messages: int
+    parts: int
+    events: int
+    files: int
+    bytes: int
+
+
+class KeptTable(NamedTuple):
+    """A table of opencode in the batch, with the columns both sides have."""
+
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def names(self) -> str:
+        """The columns, quoted, for a statement."""
+        return ", ".join(f'"{column}"' for column in self.columns)
+
+
+def new_batch(folder: Path, database: str, schema: Schema, *, now: int, rows: bool) -> Path:
+    """Create an empty batch file (0600 in a 0700 folder) and return its path.
+
+    `rows` False makes the record of a permanent prune: which trees, without their contents, so that
+    an interrupted one can be finished.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    moment = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%d-%H%M%S")
+    path = folder / f"{moment}-{secrets.token_hex(2)}.trash"
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    connection = apsw.Connection(":memory:")
+    try:
+        connection.execute("ATTACH ? AS trash", (str(path),))
+        connection.execute("BEGIN")
+        connection.execute(_LAYOUT)
+        manifest = {
+            "format": FORMAT, "created": now, "database": database, "rows": int(rows),
+            "state": "open",
+        }  # fmt: skip
+        connection.executemany("INSERT INTO trash.ocdu_manifest VALUES (?, ?)", manifest.items())
+        if rows:
+            for name, columns in kept_columns(schema).items():
+                listed = "".join(f', "{column}"' for column in columns)
+                connection.execute(
+                    f'CREATE TABLE trash."{name}" (ocdu_session, ocdu_source{listed})'
+                )
+                connection.execute(
+                    f'CREATE INDEX trash."ocdu_{name}_session" ON "{name}" (ocdu_session)'
+                )
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    sync_folder(folder)
+    return path
+
+
+def kept_columns(schema: Schema) -> dict[str, tuple[str, ...]]:
+    """Tables whose rows a batch keeps: a session's estate, and the project it hangs on."""
+    tables = {owned.table: owned.columns for owned in schema.estate}
+    if schema.has("project"):
+        tables["project"] = schema.columns["project"]
+    return tables
+
+
+@contextmanager
+def attached(connection: apsw.Connection, path: Path) -> Iterator[None]:
+    """The batch as schema `trash` of this connection, synced at every commit."""
+    connection.execute("ATTACH ? AS trash", (str(path),))
+    try:
+        connection.execute("PRAGMA trash.synchronous=EXTRA")
+        yield
+    finally:
+        connection.execute("DETACH trash")
+
+
+@contextmanager
+def unsynced(connection: apsw.Connection, path: Path) -> Iterator[None]:
+    """The batch attached for bulk copying: nothing is safe until the block ends, then all of it is.
+
+    Rows copied before a crash inside the block are dead weight without a tree line.
+    """
+    connection.execute("ATTACH ? AS trash", (str(path),))
+    try:
+        connection.execute("PRAGMA trash.synchronous=OFF")
+        yield
+    finally:
+        connection.execute("DETACH trash")
+    sync_file(path)
+
+
+def copy_session(connection: apsw.Connection, estate: tuple[Owned, ...], id: str) -> dict[str, int]:
+    """Copy every row a session owns into the attached batch; returns rows by table.
+
+    Runs inside the caller's transaction. Raises OcduError when a count does not come out right.
+    """
+    copied: dict[str, int] = {}
+    for owned in estate:
+        names = ", ".join(f'"{column}"' for column in owned.columns)
+        connection.execute(
+            f'INSERT INTO trash."{owned.table}" (ocdu_session, ocdu_source, {names})'
+            f' SELECT :id, rowid, {names} FROM main."{owned.table}" WHERE {owned.where}',
+            {"id": id},
+        )
+        copied[owned.table] = copied.get(owned.table, 0) + connection.changes()
+    for table, rows in copied.items():
+        kept = connection.execute(
+            f'SELECT count(*) FROM trash."{table}" WHERE ocdu_session = ?', (id,)
+        ).fetchall()[0][0]
+        if kept != rows:
+            raise OcduError(f"The trash kept {kept} of {rows} rows of {table}: nothing is deleted.")
+    return copied
+
+
+def copy_project(connection: apsw.Connection, project_id: str) -> None:
+    """Keep the project row as well: a restore may find it gone."""
+    names = ", ".join(
+        f'"{name}"'
+        for (name,) in connection.execute("SELECT name FROM pragma_table_info('project', 'main')")
+    )
+    connection.execute(
+        f"INSERT INTO trash.project (ocdu_session, ocdu_source, {names})"
+        f" SELECT NULL, rowid, {names} FROM main.project WHERE id = ?1"
+        " AND NOT EXISTS (SELECT 1 FROM trash.project WHERE id = ?1)",
+        (project_id,),
+    )
+
+
+def tree_lines(connection: apsw.Connection) -> list[TreeLine]:
+    """Every tree of the attached batch."""
+    columns = ", ".join(TreeLine._fields)
+    found = connection.execute(f"SELECT {columns} FROM trash.ocdu_tree ORDER BY rowid").fetchall()
+    return [TreeLine(*row) for row in found]
+
+
+def write_tree(connection: apsw.Connection, line: TreeLine, members: tuple[str, ...]) -> None:
+    """Note a tree and its sessions (root first); from now on its copies are relied on."""
+    marks = ", ".join("?" * len(line))
+    connection.execute(f"INSERT OR REPLACE INTO trash.ocdu_tree VALUES ({marks})", line)
+    connection.executemany(
+        "INSERT OR REPLACE INTO trash.ocdu_member VALUES (?, ?, ?)",
+        ((id, line.root, position) for position, id in enumerate(members)),
+    )
+
+
+def forget_tree(connection: apsw.Connection, root: str) -> None:
+    """Take a tree's line back: its copies are no longer relied on."""
+    connection.execute("DELETE FROM trash.ocdu_member WHERE root = ?", (root,))
+    connection.execute("DELETE FROM trash.ocdu_tree WHERE root = ?", (root,))
+
+
+def set_state(connection: apsw.Connection, root: str, state: str) -> None:
+    """Change a tree's state in the attached batch."""
+    connection.execute("UPDATE trash.ocdu_tree SET state = ? WHERE root = ?", (state, root))
+
+
+def members(connection: apsw.Connection, root: str) -> tuple[str, ...]:
+    """Session ids of a tree in the attached batch, the root first."""
+    found = connection.execute(
+        "SELECT session FROM trash.ocdu_member WHERE root = ? ORDER BY position", (root,)
+    ).fetchall()
+    return tuple(id for (id,) in found)
+
+
+def kept_tables(connection: apsw.Connection, schema: Schema) -> list[KeptTable]:
+    """opencode's tables in the attached batch, parents first, with the columns both sides have.
+
+    Raises OcduError when the batch holds rows this database has no table or column for.
+    """
+    order = [owned.table for owned in reversed(schema.estate)]
+    tables: list[KeptTable] = []
+    for name in _names(connection):
+        kept = [
+            column
+            for (column,) in connection.execute(
+                "SELECT name FROM pragma_table_info(?, 'trash')", (name,)
+            )
+            if not column.startswith("ocdu_")
+        ]
+        here = schema.columns.get(name, ())
+        for column in kept if here else ("id",):
+            if column not in here and _has_values(connection, name, column if here else "rowid"):
+                raise OcduError(
+                    f"This batch holds {name}.{column}, which this database does not have: "
+                    "restore it into a database of the opencode version it came from."
+                )
+        if here:
+            tables.append(KeptTable(name, tuple(column for column in kept if column in here)))
+    place = {name: position for position, name in reversed(list(enumerate(order)))}
+    return sorted(tables, key=lambda table: place.get(table.name, -1))
+
+
+def _names(connection: apsw.Connection) -> list[str]:
+    found = connection.execute(
+        "SELECT name FROM trash.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'ocdu\\_%'"
+        " ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    ).fetchall()
+    return [name for (name,) in found]
+
+
+def _has_values(connection: apsw.Connection, table: str, column: str) -> bool:
+    question = f'SELECT EXISTS (SELECT 1 FROM trash."{table}" WHERE "{column}" IS NOT NULL)'
+    return bool(connection.execute(question).fetchall()[0][0])
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the file's contents are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the folder's entries are on the disk; a no-op where folders cannot be opened."""
+    if os.name == "posix":
+        sync_file(folder)

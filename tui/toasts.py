@@ -1,0 +1,62 @@
+"""What a finished job is told as: what happened, how much, and how to take it back."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from tui import format
+from tui.policy.plan import Outcome, Plan
+
+Severity = Literal["information", "warning", "error"]
+
+SEVERITY: dict[str, Severity] = {"failed": "error", "refused": "error", "partial": "warning"}
+"""By ending; the rest is information."""
+
+
+class Toast(NamedTuple):
+    """A short notice in the corner."""
+
+    text: str
+    severity: Severity
+
+
+def toast_of(plan: Plan, outcome: Outcome) -> Toast:
+    """The notice for this outcome."""
+    severity = SEVERITY.get(outcome.ending, "information")
+    told = _TOLD.get(plan.verb)
+    if outcome.ending != "done" or told is None:
+        return Toast(outcome.message, severity)
+    return Toast(told(plan, outcome), severity)
+
+
+def _what(plan: Plan, outcome: Outcome) -> str:
+    done = outcome.done
+    if len(plan.items) == 1:
+        title = format.clip(format.clean(plan.items[0].title), 40)
+        more = f" ({format.plural(done.sessions, 'session')})" if done.sessions > 1 else ""
+        return f"“{title}”{more}"
+    return f"{format.plural(done.trees, 'tree')} ({format.plural(done.sessions, 'session')})"
+
+
+def _archived(plan: Plan, outcome: Outcome) -> str:
+    return f"{_what(plan, outcome)} archived; this frees no space. u undoes it."
+
+
+def _unarchived(plan: Plan, outcome: Outcome) -> str:
+    return f"{_what(plan, outcome)} is active again. u undoes it."
+
+
+def _pruned(plan: Plan, outcome: Outcome) -> str:
+    amount = format.size(outcome.done.bytes)
+    if outcome.batch is None:
+        return (
+            f"{_what(plan, outcome)} deleted for good — {amount}; "
+            "the file shrinks after a vacuum (V)."
+        )
+    return (
+        f"{_what(plan, outcome)} moved to trash — {amount}; "
+        "the file shrinks after a vacuum (V). u undoes it."
+    )
+
+
+_TOLD = {"archive": _archived, "unarchive": _unarchived, "prune": _pruned}

@@ -1,0 +1,98 @@
+"""The line above the tree: what is shown in which order, and the filter while it is typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.getters import query_one
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from tui import format
+
+
+class FilterBar(Horizontal):
+    """`open` shows the field; every letter posts `Changed`, Escape and Enter post `Closed`."""
+
+    DEFAULT_CSS = """
+    FilterBar { height: 1; color: $text-muted; }
+    FilterBar Input { display: none; width: 1fr; min-width: 12; }
+    FilterBar.-open Input { display: block; }
+    FilterBar #slash { width: auto; display: none; color: $text-accent; padding: 0 0 0 1; }
+    FilterBar.-open #slash { display: block; }
+    FilterBar #summary { width: auto; padding: 0 1; }
+    """
+
+    @dataclass
+    class Changed(Message):
+        """Somebody typed: show what contains this."""
+
+        needle: str
+
+    @dataclass
+    class Closed(Message):
+        """The keys go back to the tree; `kept` says whether the filter stays."""
+
+        kept: bool
+
+    field = query_one(Input)
+    summary = query_one("#summary", Static)
+
+    def compose(self) -> ComposeResult:
+        """The field, hidden at first, and the summary."""
+        yield Static("/", id="slash", markup=False)
+        yield _Field(compact=True, placeholder="title, id or directory", id="needle")
+        yield Static(id="summary", markup=False)
+
+    @property
+    def needle(self) -> str:
+        """What is being searched for; "" for nothing."""
+        return self.field.value
+
+    def open(self) -> None:
+        """Show the field and type into it."""
+        self.add_class("-open")
+        self.field.focus()
+
+    def clear(self) -> None:
+        """Forget the filter and hide the field."""
+        self.remove_class("-open")
+        self.field.value = ""
+
+    def say(self, summary: str) -> None:
+        """What the tree shows, e.g. "284 roots · 1,812 sessions · active · by size ▼"."""
+        self.summary.update(Content(format.clean(summary)))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as you type."""
+        event.stop()
+        self.post_message(self.Changed(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter keeps the filter and goes to what was found."""
+        event.stop()
+        self.set_class(bool(event.value), "-open")
+        self.post_message(self.Closed(kept=True))
+
+    def on_key(self, event: events.Key) -> None:
+        """Escape clears, the arrow down walks into the tree."""
+        if event.key == "escape":
+            event.stop()
+            self.clear()
+            self.post_message(self.Closed(kept=False))
+        elif event.key in ("down", "tab"):
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Closed(kept=True))
+
+
+class _Field(Input):
+    """A text field that leaves the command palette's key to the app."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []

@@ -1,0 +1,99 @@
+"""What the worker does now: the verb, how far it is, how long it will take."""
+
+from __future__ import annotations
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui import format
+from tui.desk import Jobs, Running
+
+DOING = {
+    "archive": "archiving",
+    "unarchive": "unarchiving",
+    "prune": "pruning",
+    "reclaim": "reclaiming",
+    "vacuum": "vacuuming",
+    "checkpoint": "folding the log in",
+    "restore": "restoring",
+    "empty": "emptying the trash",
+    "undo": "undoing",
+    "redo": "doing again",
+}
+
+
+class JobBar(Widget):
+    """One line while a job runs or waits; gone otherwise."""
+
+    DEFAULT_CSS = """
+    JobBar { height: 1; display: none; background: $surface; color: $foreground; }
+    JobBar.-busy { display: block; }
+    """
+
+    jobs: reactive[Jobs] = reactive(Jobs(), init=False)
+    now: reactive[int] = reactive(0, repaint=False, init=False)
+
+    def watch_jobs(self, jobs: Jobs) -> None:
+        """Appear with the first job, vanish with the last."""
+        self.set_class(bool(jobs.running or jobs.waiting), "-busy")
+
+    def render(self) -> RenderResult:
+        """The line at the present width."""
+        return job_line(self.jobs, self.now, self.size.width)
+
+
+def job_line(jobs: Jobs, now: int, width: int) -> Content:
+    """The job bar as one line of at most `width` cells."""
+    hint = "z goes on" if jobs.paused else "z pauses  Z stops"
+    if jobs.running is None:
+        return Content(f" ◷ {format.plural(len(jobs.waiting), 'job')} waiting")
+    head = Content.assemble(
+        (" ‖ " if jobs.paused else " ▶ ", "$text-warning" if jobs.paused else "$text-success"),
+        format.clean(_title(jobs.running)),
+    )
+    tail = _progress(jobs.running, now)
+    more = f"  +{len(jobs.waiting)} waiting" if jobs.waiting else ""
+    line = Content.assemble(head, "  ", tail, (more, "$text-muted"))
+    room = width - line.cell_length - len(hint) - 1
+    if room < 1:
+        return line.truncate(width, ellipsis=True)
+    return Content.assemble(line, " " * room, (hint, "$text-muted"))
+
+
+def _title(running: Running) -> str:
+    plan = running.plan
+    doing = DOING.get(plan.verb, plan.verb)
+    if len(plan.items) == 1:
+        return f"{doing} “{format.clip(plan.items[0].title, 28)}”"
+    sessions = plan.totals.sessions
+    return f"{doing} {format.plural(sessions, 'session')}" if sessions else doing
+
+
+def _progress(running: Running, now: int) -> Content:
+    step = running.step
+    if step is None:
+        return Content.styled("starting", "$text-muted")
+    part = step.done / step.total if step.total else None
+    words = [step.phase] if step.phase else []
+    if part is not None:
+        words.append(f"{part:4.0%}")
+    if step.bytes:
+        words.append(format.size(step.bytes))
+    if left := _time_left(running, now):
+        words.append(left)
+    bar = format.share_bar(part, 15)
+    return Content.assemble(
+        (bar, "$primary on $primary-muted"), "  ", format.clean("  ".join(words))
+    )
+
+
+def _time_left(running: Running, now: int) -> str:
+    step = running.step
+    if step is None or not step.total or not step.done:
+        return ""
+    spent = (now - running.began) / 1000
+    if spent < 2:
+        return ""  # too early to tell
+    return f"{format.duration(spent * (step.total - step.done) / step.done)} left"

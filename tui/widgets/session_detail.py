@@ -1,0 +1,171 @@
+"""The panel beside the tree: all about the session under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from tui import format
+from tui.records import SessionDetail
+
+KINDS = {
+    "text": "conversation",
+    "reasoning": "reasoning",
+    "tool": "tool output",
+    "attachments": "attachments",
+    "messages": "messages, diffs",
+    "events": "event history",
+    "other": "other",
+}
+"""What the kinds of bytes are called on every screen, in the order of showing them."""
+
+
+class Gain(NamedTuple):
+    """What one key would give back here."""
+
+    key: str
+    label: str
+    bytes: int
+
+
+class Shown(NamedTuple):
+    """What the panel shows: the detail, the gains as far as they are counted, and the time."""
+
+    detail: SessionDetail
+    gains: tuple[Gain, ...] = ()
+    now: int = 0
+
+
+class SessionDetailPanel(VerticalScroll, can_focus=False):
+    """Reserves its place from the start; empty while nothing is under the cursor."""
+
+    DEFAULT_CSS = """
+    SessionDetailPanel { width: 42; padding: 0 1; scrollbar-size-vertical: 1; }
+    SessionDetailPanel Static { width: 1fr; height: auto; }
+    """
+
+    shown: reactive[Shown | None] = reactive(None, init=False)
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static(id="detail", markup=False)
+
+    def watch_shown(self) -> None:
+        """Write the text anew."""
+        self._write()
+
+    def on_resize(self) -> None:
+        """Bars and cuts depend on the width."""
+        self._write()
+
+    def _write(self) -> None:
+        # One cell is kept for the scroll bar, so that its coming does not wrap the lines.
+        width = max(20, self.content_size.width)
+        text = Content("") if self.shown is None else detail_text(self.shown, width)
+        self.query_one("#detail", Static).update(text)
+
+
+def detail_text(shown: Shown, width: int) -> Content:
+    """The whole panel as lines of at most `width` cells."""
+    parts = [
+        *_who(shown, width),
+        Content(""),
+        *_kinds(shown.detail, width),
+        *_gains(shown.gains, width),
+        *_beginning(shown.detail, width),
+    ]
+    return Content("\n").join(parts)
+
+
+def _who(shown: Shown, width: int) -> Iterator[Content]:
+    detail, row = shown.detail, shown.detail.row
+    yield Content.styled(_cut(row.title or "(no title)", width), "bold")
+    yield Content.styled(_cut(row.id, width), "$text-muted")
+    gone = "  ⚠ gone" if row.missing else ""
+    yield Content.assemble(
+        _cut(row.directory or row.project, width - len(gone)), (gone, "$text-warning")
+    )
+    facts = [detail.model, detail.agent, f"opencode {row.version}" if row.version else ""]
+    if line := " · ".join(fact for fact in facts if fact):
+        yield Content.styled(_cut(line, width), "$text-muted")
+    spent = [format.money(row.cost) if row.cost else ""]
+    if detail.tokens:
+        spent.append(f"{format.count(detail.tokens)} tokens")
+    if line := " · ".join(each for each in spent if each):
+        yield Content.styled(_cut(line, width), "$text-muted")
+    yield Content.styled(
+        _cut(f"created {format.day(row.created)}, active {_ago(row.active, shown.now)}", width),
+        "$text-muted",
+    )
+    if row.archived:
+        yield Content.styled(f"▣ archived {_ago(row.archived, shown.now)}", "$text-muted")
+    if detail.share_url:
+        yield Content.styled(_cut(f"◆ shared {detail.share_url}", width), "$text-accent")
+
+
+def _ago(then: int, now: int) -> str:
+    age = format.age(then, now)
+    return age if age in ("now", format.UNKNOWN) else f"{age} ago"
+
+
+def _kinds(detail: SessionDetail, width: int) -> Iterator[Content]:
+    several = detail.tree_sessions > 1
+    of = f" of {format.plural(detail.tree_sessions, 'session')}" if several else ""
+    total = detail.tree_usage.bytes or detail.usage.bytes
+    yield Content.assemble((format.size(total), "bold"), (of, "$text-muted"))
+    most = max(detail.kinds.values(), default=0)
+    for kind, label in kinds_present(detail.kinds):
+        amount = detail.kinds[kind]
+        room = width - 16 - format.SIZE_CELLS - 2
+        yield Content.assemble(
+            (format.fit(label, 16), "$text-muted"),
+            format.fit(format.size(amount), format.SIZE_CELLS, right=True),
+            "  ",
+            (format.share_bar(amount / most, max(0, room)).rstrip(), "$primary"),
+        )
+    yield Content.styled(
+        f"{format.count(detail.tree_usage.messages)} messages · "
+        f"{format.count(detail.tree_usage.parts)} parts · "
+        f"{format.count(detail.tree_usage.events)} events",
+        "$text-muted",
+    )
+
+
+def kinds_present(kinds: Mapping[str, int]) -> list[tuple[str, str]]:
+    """(kind, label) of what is above zero, the known ones in their order."""
+    return [
+        (kind, KINDS.get(kind, kind))
+        for kind in [*KINDS, *(kind for kind in kinds if kind not in KINDS)]
+        if kinds.get(kind, 0) > 0
+    ]
+
+
+def _gains(gains: tuple[Gain, ...], width: int) -> Iterator[Content]:
+    if not gains:
+        return
+    yield Content("")
+    yield Content.styled("you get back", "$text-muted")
+    for gain in gains:
+        label = format.fit(gain.label, max(8, width - format.SIZE_CELLS - 4))
+        yield Content.assemble(
+            (f" {gain.key}", "bold $text-accent"),
+            f"  {label}",
+            (format.fit(format.size(gain.bytes), format.SIZE_CELLS, right=True), "$text-success"),
+        )
+
+
+def _beginning(detail: SessionDetail, width: int) -> Iterator[Content]:
+    for text in detail.beginning[:3]:
+        yield Content("")
+        short = format.clean(text)[: width * 4]
+        yield Content.assemble(("› ", "$text-accent"), (short, "italic"))
+
+
+def _cut(text: str, width: int) -> str:
+    return format.clip(format.clean(text), width)

@@ -161,7 +161,9 @@ def test_hostile_titles_become_one_harmless_line() -> None:
     assert format.clean("[red]漢字 e\u0301[/]") == "[red]漢字 e\u0301[/]"
 
 
-anything = st.text(st.characters(exclude_categories=())) | st.text("a漢é\u0301\u200b\x1b👍🏽\ud800한")
+anything = st.text(st.characters(exclude_categories=())) | st.text(
+    "a漢é\u0301\u200b\x1b👍🏽\ud800한"
+)
 
 
 @given(anything)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Event
 from typing import ClassVar
@@ -12,36 +11,26 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import App
 from textual.binding import BindingType
-from textual.message import Message
 from textual.reactive import var
 
-from tui import format
 from tui.actions import ACTIONS, bindings
 from tui.census import Census
 from tui.config import Config
-from tui.desk import Jobs, Live, Measure, Running
+from tui.desk import Live, Measure
 from tui.engine.site import Site
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.engine.watch import Watch
-from tui.engine.worker import JobFinished, JobProgressed, JobStarted, Worker, WorkerEvent
-from tui.errors import OcduError
+from tui.engine.worker import Worker
 from tui.forest import Forest
 from tui.messages import (
     Changed,
-    Failed,
-    Finished,
-    Found,
     Loaded,
     Measured,
-    Progressed,
-    Started,
     Watched,
 )
+from tui.orders import Orders
 from tui.policy.plan import Plan
-from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
-from tui.reads import Reads
-from tui.records import FileSizes, Holder, Payload
-from tui.screens.confirm import ConfirmDialog
+from tui.records import Payload
 from tui.screens.dashboard import DashboardScreen
 from tui.screens.help import HelpDialog
 from tui.screens.jobs import JobsScreen
@@ -51,8 +40,6 @@ from tui.screens.reclaim import ReclaimDialog
 from tui.screens.sessions import SessionsScreen
 from tui.screens.trash import TrashScreen
 from tui.screens.vacuum import VacuumDialog
-from tui.store.database import SQLITE_EXCEPTIONS, explained
-from tui.toasts import Severity, toast_of
 
 PATIENCE = 1.0
 """Seconds that leaving waits for a thread to come to the end of its step."""
@@ -71,7 +58,7 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class OcduApp(Reads, App[None]):
+class OcduApp(Orders):
     """See, decide, do: screens read facts here, hand in plans, and are told what came of them."""
 
     TITLE = "ocdu"
@@ -91,7 +78,6 @@ class OcduApp(Reads, App[None]):
 
     forest: var[Forest] = var(Forest.of(()), init=False)  # type: ignore[assignment]
     live: var[Live | None] = var(None, init=False)
-    jobs: var[Jobs] = var(Jobs(), init=False)
     measure: var[Measure] = var(Measure({}, False), init=False)
     payloads: var[tuple[Payload, ...] | None] = var(None, init=False)
     undoable: var[str | None] = var(None, init=False)
@@ -109,7 +95,13 @@ class OcduApp(Reads, App[None]):
         self.census = Census(site, clock)
         self.stop = Event()
         self.worker = Worker(site, self._from_worker)
-        self.watcher = Watch(site, self._on_change, self._on_look, self._on_found)
+        self.watcher = Watch(
+            site,
+            self._on_change,
+            self._on_look,
+            self._on_found,
+            search=self.config.compaction.reclaim,
+        )
         self._asking = False
         self._quiet: set[int] = set()
         self._waits_for_reload = False
@@ -152,14 +144,15 @@ class OcduApp(Reads, App[None]):
         with self._sentences():
             first = not self.census.complete
             forest = self.forest
-            for forest in self.census.load(quickly=first and not len(forest)):
-                self.post_message(Loaded(forest))
+            for loaded in self.census.load(quickly=first and not len(forest)):
+                forest = loaded
+                self._pass_on(Loaded(forest))
             fresh = None if first or again else self.census.catch_up(forest, touched)
             if fresh is not None:
-                self.post_message(Measured(fresh, dict(self.census.tables), True))
+                self._pass_on(Measured(fresh, dict(self.census.tables), True))
                 return
-            for forest, done in self.census.measure(forest, self.stop):
-                self.post_message(Measured(forest, dict(self.census.tables), done))
+            for sized, done in self.census.measure(forest, self.stop):
+                self._pass_on(Measured(sized, dict(self.census.tables), done))
 
     @work(thread=True, group="payloads", exclusive=True, exit_on_error=False)
     def look_for_payloads(self) -> None:
@@ -181,8 +174,9 @@ class OcduApp(Reads, App[None]):
 
     @on(Measured)
     def _measured(self, message: Measured) -> None:
-        self.forest = message.forest
+        # First the word that all is measured: with it the tree sorts what it is given.
         self.measure = Measure(message.tables, message.done)
+        self.forest = message.forest
         if message.done and self.payloads is None:
             self.look_for_payloads()
 
@@ -269,3 +263,10 @@ class OcduApp(Reads, App[None]):
     def action_help(self) -> None:
         """Every key."""
         self.push_screen(HelpDialog())
+
+
+def run_app(site: Site, config: Config | None = None) -> int:
+    """Open the app and stay until it is left; returns the exit code."""
+    app = OcduApp(site, config)
+    app.run()
+    return app.return_code or 0

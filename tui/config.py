@@ -98,7 +98,7 @@ class _Reader:
 
     def _section(self, name: str, table: Any) -> Any:
         kind = get_type_hints(Config)[name]
-        assert is_dataclass(kind)
+        assert isinstance(kind, type) and is_dataclass(kind)
         if not isinstance(table, dict):
             raise self._wrong(name, f"[{name}] is a section, not a value")
         types = get_type_hints(kind)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -59,7 +58,8 @@ class Order:
     """Lines in display order, every parent directly above its descendants.
 
     `items[p]` is a forest position, or `~g` for the header of group g; `span[p]` counts the line
-    and all below it; `parent[p]` is -1 at the top.
+    and all below it; `parent[p]` is -1 at the top. `places` leads back from forest positions, -1
+    for what the view hides, and `headers` from group keys.
     """
 
     def __init__(
@@ -89,53 +89,59 @@ class Order:
             found = _groups(forest, self.roots, grouping, now)
             self.groups = _sorted_groups(found, forest, sort, downwards)
         self.top_depth = 0 if grouping == "flat" else 1
-        self._flatten(children)
+        self._flatten(forest, shown, children)
         self.context: list[int] = [self.places[i] for i in context]
 
-    def _flatten(self, children: dict[int, list[int]]) -> None:
-        self.items: list[int] = []
-        self.parent: list[int] = []
-        self.depth: list[int] = []
-        items, parent, depth = self.items, self.parent, self.depth
-        headers = [(~index, -1) for index in range(len(self.groups))]
+    def _flatten(self, forest: Forest, shown: bytearray, children: dict[int, list[int]]) -> None:
+        """Give every line its position: below the line above it, past its elder siblings."""
+        size = _spans(forest, shown)
+        self.places = places = [-1] * len(forest)
+        total = sum(map(size.__getitem__, self.roots)) + len(self.groups)
+        self.items = items = [0] * total
+        self.parent = parent = [-1] * total
+        self.depth = depth = [0] * total
+        self.span = span = [1] * total
+        self.headers: dict[str, int] = {}
+        free = 0
         for index, group in enumerate(self.groups):
-            children[~index] = list(group.roots)
-        stack = (headers or [(root, -1) for root in self.roots])[::-1]
-        while stack:
-            item, above = stack.pop()
-            here = len(items)
-            items.append(item)
-            parent.append(above)
-            depth.append(depth[above] + 1 if above >= 0 else 0)
-            if item in children:
-                stack += [(child, here) for child in reversed(children[item])]
-        self.span = span = [1] * len(items)
-        for position in range(len(items) - 1, 0, -1):
-            if (above := parent[position]) >= 0:
-                span[above] += span[position]
-
-    @cached_property
-    def places(self) -> list[int]:
-        """By forest position: where the session stands here, -1 when the view hides it."""
-        places = [-1] * len(self.rows)
-        for position, item in enumerate(self.items):
-            if item >= 0:
-                places[item] = position
-        return places
-
-    @cached_property
-    def headers(self) -> dict[str, int]:
-        """Group key -> position of its header."""
-        return {
-            self.groups[~item].key: position
-            for position, item in enumerate(self.items)
-            if item < 0
-        }  # fmt: skip
+            header, free = free, free + 1
+            self.headers[group.key] = header
+            items[header] = ~index
+            for root in group.roots:
+                places[root], parent[free], depth[free] = free, header, 1
+                free += size[root]
+            span[header] = free - header
+        for root in () if self.groups else self.roots:
+            places[root] = free
+            free += size[root]
+        # The forest is in preorder: a parent has its place before its children ask for theirs.
+        for i, here in enumerate(places):
+            if here < 0:
+                continue
+            items[here] = i
+            if i not in children:
+                continue
+            span[here] = size[i]
+            free, deeper = here + 1, depth[here] + 1
+            for child in children[i]:
+                places[child], parent[free], depth[free] = free, here, deeper
+                free += size[child]
 
     def key(self, position: int) -> str:
         """Session id or group key of a line."""
         item = self.items[position]
         return self.rows[item].id if item >= 0 else self.groups[~item].key
+
+
+def _spans(forest: Forest, shown: bytearray) -> Sequence[int]:
+    """By forest position, how many shown sessions its subtree has, itself included."""
+    if 0 not in shown:
+        return forest.span
+    sizes = list(shown)
+    for i in range(len(sizes) - 1, 0, -1):
+        if shown[i] and (above := forest.parent[i]) >= 0:
+            sizes[above] += sizes[i]
+    return sizes
 
 
 def _in_view(forest: Forest, view: View) -> tuple[bytearray, list[int]]:

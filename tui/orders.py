@@ -2,8 +2,59 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+
+from textual import on
+from textual.app import App
+from textual.message import Message
+from textual.reactive import var
+
+from tui import format
+from tui.census import Census
+from tui.config import Config
+from tui.desk import Jobs, Running
+from tui.engine.worker import JobFinished, JobProgressed, JobStarted, Worker, WorkerEvent
+from tui.errors import OcduError
+from tui.messages import Changed, Failed, Finished, Found, Progressed, Started, Watched
+from tui.policy.plan import Plan
+from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
+from tui.reads import Reads
+from tui.records import FileSizes, Holder, Payload
+from tui.screens.confirm import ConfirmDialog, consent_question
+from tui.store.database import SQLITE_EXCEPTIONS, explained
+from tui.toasts import Severity, toast_of
+
+log = logging.getLogger("ocdu")
+
+
 class Orders(Reads, App[None]):
-    """The half of the app that deals with the worker."""
+    """The half of the app that deals with the worker; `OcduApp` sets the values below."""
+
+    jobs: var[Jobs] = var(Jobs(), init=False)
+
+    config: Config
+    census: Census
+    database: Path
+    worker: Worker
+    stop: Event
+    _quiet: set[int]
+    _asking: bool
+
+    def load(self, touched: Collection[str] = ()) -> object:
+        """Read the sessions again."""
+        raise NotImplementedError
+
+    def look_back(self) -> object:
+        """See what can be undone."""
+        raise NotImplementedError
+
+    def look_for_payloads(self) -> object:
+        """See what can be reclaimed."""
+        raise NotImplementedError
 
     # jobs
 
@@ -111,7 +162,7 @@ class Orders(Reads, App[None]):
 
     def _reclaim_quietly(self, payloads: tuple[Payload, ...]) -> None:
         policy = ReclaimPolicy(levels=("compacted",))
-        plan = plan_reclaim(self.forest, payloads, policy, self.now(), self.running)
+        plan = plan_reclaim(self.forest, payloads, policy, self.now(), self.census.running)
         if plan.items and (number := self.submit(plan)) is not None:
             self._quiet.add(number)
 
@@ -137,3 +188,11 @@ class Orders(Reads, App[None]):
         except Exception as error:
             if not self.stop.is_set():
                 self._pass_on(Failed(noted(error)))
+
+
+def noted(error: Exception) -> str:
+    """Keep the traceback in the log; the sentence for the user names the file."""
+    log.error("Unexpected", exc_info=error)
+    files = [h.baseFilename for h in log.handlers if isinstance(h, logging.FileHandler)]
+    where = f" {files[0]} says more." if files else ""
+    return f"Something unexpected happened ({type(error).__name__}); nothing was changed.{where}"

@@ -80,6 +80,8 @@ class FileSizes(NamedTuple):
     page_size: int
     page_count: int
     free_pages: int
+    b_trees: int = 0
+    """Tables and indices: each keeps one page even when it is empty."""
 
     @property
     def free_bytes(self) -> int:
@@ -90,6 +92,11 @@ class FileSizes(NamedTuple):
     def used_bytes(self) -> int:
         """Bytes of pages that hold something."""
         return (self.page_count - self.free_pages) * self.page_size
+
+    @property
+    def filled_bytes(self) -> int:
+        """Bytes of pages that exist because of rows: all of them would go with the last row."""
+        return max(0, self.page_count - self.free_pages - self.b_trees) * self.page_size
 
 
 class Payload(NamedTuple):

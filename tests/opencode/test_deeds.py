@@ -83,6 +83,7 @@ def test_opencode_sends_its_own_placeholder_for_reclaimed_output(
 def test_output_the_model_still_sees_is_not_taken_with_the_summarised(
     past: Past, provider: Provider
 ) -> None:
+    age(past.home, days=1)
     said = ocdu(past.home, "reclaim", "--level", "compacted,summarised")
     assert said.json["outcome"] == "done", str(said)
     earlier = len(provider.turns_about("Sow cress."))

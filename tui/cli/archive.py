@@ -25,4 +25,4 @@ def run(call: Call) -> Answer:
     else:
         plan, verb = plan_unarchive(forest, ids), "Unarchive"
     question = f"{verb} {plural(plan.totals.sessions, 'session')}"
-    return carry_out(call, plan, question, harmless=True)
+    return carry_out(call, plan, question)

@@ -51,7 +51,7 @@ def commands() -> list[Command]:
     assert choices is not None
     found = []
     for verb in VERBS:
-        own: ArgumentParser = dict(choices)[verb.name]  # type: ignore[call-overload]
+        own: ArgumentParser = dict(choices)[verb.name]
         found.append(Command(verb.name, verb.help, _options(own), _words(own)))
     return found
 

@@ -13,25 +13,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, current_thread, main_thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tui.cli.call import Answer, Call
 from tui.cli.output import plan_json, plan_text
 from tui.policy.plan import Outcome, Plan, Step
 
+if TYPE_CHECKING:
+    from tui.engine.worker import Engine
 
-def carry_out(call: Call, plan: Plan, question: str, *, harmless: bool = False) -> Answer:
+
+def carry_out(
+    call: Call, plan: Plan, question: str, *, warning: str = "", engine: Engine | None = None
+) -> Answer:
     """Do what the plan says, as far as the user allows it.
 
-    `question` is what a terminal is asked, without its question mark. A `harmless` deed is not
-    asked about on a terminal, because it is taken back as easily.
+    `question` is what a terminal is asked, without its question mark; `warning` is shown before
+    it. `engine` replaces the one the plan's verb names, for options that a plan does not carry.
     """
+    from tui.format import clean
+
     data = plan_json(plan)
     if plan.refused:
         return Answer("refused", plan.message, data)
     if not plan.items:
-        return Answer("nothing", plan.message or "There is nothing to do.", data)
+        outcome = Outcome("nothing", plan.message or "There is nothing to do.")
+        return Answer(outcome.ending, outcome.message, {**data, **plan_json(plan, outcome)})
     shown = plan_text(plan)
+    if warning:
+        data["warning"] = warning
+        shown += f"\nNote: {clean(warning)}"
     if call.options.dry_run:
         return Answer("planned", _sentence(plan, "Nothing was changed (--dry-run)."), data, shown)
     refusal = call.site.store.refusal
@@ -41,12 +52,11 @@ def carry_out(call: Call, plan: Plan, question: str, *, harmless: bool = False) 
         if not can_ask(call):
             message = _sentence(plan, "Nothing was changed: add --yes to do it.")
             return Answer("planned", message, data, shown)
-        if not harmless:
-            print(shown + "\n")
-            if not ask(question):
-                return Answer("planned", "Nothing was changed.", data)
-    outcome = perform_plan(call, plan)
-    return Answer(outcome.ending, outcome.message, plan_json(plan, outcome))
+        print(shown + "\n")
+        if not ask(question):
+            return Answer("planned", "Nothing was changed.", data)
+    outcome = perform_plan(call, plan, engine)
+    return Answer(outcome.ending, outcome.message, {**data, **plan_json(plan, outcome)})
 
 
 def _sentence(plan: Plan, end: str) -> str:
@@ -64,11 +74,11 @@ def ask(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def perform_plan(call: Call, plan: Plan) -> Outcome:
+def perform_plan(call: Call, plan: Plan, engine: Engine | None) -> Outcome:
     """Carry the plan out with a progress bar; Ctrl-C and SIGTERM end it after the step at hand."""
     from tui.engine.worker import perform
 
-    steps = perform(plan, call.site, call.stop)
+    steps = perform(plan, call.site, call.stop, engine=engine)
     with stopped_by_signals(call.stop), shown_progress(call) as progress:
         while True:
             try:

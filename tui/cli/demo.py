@@ -30,8 +30,8 @@ def run(call: Call) -> Answer:
         return _show(call, folder, opens)
     if not opens:
         return _show(call, Path(tempfile.mkdtemp(prefix="ocdu-demo-")), opens)
-    with tempfile.TemporaryDirectory(prefix="ocdu-demo-", ignore_cleanup_errors=True) as folder:
-        return _show(call, Path(folder), opens)
+    with tempfile.TemporaryDirectory(prefix="ocdu-demo-", ignore_cleanup_errors=True) as made:
+        return _show(call, Path(made), opens)
 
 
 def _show(call: Call, folder: Path, opens: bool) -> Answer:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.output import badges, table
+
+if TYPE_CHECKING:
+    from tui.forest import Forest
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,7 +38,7 @@ def run(call: Call) -> Answer:
     return Answer("done", message, data, "" if call.options.json else _text(call, forest, places))
 
 
-def _places(call: Call, forest: Any) -> Iterator[int]:
+def _places(call: Call, forest: Forest) -> Iterator[int]:
     """Positions of the sessions asked for: trees by size, each root before its children."""
     options = call.options
     trees = sorted(forest.shape.roots, key=forest.subtree_bytes, reverse=True)
@@ -51,7 +54,7 @@ def _places(call: Call, forest: Any) -> Iterator[int]:
             yield i
 
 
-def session_json(forest: Any, i: int) -> dict[str, Any]:
+def session_json(forest: Forest, i: int) -> dict[str, Any]:
     """One session by contract. A session whose parent is gone counts as the root of its tree."""
     from tui.format import iso
     from tui.records import NOTHING
@@ -79,7 +82,7 @@ def session_json(forest: Any, i: int) -> dict[str, Any]:
     }
 
 
-def _text(call: Call, forest: Any, places: list[int]) -> str:
+def _text(call: Call, forest: Forest, places: list[int]) -> str:
     from tui.format import age, clean, count, size
 
     rows = []

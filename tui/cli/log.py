@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from tui import __version__
-from tui.errors import OcduError
+from tui.cli.call import Answer
+from tui.errors import OcduError, Refused
+from tui.policy.plan import Ending
 
 
 def log_path() -> Path:
@@ -35,10 +38,16 @@ def write_log(arguments: Sequence[str]) -> Path:
     return path
 
 
-def sqlite_complaint(error: Exception, path: Path | None) -> OcduError | None:
-    """The sentence for an error of SQLite on this file; None for any other exception."""
-    from tui.store.database import SQLITE_EXCEPTIONS, explained
+def complaint(error: Exception, arguments: Sequence[str], path: Path | None) -> Answer:
+    """The answer to whatever went wrong with this database; defects of ours go to the log."""
+    if "apsw" in sys.modules:
+        from tui.store.database import SQLITE_EXCEPTIONS, explained
 
-    if isinstance(error, SQLITE_EXCEPTIONS):
-        return explained(error, path or Path("the database"))
-    return None
+        if isinstance(error, SQLITE_EXCEPTIONS):
+            error = explained(error, path or Path("the database"))
+    if isinstance(error, OcduError):
+        outcome: Ending = "refused" if isinstance(error, Refused) else "failed"
+        return Answer(outcome, str(error), exit_code=error.exit_code)
+    kind = type(error).__name__
+    log = write_log(arguments)
+    return Answer("failed", f"Something went wrong inside ocdu ({kind}): {log} holds the details.")

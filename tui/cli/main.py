@@ -20,8 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 from tui import __version__
 from tui.cli.call import Answer, Call
 from tui.cli.output import say
-from tui.errors import OcduError, Refused, WrongCall
-from tui.policy.plan import Ending
+from tui.errors import WrongCall
 
 
 class Verb(NamedTuple):
@@ -148,10 +147,10 @@ def main(argv: Sequence[str] | None = None, *, now: int | None = None) -> int:
             return end.code if isinstance(end.code, int) else 0
         except KeyboardInterrupt:
             answer = Answer("refused", "Interrupted: nothing was changed.")
-        except OcduError as error:
-            answer = _complaint(error)
         except Exception as error:
-            answer = _defect(error, arguments, call)
+            from tui.cli.log import complaint
+
+            answer = complaint(error, arguments, call.path if call else None)
     return say(answer, verb, as_json="--json" in arguments)
 
 
@@ -186,20 +185,3 @@ def ended_politely() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _complaint(error: OcduError) -> Answer:
-    outcome: Ending = "refused" if isinstance(error, Refused) else "failed"
-    return Answer(outcome, str(error), exit_code=error.exit_code)
-
-
-def _defect(error: Exception, arguments: Sequence[str], call: Call | None) -> Answer:
-    """The sentence for what nobody expected: SQLite's own errors, and defects of ours."""
-    from tui.cli.log import sqlite_complaint, write_log
-
-    known = sqlite_complaint(error, call.path if call else None)
-    if known is not None:
-        return _complaint(known)
-    path = write_log(arguments)
-    kind = type(error).__name__
-    return Answer("failed", f"Something went wrong inside ocdu ({kind}): {path} holds the details.")

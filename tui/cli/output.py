@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_ITEMS = 20
 """Items of a plan shown to people; JSON always holds all."""
 
+INTERNAL = ("undo",)
+"""Details of an outcome that the journal keeps for itself."""
+
 WIDEST = 10_000
 """Columns of a line that goes into a file or a pipe: nothing is cut there."""
 
@@ -129,8 +132,10 @@ def plan_json(plan: Plan, outcome: Outcome | None = None) -> dict[str, Any]:
         "freed_bytes": outcome.freed_bytes if outcome else None,
         "batch": outcome.batch if outcome else None,
     }
-    if outcome and outcome.details:
-        found["details"] = dict(outcome.details)
+    details = {name: value for name, value in (outcome.details if outcome else {}).items()
+               if name not in INTERNAL}  # fmt: skip
+    if details:
+        found["details"] = details
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.cli.call import Answer, Call
@@ -46,27 +47,27 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(call: Call) -> Answer:
     """Plan the prune, carry it out, and vacuum afterwards where that was asked for."""
     from tui.format import plural, size
-    from tui.policy.prune import plan_prune
+    from tui.policy.prune import needs_asking, plan_prune
     from tui.store.session_files import count_files
 
     options, site = call.options, call.site
     forest = call.forest_with_directories if options.missing else call.forest
     policy = _policy(call)
-    if policy.ids:
-        forest = call.with_trees_measured(forest, policy.ids)
-    else:
-        forest = call.measured(forest)
+    named = policy.ids
+    forest = call.with_trees_measured(forest, named) if named else call.measured(forest)
     plan = plan_prune(
         forest,
         policy,
         call.now,
         call.running,
         files=count_files(site.files, [row.id for row in forest.rows]),
-        used_bytes=site.store.sizes().used_bytes,
+        filled_bytes=site.store.sizes().filled_bytes,
     )
     what = plural(len(plan), "branch" if policy.children else "tree", "")
     where = "Delete {} for good" if policy.permanent else "Move {} to the trash"
-    answer = carry_out(call, plan, f"{where.format(what)} ({size(plan.totals.bytes)})")
+    warning = needs_asking(forest, named, call.now, call.running) or ""
+    question = f"{where.format(what)} ({size(plan.totals.bytes)})"
+    answer = carry_out(call, plan, question, warning=warning)
     if options.vacuum and answer.outcome in ("done", "partial", "nothing"):
         return _with_vacuum(call, answer)
     return answer
@@ -117,11 +118,13 @@ def _project(call: Call) -> str | None:
 
 def _with_vacuum(call: Call, answer: Answer) -> Answer:
     """The answer with the vacuum's added; the prune's own numbers stay as they are."""
-    from dataclasses import replace
-
     from tui.cli import vacuum
+    from tui.cli.log import complaint
 
-    more = vacuum.give_back(call)
+    try:
+        more = vacuum.give_back(call)
+    except Exception as error:  # the prune is done and must be told, whatever happened after it
+        more = complaint(error, [], call.path)
     worse = more.outcome in ("failed", "partial")
     return replace(
         answer,

@@ -25,7 +25,7 @@ def run(call: Call) -> Answer:
 
 def give_back(call: Call) -> Answer:
     """Vacuum the database of this call; also what `ocdu prune --vacuum` does at its end."""
-    from tui.engine.vacuum import vacuum_facts
+    from tui.engine.vacuum import apply_vacuum, vacuum_facts
     from tui.format import size
     from tui.policy.vacuum import plan_vacuum
 
@@ -34,4 +34,12 @@ def give_back(call: Call) -> Answer:
     if temp_dir is not None and not temp_dir.is_dir():
         raise WrongCall(f"There is no folder {temp_dir} for the copy.")
     plan = plan_vacuum(vacuum_facts(call.site.store, temp_dir=temp_dir))
-    return carry_out(call, plan, f"Give {size(plan.predicted_bytes)} back")
+    wait = getattr(call.options, "wait", False)
+    return carry_out(
+        call,
+        plan,
+        f"Give {size(plan.predicted_bytes)} back",
+        engine=lambda plan, site, stop: apply_vacuum(
+            plan, site.store, stop, temp_dir=temp_dir, wait=wait
+        ),
+    )

@@ -17,6 +17,7 @@ import apsw
 
 from tui.engine.pace import Deed
 from tui.store import batch
+from tui.store.query import fetch, scalar
 from tui.store.schema import Schema
 
 
@@ -64,11 +65,12 @@ class Burial:
                 return
 
     def _rows(self, table: str, id: str) -> list[tuple[int, int]]:
-        return self._connection.execute(
+        return fetch(
+            self._connection,
             f'SELECT rowid, ocdu_source FROM trash."{table}" WHERE ocdu_session = ?'
             " ORDER BY ocdu_source",
             (id,),
-        ).fetchall()
+        )
 
     def _delete(self, table: str, copy: int, source: int) -> None:
         if self.spoiled:
@@ -97,7 +99,7 @@ class Burial:
         ]
         conditions.append("EXISTS (SELECT 1 FROM main.session WHERE parent_id = :id AND id <> :id)")
         question = "SELECT " + " OR ".join(conditions)
-        if self._connection.execute(question, {"id": id}).fetchall()[0][0]:
+        if scalar(self._connection, question, {"id": id}):
             self.spoiled = True
 
     def _way_back(self) -> Iterator[Deed]:
@@ -123,10 +125,11 @@ class Removal:
         """Row by row, and at the end of each session whatever appeared meanwhile."""
         for id in reversed(self._ids):
             for owned in self._schema.estate:
-                rows = self._connection.execute(
+                rows = fetch(
+                    self._connection,
                     f'SELECT rowid FROM main."{owned.table}" WHERE {owned.where} ORDER BY rowid',
                     {"id": id},
-                ).fetchall()
+                )
                 if owned.table == "session":
                     yield partial(self._sweep, id)
                 for (row,) in rows:
@@ -156,6 +159,8 @@ class PutBack:
     table: str
     names: str
     copy: int
+    broken: list[int] | None = None
+    """Takes the rows that break a foreign key."""
 
     def __call__(self) -> None:
         try:
@@ -167,11 +172,15 @@ class PutBack:
                 (self.copy, self.table),
             )
         except apsw.ConstraintError:
-            return
+            if self.broken is not None:
+                self.broken.append(self.copy)
 
 
 def put_back_deeds(
-    connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]
+    connection: apsw.Connection,
+    schema: Schema,
+    ids: tuple[str, ...],
+    broken: list[int] | None = None,
 ) -> Iterator[Deed]:
     """Insert every kept row of these sessions that is not there, ancestors first.
 
@@ -185,22 +194,24 @@ def put_back_deeds(
     for id in ids:
         for table in tables:
             if table.name != "project":
-                rows = connection.execute(
+                rows = fetch(
+                    connection,
                     f'SELECT rowid FROM trash."{table.name}" WHERE ocdu_session = ? ORDER BY rowid',
                     (id,),
-                ).fetchall()
+                )
                 for (copy,) in rows:
-                    yield PutBack(connection, table.name, table.names, copy)
+                    yield PutBack(connection, table.name, table.names, copy, broken)
 
 
 def _project_copies(connection: apsw.Connection, ids: tuple[str, ...]) -> list[int]:
     found: dict[int, None] = {}
     for id in ids:
-        rows = connection.execute(
+        rows = fetch(
+            connection,
             "SELECT p.rowid FROM trash.project p JOIN trash.session s ON s.project_id = p.id"
             " WHERE s.ocdu_session = ?",
             (id,),
-        ).fetchall()
+        )
         found.update(dict.fromkeys(copy for (copy,) in rows))
     return list(found)
 

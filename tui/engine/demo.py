@@ -224,7 +224,7 @@ class Casting:
         if role.archived:
             self._archive(root, children if role.whole else [], role)
         if role.late_child:
-            children[0].turns.append(self._now - int(role.late_child * DAY))
+            children[0].resumed = self._now - int(role.late_child * DAY)
         if role.foreign_child:
             other = self._projects[role.foreign_child]
             children[-1].project_id = _project_id(other)

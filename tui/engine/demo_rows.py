@@ -74,8 +74,10 @@ class Cast:
     pictures: bool = False
     huge_diff: int = 0
     """Characters of the patch that the first question carries in its summary."""
+    resumed: int = 0
+    """When it was taken up once more, long after its parent had its answer."""
     ended: int = 0
-    """When it was last touched: known once it is told."""
+    """When its work was done: known once it is told."""
 
     @property
     def has_events(self) -> bool:
@@ -89,6 +91,7 @@ class Rows:
     def __init__(self, cast: Cast, ids: Ids) -> None:
         self.cast = cast
         self._ids = ids
+        self._keeps_events = cast.has_events
         self.clock = cast.turns[0]
         """Now, as the session sees it (ms); every change writes this time."""
         self.cost = 0.0
@@ -188,6 +191,6 @@ class Rows:
         self._event("message.part.updated.1", f'{head}{body[1:]},"time":{self.clock}}}')
 
     def _event(self, kind: str, data: str) -> None:
-        if self.cast.has_events:
+        if self._keeps_events:
             id = self._ids.new("evt", self.clock)
             self.events.append((id, self.cast.id, len(self.events), kind, data))

@@ -32,9 +32,11 @@ class Talk:
                 self._compact()
         if self.cast.marks:
             self._mark_compacted()
-        if self.cast.share_url or self.cast.archived:
-            self.rows.save_session()
+        self.rows.save_session()
         self.cast.ended = self.rows.clock
+        if self.cast.resumed:
+            self.rows.clock = self.cast.resumed
+            self._turn(len(self.cast.turns))
         return self.rows
 
     def _turn(self, number: int) -> None:

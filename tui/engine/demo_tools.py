@@ -71,7 +71,7 @@ def _part(tool: Tool, call: str, state: Json) -> Json:
 
 def output_size(rng: Random) -> int:
     """Characters of an output: 1 to 50 thousand, most of them small."""
-    return int(1_000 * 50 ** (rng.random() ** 3.4))
+    return int(1_000 * 50 ** (rng.random() ** 5))
 
 
 def bash(rng: Random, texts: Texts, size: int) -> Tool:

@@ -11,6 +11,7 @@ import apsw
 from tui.policy.plan import Item, Totals
 from tui.store import batch, session_files
 from tui.store.database import transaction
+from tui.store.query import fetch, scalar
 from tui.store.schema import Schema
 from tui.store.sessions import milliseconds
 
@@ -65,16 +66,15 @@ def _moved_on(connection: apsw.Connection, item: Item) -> bool:
     """True when the tree has lost or won sessions, or activity that the plan did not know."""
     ids = set(item.sessions)
     for id in item.sessions:
-        found = connection.execute(
+        found = fetch(
+            connection,
             "SELECT time_updated, (SELECT max(time_created) FROM main.message"
             " WHERE session_id = ?1) FROM main.session WHERE id = ?1",
             (id,),
-        ).fetchall()
+        )
         if not found or max(milliseconds(time) for time in found[0]) > item.seen_active:
             return True
-        children = connection.execute(
-            "SELECT id FROM main.session WHERE parent_id = ?", (id,)
-        ).fetchall()
+        children = fetch(connection, "SELECT id FROM main.session WHERE parent_id = ?", (id,))
         if any(child not in ids for (child,) in children):
             return True
     return False
@@ -83,8 +83,7 @@ def _moved_on(connection: apsw.Connection, item: Item) -> bool:
 def _copy_projects(connection: apsw.Connection, ids: tuple[str, ...]) -> None:
     found: set[str] = set()
     for id in ids:
-        rows = connection.execute("SELECT project_id FROM main.session WHERE id = ?", (id,))
-        found.update(project for (project,) in rows)
+        found.add(scalar(connection, "SELECT project_id FROM main.session WHERE id = ?", (id,)))
     for project in found:
         batch.copy_project(connection, project)
 
@@ -92,10 +91,8 @@ def _copy_projects(connection: apsw.Connection, ids: tuple[str, ...]) -> None:
 def _count(connection: apsw.Connection, schema: Schema, id: str) -> Counter[str]:
     counts: Counter[str] = Counter()
     for owned in schema.estate:
-        found = connection.execute(
-            f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}', {"id": id}
-        )
-        counts[owned.table] += found.fetchall()[0][0]
+        question = f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}'
+        counts[owned.table] += scalar(connection, question, {"id": id})
     return counts
 
 
@@ -105,9 +102,10 @@ def _payload(connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]) 
     for owned in schema.estate:
         if owned.table in ("message", "part", "event"):
             for id in ids:
-                total += connection.execute(
+                total += scalar(
+                    connection,
                     f'SELECT coalesce(sum(octet_length(data)), 0) FROM main."{owned.table}"'
                     f" WHERE {owned.where}",
                     {"id": id},
-                ).fetchall()[0][0]
+                )
     return total

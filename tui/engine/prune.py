@@ -28,6 +28,7 @@ from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
 from tui.store.database import transaction
+from tui.store.query import scalar
 
 GROUP_BYTES = 64_000_000
 """Payload copied before it is deleted: bounds the time in which a neighbour can change a tree, and
@@ -206,4 +207,4 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
 
 
 def _data_version(connection: apsw.Connection) -> int:
-    return int(connection.execute("PRAGMA main.data_version").fetchall()[0][0])
+    return int(scalar(connection, "PRAGMA main.data_version"))

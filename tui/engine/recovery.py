@@ -20,6 +20,7 @@ from tui.engine.trash import SUFFIX, restore_tree
 from tui.format import plural
 from tui.store import batch, session_files
 from tui.store.database import transaction
+from tui.store.query import fetch
 
 
 def unfinished(site: Site) -> list[Path]:
@@ -44,7 +45,7 @@ def _is_unfinished(site: Site, path: Path) -> bool:
 
 
 def _manifest(connection: apsw.Connection) -> dict[str, object]:
-    found = connection.execute("SELECT name, value FROM trash.ocdu_manifest").fetchall()
+    found = fetch(connection, "SELECT name, value FROM trash.ocdu_manifest")
     return {str(name): value for name, value in found}
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import apsw
 
 from tui.engine.burial import exists, put_back_deeds
-from tui.engine.pace import Deed, in_slices
+from tui.engine.pace import in_slices
 from tui.engine.site import Site
 from tui.errors import Refused, WrongCall
 from tui.format import plural, size
@@ -21,6 +21,7 @@ from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.store import batch, session_files
 from tui.store.batch import TreeLine
 from tui.store.database import file_size, transaction
+from tui.store.query import scalar
 
 SUFFIX = ".trash"
 
@@ -192,40 +193,48 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
             )
         with transaction(connection, "BEGIN"):
             batch.set_state(connection, root, batch.RESTORING)
-    deeds: Iterator[Deed] = put_back_deeds(connection, site.store.schema, ids)
+    broken: list[int] = []
+    deeds = put_back_deeds(connection, site.store.schema, ids, broken)
     yield from in_slices(connection, deeds, Event())
-    missing = _not_restored(connection, site, ids)
-    if missing:
+    missing = _kept_rows(connection, site, ids) - _rows_there(connection, site, ids)
+    if missing > len(broken):
         raise Refused(
-            f"{missing} could not be put back; “{line.title}” stays in the trash as well. "
-            "Run `ocdu trash restore` again, or ask with `ocdu doctor`."
+            f"{plural(missing, 'row')} could not be put back; “{line.title}” stays in the trash as "
+            "well. Run `ocdu trash restore` again."
         )
     for id in ids:
         session_files.restore_files(connection, site.files, id)
     with transaction(connection, "BEGIN"):
-        batch.forget_tree(connection, root)
+        if broken:
+            # Rows that belonged to no message before: opencode never showed them. They stay here.
+            batch.set_state(connection, root, batch.RESTORED)
+        else:
+            batch.forget_tree(connection, root)
 
 
-def _not_restored(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -> str:
-    """Compare counts of every table with the batch; names the first that is short, else ""."""
-    wanted: dict[str, int] = {}
-    found: dict[str, int] = {}
-    for id in ids:
-        for owned in site.store.schema.estate:
-            rows = connection.execute(
-                f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}', {"id": id}
-            )
-            found[owned.table] = found.get(owned.table, 0) + rows.fetchall()[0][0]
-        for table in batch.kept_tables(connection, site.store.schema):
-            if table.name != "project":
-                rows = connection.execute(
-                    f'SELECT count(*) FROM trash."{table.name}" WHERE ocdu_session = ?', (id,)
-                )
-                wanted[table.name] = wanted.get(table.name, 0) + rows.fetchall()[0][0]
-    for table_name, count in wanted.items():
-        if found.get(table_name, 0) < count:
-            return f"{plural(count - found.get(table_name, 0), 'row')} of {table_name}"
-    return ""
+def _kept_rows(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -> int:
+    tables = [
+        table.name
+        for table in batch.kept_tables(connection, site.store.schema)
+        if table.name != "project"
+    ]
+    return sum(
+        scalar(connection, f'SELECT count(*) FROM trash."{table}" WHERE ocdu_session = ?', (id,))
+        for id in ids
+        for table in tables
+    )
+
+
+def _rows_there(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -> int:
+    return sum(
+        scalar(
+            connection,
+            f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}',
+            {"id": id},
+        )
+        for id in ids
+        for owned in site.store.schema.estate
+    )
 
 
 def _drop_if_empty(path: Path) -> None:

@@ -55,13 +55,13 @@ def plan_prune(
     running: Collection[str] = (),
     *,
     files: Mapping[str, int] | None = None,
-    used_bytes: int = 0,
+    filled_bytes: int = 0,
 ) -> Plan:
     """Trees that go, idle longest first.
 
     `now` in milliseconds; `running` are ids of sessions at work; `files` says how many files
-    outside the database a session owns; `used_bytes` are the file's pages in use, from which the
-    space that becomes free is predicted.
+    outside the database a session owns; `filled_bytes` are the file's pages that hold rows
+    (`FileSizes.filled_bytes`), from which the space that becomes free is predicted.
     """
     candidates = sorted(_candidates(forest, policy, now), key=lambda tree: tree.active)
     excluded: Counter[str] = Counter()
@@ -85,7 +85,7 @@ def plan_prune(
         excluded=dict(excluded),
         options=policy,
         message=_sentence(items, policy) if items else _why_nothing(forest, policy, excluded, now),
-        predicted_bytes=int(payload * _pages_per_octet(forest, used_bytes)),
+        predicted_bytes=int(payload * _pages_per_octet(forest, filled_bytes)),
     )
 
 
@@ -205,11 +205,11 @@ def _item(tree: Tree, policy: PrunePolicy, files: Mapping[str, int]) -> Item:
     )
 
 
-def _pages_per_octet(forest: Forest, used_bytes: int) -> float:
+def _pages_per_octet(forest: Forest, filled_bytes: int) -> float:
     """File bytes one payload octet takes, indices and half-full pages included (1.19 on a file of
     0.8 GB). One, while not everything is measured."""
-    if used_bytes and forest.bytes and forest.measured == len(forest):
-        return used_bytes / forest.bytes
+    if filled_bytes and forest.bytes and forest.measured == len(forest):
+        return filled_bytes / forest.bytes
     return 1.0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -77,6 +77,8 @@ class ReclaimItem(Item):
     """One session and the levels it qualifies for; another level may have to wait."""
 
     levels: tuple[str, ...] = ()
+    rowids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Level -> where the search saw the rows: a hint for the deed, which judges them again."""
 
 
 def parse_levels(text: str) -> tuple[str, ...]:
@@ -101,11 +103,16 @@ def plan_reclaim(
     policy: ReclaimPolicy,
     now_ms: int,
     running: frozenset[str] = frozenset(),
+    *,
+    page_bytes: Mapping[tuple[str, str], int] | None = None,
+    rowids: Mapping[tuple[str, str], tuple[int, ...]] | None = None,
 ) -> Plan:
     """One item per session, the one with most bytes first; `totals.bytes` are payload octets.
 
     `running` are sessions being generated right now. Payloads of other levels, or of sessions the
-    forest does not know, are in no plan; those of other levels serve the message.
+    forest does not know, are in no plan; those of other levels serve the message. `page_bytes`
+    and `rowids`, by session and level, come from the search: the first makes `predicted_bytes`
+    exact, the second spares the deed a search.
     """
     found: defaultdict[str, dict[str, Payload]] = defaultdict(dict)
     elsewhere: Counter[str] = Counter()
@@ -124,10 +131,10 @@ def plan_reclaim(
     for session_id, levels in found.items():
         row = forest.row(session_id)
         pinned = row.pinned or forest.tree_of(session_id).root.pinned
-        item, reasons = _judge(row, levels, policy, now_ms, pinned, session_id in running)
+        taken, reasons = _judge(row, levels, policy, now_ms, pinned, session_id in running)
         excluded.update(reasons)
-        if item is not None:
-            items.append(item)
+        if taken:
+            items.append(_item(row, taken, policy, rowids or {}))
     items.sort(key=lambda item: (-item.bytes, item.id))
     return Plan(
         "reclaim",
@@ -135,7 +142,7 @@ def plan_reclaim(
         excluded=dict(sorted(excluded.items())),
         options=policy,
         message=_message(items, excluded, elsewhere, policy),
-        predicted_bytes=sum(item.bytes for item in items),
+        predicted_bytes=_pages(items, found, page_bytes or {}),
     )
 
 
@@ -146,8 +153,8 @@ def _judge(
     now_ms: int,
     pinned: bool,
     is_running: bool,
-) -> tuple[ReclaimItem | None, set[str]]:
-    """The session's item, and why any of its levels is left out."""
+) -> tuple[list[Payload], set[str]]:
+    """What may be taken from a session, and why the rest is left out."""
     taken: list[Payload] = []
     reasons: set[str] = set()
     for name in policy.levels:
@@ -158,11 +165,18 @@ def _judge(
             taken.append(found[name])
         else:
             reasons.add(reason)
-    if not taken:
-        return None, reasons
+    return taken, reasons
+
+
+def _item(
+    row: SessionRow,
+    taken: list[Payload],
+    policy: ReclaimPolicy,
+    rowids: Mapping[tuple[str, str], tuple[int, ...]],
+) -> ReclaimItem:
     counts = [f"{part.level}: {format.plural(part.parts, 'tool output')}" for part in taken]
     waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
-    item = ReclaimItem(
+    return ReclaimItem(
         id=row.id,
         title=row.title,
         reason=", ".join(counts),
@@ -175,8 +189,29 @@ def _judge(
         seen_active=row.active if waits_for_rest else 0,
         project=row.project,
         levels=tuple(part.level for part in taken),
+        rowids={part.level: _all_or_none(rowids, part) for part in taken},
     )
-    return item, reasons
+
+
+def _all_or_none(
+    rowids: Mapping[tuple[str, str], tuple[int, ...]], payload: Payload
+) -> tuple[int, ...]:
+    """The hint, unless the search remembered only some of the rows."""
+    known = rowids.get((payload.session_id, payload.level), ())
+    return known if len(known) == payload.parts else ()
+
+
+def _pages(
+    items: Iterable[ReclaimItem],
+    found: Mapping[str, Mapping[str, Payload]],
+    page_bytes: Mapping[tuple[str, str], int],
+) -> int:
+    """Bytes of pages expected to become free; the octets where nobody counted pages."""
+    return sum(
+        page_bytes.get((item.id, level), found[item.id][level].bytes)
+        for item in items
+        for level in item.levels
+    )
 
 
 def _protection(

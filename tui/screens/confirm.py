@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tui import format
 from tui.policy.plan import Plan
+from tui.records import Payload
 from tui.screens.dialog import Dialog
 from tui.widgets.plan_table import PlanTable
 
@@ -45,9 +46,7 @@ class ConfirmDialog(Dialog[bool]):
         text = "\n".join(format.clean(sentence) for sentence in question.sentences)
         yield Static(Content(text), id="sentences", markup=False)
         if question.plan is not None and len(question.plan) > 1:
-            table = PlanTable()
-            table.plan = question.plan
-            yield table
+            yield PlanTable()
         if question.typed:
             yield Static(
                 Content.assemble("Type ", (question.typed, "bold"), " to go on:"), markup=False
@@ -57,9 +56,9 @@ class ConfirmDialog(Dialog[bool]):
     def on_mount(self) -> None:
         """With a field to fill in, that is where the cursor goes: it is safe as well."""
         question = self.question
-        self.offer(
-            question.verb, possible=not question.typed, destructive=question.destructive
-        )
+        for table in self.query(PlanTable):
+            table.show(question.plan or Plan("", ()))
+        self.offer(question.verb, possible=not question.typed, destructive=question.destructive)
         if question.typed:
             self.query_one("#typed").focus()
 
@@ -127,6 +126,26 @@ def empty_question(plan: Plan) -> Question:
         typed=str(totals.sessions),
         destructive=True,
         plan=plan,
+    )
+
+
+def consent_question(payloads: Iterable[Payload]) -> Question:
+    """Before the first write in the background: asked once for each database."""
+    found = list(payloads)
+    parts, octets = sum(each.parts for each in found), sum(each.bytes for each in found)
+    return Question(
+        "Reclaim in the background?",
+        (
+            f"opencode has marked {format.plural(parts, 'tool output')} "
+            f"({format.size(octets)}) as compacted: it no longer sends them to the model, "
+            "but keeps them in the database.",
+            "While ocdu is open it can clear such output by itself, a little at a time. The "
+            "conversation stays; the cleared output cannot be read again.",
+            "Asked once for this database; [compaction] reclaim in the configuration is the "
+            "switch.",
+        ),
+        f"Reclaim by itself — {format.size(octets)} now",
+        safe="Not now",
     )
 
 

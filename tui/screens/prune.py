@@ -89,15 +89,15 @@ class PruneDialog(Dialog[Plan]):
         """Plan anew and show it."""
         desk = self.desk
         policy = self.policy()
-        used = desk.live.sizes.used_bytes if desk.live else 0
+        used = desk.live.sizes.filled_bytes if desk.live else 0
         self.plan = plan = plan_prune(
-            desk.forest, policy, desk.now(), desk.running, used_bytes=used
+            desk.forest, policy, desk.now(), desk.running, filled_bytes=used
         )
         self.query_one("#verdict", CompositionBar).portions = verdict(
             plan, self._protected(policy), desk.forest.bytes
         )
         self.query_one("#counts", Static).update(Content(counts(plan)))
-        self.query_one("#items", PlanTable).plan = plan
+        self.query_one("#items", PlanTable).show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan.excluded)))
         totals = plan.totals
         sessions = format.plural(totals.sessions, "session")

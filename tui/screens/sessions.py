@@ -52,7 +52,7 @@ class SessionsScreen(Page):
         )
     ]  # fmt: skip
 
-    tree = query_one(SessionTree)
+    sessions = query_one(SessionTree)
     filter_bar = query_one(FilterBar)
     panel = query_one(SessionDetailPanel)
 
@@ -75,9 +75,9 @@ class SessionsScreen(Page):
         """Start from the configuration and follow the forest."""
         look = self.desk.config.look
         self.grouping = cast(Grouping, look.grouping)
-        self.tree.bars = cast(Bars, look.bars)
-        self.tree.empty_text = "Reading the sessions …"
-        self.tree.focus()
+        self.sessions.bars = cast(Bars, look.bars)
+        self.sessions.empty_text = "Reading the sessions …"
+        self.sessions.focus()
         self.watch(self.app, "forest", self.show_forest, init=False)
         self.watch(self.app, "measure", self._say_summary, init=False)
         self.watch(self.app, "payloads", self._show_detail_soon, init=False)
@@ -87,10 +87,10 @@ class SessionsScreen(Page):
 
     def show_forest(self, forest: Forest) -> None:
         """New sessions are put in order; new sizes of the same ones only repaint."""
-        before = self.tree.outline
+        before = self.sessions.outline
         same = before is not None and before.forest.shape is forest.shape
         if before is not None and same and not self.desk.measure.done:
-            self.tree.show(before.with_forest(forest))
+            self.sessions.show(before.with_forest(forest))
         else:
             self._arrange()
         self._say_summary()
@@ -99,24 +99,24 @@ class SessionsScreen(Page):
     def _arrange(self) -> None:
         """Sort and group anew."""
         desk = self.desk
-        self.tree.empty_text = self._why_empty()
+        self.sessions.empty_text = self._why_empty()
         outline = Outline.of(
             desk.forest, desk.now(), self.grouping, self.sort, self.reverse, self.view,
             self.filter_bar.needle,
         )  # fmt: skip
-        self.tree.now = desk.now()
-        self.tree.show(outline)
+        self.sessions.now = desk.now()
+        self.sessions.show(outline)
         self._say_summary()
 
     def _why_empty(self) -> str:
         if not len(self.desk.forest):
-            return "There are no sessions in this database.\nopencode has not been used yet, or all was pruned."
+            return "There are no sessions in this database.\nopencode was not used yet."
         if self.filter_bar.needle:
             return f"Nothing matches “{self.filter_bar.needle}”.\nEsc shows everything again."
         return f"No {VIEW_NAMES[self.view]} sessions.\nv shows the others."
 
     def _say_summary(self) -> None:
-        outline = self.tree.outline
+        outline = self.sessions.outline
         if outline is None:
             return
         arrow = "▼" if (self.sort == "title") == self.reverse else "▲"
@@ -132,7 +132,7 @@ class SessionsScreen(Page):
         self.filter_bar.say(" · ".join(parts))
 
     def _grow_older(self) -> None:
-        self.tree.now = self.desk.now()
+        self.sessions.now = self.desk.now()
 
     # details
 
@@ -140,7 +140,7 @@ class SessionsScreen(Page):
     def _show_detail_soon(self) -> None:
         if self._resting is not None:
             self._resting.stop()
-        id = self.tree.cursor_id
+        id = self.sessions.cursor_id
         if id is None or id not in self.desk.forest:
             self.panel.shown = None
             return
@@ -158,7 +158,7 @@ class SessionsScreen(Page):
         self.app.call_from_thread(self._detail_came, detail)
 
     def _detail_came(self, detail: SessionDetail) -> None:
-        if self.is_attached and detail.row.id == self.tree.cursor_id:
+        if self.is_attached and detail.row.id == self.sessions.cursor_id:
             self._show_detail(detail)
 
     def _show_detail(self, detail: SessionDetail) -> None:
@@ -189,14 +189,14 @@ class SessionsScreen(Page):
 
     @on(FilterBar.Changed)
     def _filter(self, event: FilterBar.Changed) -> None:
-        self.tree.empty_text = self._why_empty()
-        if self.tree.outline is not None:
-            self.tree.show(self.tree.outline.filtered(event.needle))
+        self.sessions.empty_text = self._why_empty()
+        if self.sessions.outline is not None:
+            self.sessions.show(self.sessions.outline.filtered(event.needle))
         self._say_summary()
 
     @on(FilterBar.Closed)
     def _back_to_tree(self) -> None:
-        self.tree.focus()
+        self.sessions.focus()
 
     def key_escape(self) -> None:
         """Clear the filter from within the tree, too; then close the details below."""
@@ -233,7 +233,7 @@ class SessionsScreen(Page):
 
     def action_next_bars(self) -> None:
         """Bar, percent, both, none."""
-        self.tree.bars = following(BARS, self.tree.bars)
+        self.sessions.bars = following(BARS, self.sessions.bars)
 
     # marks and deeds
 
@@ -245,7 +245,7 @@ class SessionsScreen(Page):
 
     def chosen_ids(self) -> list[str]:
         """Roots of the marked trees, or of the one under the cursor (a group: all of its own)."""
-        tree, forest = self.tree, self.desk.forest
+        tree, forest = self.sessions, self.desk.forest
         ids: Sequence[str] = tree.marked_ids()
         if not ids and tree.cursor_id:
             ids = [tree.cursor_id]
@@ -272,7 +272,7 @@ class SessionsScreen(Page):
             return
         plan = self._prune_plan(ids)
         reason = needs_asking(desk.forest, ids, desk.now(), desk.running)
-        if reason is None and not self.tree.marks and self.tree.cursor_group is not None:
+        if reason is None and not self.sessions.marks and self.sessions.cursor_group is not None:
             reason = "Nothing is marked: this is every tree of the group."
         if reason is None:
             self._submit(plan)
@@ -288,8 +288,8 @@ class SessionsScreen(Page):
     def _prune_plan(self, ids: Iterable[str], permanent: bool = False) -> Plan:
         desk = self.desk
         policy = PrunePolicy(ids=frozenset(ids), permanent=permanent)
-        used = desk.live.sizes.used_bytes if desk.live else 0
-        return plan_prune(desk.forest, policy, desk.now(), desk.running, used_bytes=used)
+        used = desk.live.sizes.filled_bytes if desk.live else 0
+        return plan_prune(desk.forest, policy, desk.now(), desk.running, filled_bytes=used)
 
     def _ask(self, dialog: ConfirmDialog, plan: Plan) -> None:
         def answered(agreed: bool | None) -> None:
@@ -300,7 +300,7 @@ class SessionsScreen(Page):
 
     def _submit(self, plan: Plan) -> None:
         if self.desk.submit(plan) is not None:
-            self.tree.action_unmark_all()
+            self.sessions.action_unmark_all()
 
     def action_pin(self) -> None:
         """Pin the chosen trees; where all are pinned, let them go."""
@@ -310,7 +310,7 @@ class SessionsScreen(Page):
 
     def action_copy_id(self) -> None:
         """The id under the cursor, to the clipboard."""
-        if id := self.tree.cursor_id:
+        if id := self.sessions.cursor_id:
             self.app.copy_to_clipboard(id)
             self.app.notify(f"Copied {format.clean(id)}", markup=False, timeout=2)
 
@@ -324,9 +324,7 @@ def known(forest: Forest, id: str) -> SessionDetail:
     """What can be told about a session without asking the database."""
     tree = forest.branch_of(id)
     row = forest.row(id)
-    return SessionDetail(
-        row, tree_usage=tree.usage, tree_sessions=len(tree.rows)
-    )
+    return SessionDetail(row, tree_usage=tree.usage, tree_sessions=len(tree.rows))
 
 
 def marks_line(forest: Forest, ids: Iterable[str]) -> str:

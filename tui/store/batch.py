@@ -22,6 +22,7 @@ from typing import NamedTuple
 import apsw
 
 from tui.errors import OcduError
+from tui.store.query import fetch, scalar
 from tui.store.schema import Owned, Schema
 
 FORMAT = 1
@@ -156,9 +157,9 @@ def copy_session(connection: apsw.Connection, estate: tuple[Owned, ...], id: str
         )
         copied[owned.table] = copied.get(owned.table, 0) + connection.changes()
     for table, rows in copied.items():
-        kept = connection.execute(
-            f'SELECT count(*) FROM trash."{table}" WHERE ocdu_session = ?', (id,)
-        ).fetchall()[0][0]
+        kept = scalar(
+            connection, f'SELECT count(*) FROM trash."{table}" WHERE ocdu_session = ?', (id,)
+        )
         if kept != rows:
             raise OcduError(f"The trash kept {kept} of {rows} rows of {table}: nothing is deleted.")
     return copied
@@ -181,7 +182,7 @@ def copy_project(connection: apsw.Connection, project_id: str) -> None:
 def tree_lines(connection: apsw.Connection) -> list[TreeLine]:
     """Every tree of the attached batch."""
     columns = ", ".join(TreeLine._fields)
-    found = connection.execute(f"SELECT {columns} FROM trash.ocdu_tree ORDER BY rowid").fetchall()
+    found = fetch(connection, f"SELECT {columns} FROM trash.ocdu_tree ORDER BY rowid")
     return [TreeLine(*row) for row in found]
 
 
@@ -208,9 +209,11 @@ def set_state(connection: apsw.Connection, root: str, state: str) -> None:
 
 def members(connection: apsw.Connection, root: str) -> tuple[str, ...]:
     """Session ids of a tree in the attached batch, the root first."""
-    found = connection.execute(
-        "SELECT session FROM trash.ocdu_member WHERE root = ? ORDER BY position", (root,)
-    ).fetchall()
+    found = fetch(
+        connection,
+        "SELECT session FROM trash.ocdu_member WHERE root = ? ORDER BY position",
+        (root,),
+    )
     return tuple(id for (id,) in found)
 
 
@@ -243,16 +246,17 @@ def kept_tables(connection: apsw.Connection, schema: Schema) -> list[KeptTable]:
 
 
 def _names(connection: apsw.Connection) -> list[str]:
-    found = connection.execute(
+    found = fetch(
+        connection,
         "SELECT name FROM trash.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'ocdu\\_%'"
-        " ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    ).fetchall()
+        " ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
     return [name for (name,) in found]
 
 
 def _has_values(connection: apsw.Connection, table: str, column: str) -> bool:
     question = f'SELECT EXISTS (SELECT 1 FROM trash."{table}" WHERE "{column}" IS NOT NULL)'
-    return bool(connection.execute(question).fetchall()[0][0])
+    return bool(scalar(connection, question))
 
 
 def sync_file(path: Path) -> None:

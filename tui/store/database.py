@@ -26,6 +26,7 @@ from playhouse.apsw_ext import APSWDatabase
 from tui.errors import OcduError, Refused
 from tui.records import FileSizes
 from tui.store import schema
+from tui.store.query import scalar
 from tui.store.schema import Schema
 
 BUSY_TIMEOUT = 5.0
@@ -106,15 +107,17 @@ class Store:
         with self.reading() as db:
             connection = db.connection()
             page_size, pages, free = (
-                next(connection.execute(f"PRAGMA {name}"))[0]
+                scalar(connection, f"PRAGMA {name}")
                 for name in ("page_size", "page_count", "freelist_count")
             )
+            trees = scalar(connection, "SELECT count(*) + 1 FROM sqlite_schema WHERE rootpage > 0")
         return FileSizes(
             bytes=self.path.stat().st_size,
             wal_bytes=file_size(wal_of(self.path)),
             page_size=page_size,
             page_count=pages,
             free_pages=free,
+            b_trees=trees,
         )
 
 
@@ -126,7 +129,7 @@ def assert_write_rules(connection: apsw.Connection) -> None:
     """
     wanted = {"foreign_keys": 1, "secure_delete": 0, "busy_timeout": int(BUSY_TIMEOUT * 1000)}
     for name, value in wanted.items():
-        found = next(connection.execute(f"PRAGMA {name}"))[0]
+        found = scalar(connection, f"PRAGMA {name}")
         if found != value:
             raise OcduError(f"SQLite did not accept {name}={value} (it says {found}).")
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import apsw
 import platformdirs
 from peewee import (
+    AutoField,
     CompositeKey,
     IntegerField,
     Model,
@@ -27,12 +28,13 @@ from peewee import (
 from playhouse.apsw_ext import APSWDatabase
 
 from tui.errors import Refused
+from tui.store.query import answers
 
 HISTORY_STEP = 600_000
 """Milliseconds between two entries of the usage history: enough for a curve of days."""
 
 
-class Pin(Model):  # type: ignore[misc]
+class Pin(Model):
     database = TextField()
     session = TextField()
 
@@ -40,9 +42,10 @@ class Pin(Model):  # type: ignore[misc]
         primary_key = CompositeKey("database", "session")
 
 
-class Entry(Model):  # type: ignore[misc]
+class Entry(Model):
     """One job in the journal."""
 
+    id = AutoField()
     database = TextField(index=True)
     time = IntegerField()
     verb = TextField()
@@ -57,7 +60,7 @@ class Entry(Model):  # type: ignore[misc]
     """JSON that undoes the job; NULL when nothing can."""
 
 
-class Size(Model):  # type: ignore[misc]
+class Size(Model):
     database = TextField()
     time = IntegerField()
     bytes = IntegerField()
@@ -66,7 +69,7 @@ class Size(Model):  # type: ignore[misc]
         primary_key = CompositeKey("database", "time")
 
 
-class Note(Model):  # type: ignore[misc]
+class Note(Model):
     """Small facts by name: consent, watermarks."""
 
     database = TextField()
@@ -155,7 +158,7 @@ class Ledger:
         """Ids of pinned sessions."""
         with self._connection():
             query = Pin.select(Pin.session).where(Pin.database == self.database)
-            return frozenset(id for (id,) in query.bind(self._db).tuples())
+            return frozenset(id for (id,) in answers(query, self._db))
 
     def pin(self, ids: Iterable[str]) -> None:
         """Protect these sessions from every plan that does not name them."""
@@ -203,8 +206,8 @@ class Ledger:
                 .order_by(Entry.id.desc())
                 .limit(limit)
             )  # fmt: skip
-            found = list(query.bind(self._db).tuples())
-        return [JournalEntry(*row[:-1], json.loads(row[-1]) if row[-1] else None) for row in found]
+            found = answers(query, self._db)
+        return [JournalEntry._make((*row[:-1], json.loads(row[-1] or "null"))) for row in found]
 
     def freed(self, since: int = 0) -> int:
         """Bytes measured as freed by finished jobs since a time (ms)."""
@@ -220,9 +223,8 @@ class Ledger:
         """Keep the size of database and WAL for the curve; at most one entry per HISTORY_STEP."""
         step = now - now % HISTORY_STEP
         with self._connection():
-            Size.replace(database=self.database, time=step, bytes=total_bytes).bind(
-                self._db
-            ).execute()
+            row = {"database": self.database, "time": step, "bytes": total_bytes}
+            Size.insert(row).on_conflict_replace().bind(self._db).execute()
 
     def history(self, since: int = 0) -> list[tuple[int, int]]:
         """(time ms, octets on disk), oldest first."""
@@ -232,7 +234,7 @@ class Ledger:
                 .where((Size.database == self.database) & (Size.time >= since))
                 .order_by(Size.time)
             )
-            return list(query.bind(self._db).tuples())
+            return answers(query, self._db)
 
     # notes
 
@@ -248,7 +250,8 @@ class Ledger:
     def set_note(self, name: str, value: str) -> None:
         """Keep a small fact."""
         with self._connection():
-            Note.replace(database=self.database, name=name, value=value).bind(self._db).execute()
+            row = {"database": self.database, "name": name, "value": value}
+            Note.insert(row).on_conflict_replace().bind(self._db).execute()
 
     def consent(self) -> bool | None:
         """Whether the background reclaim may write to this database; None when not yet asked."""

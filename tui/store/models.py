@@ -11,7 +11,7 @@ from __future__ import annotations
 from peewee import SQL, CompositeKey, FloatField, ForeignKeyField, IntegerField, Model, TextField
 
 
-class _Table(Model):  # type: ignore[misc]
+class _Table(Model):
     class Meta:
         legacy_table_names = False
 

@@ -38,6 +38,15 @@ FIRST_SLICE = 2000
 WATERMARK_MARGIN = 60_000
 """Milliseconds looked at again: opencode takes the time before it commits."""
 
+HINTS = 200_000
+"""Rows remembered by rowid, some 8 MB; the deed looks up the rest again."""
+
+ROW_OVERHEAD = 111
+"""Octets of a row of `part` beside its data: three ids of 30, two times of 6, a header of 9."""
+
+Key = tuple[str, str]
+"""Session id and level."""
+
 
 class Found(list[Payload]):
     """Payloads by session and level, the largest first, and how far the search has seen."""
@@ -46,6 +55,10 @@ class Found(list[Payload]):
     """Give it as `since_updated` next time (ms UTC); 0 when `since_updated` was None."""
     complete: bool = True
     """False when the search was stopped."""
+    page_bytes: Mapping[Key, int]
+    """Bytes of pages expected to become free: fewer than the octets, which end inside a page."""
+    rowids: Mapping[Key, tuple[int, ...]]
+    """Where the rows were seen: a hint that spares the deed a second search, never a proof."""
 
 
 class Judged(NamedTuple):
@@ -55,6 +68,8 @@ class Judged(NamedTuple):
     session_id: str
     octets: int
     """What would disappear; -1 when the row is malformed."""
+    size: int
+    """Octets of its data now."""
 
 
 def find_payloads(
@@ -76,6 +91,8 @@ def find_payloads(
     search = _Search(stop or Event(), on_progress or (lambda _: None), since_updated)
     with store.reading() as db:
         connection = db.connection()
+        page_size: Any = connection.execute("PRAGMA page_size").fetchone()
+        search.page_size = page_size[0]
         if session_ids is None:
             search.everywhere(connection, levels)
         else:
@@ -93,14 +110,19 @@ class _Search:
         self.on_progress = on_progress
         self.since = None if since is None else since - WATERMARK_MARGIN
         self.watermark = since or 0
-        self.sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self.page_size = 4096
+        self.sums: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.rowids: defaultdict[Key, list[int]] = defaultdict(list)
+        self.hints = HINTS
 
     def result(self) -> Found:
         """The sums as records."""
-        found = Found(Payload(*key, parts, octets) for key, (parts, octets) in self.sums.items())
+        found = Found(Payload(*key, parts, octets) for key, (parts, octets, _) in self.sums.items())
         found.sort(key=lambda payload: (-payload.bytes, payload.session_id, payload.level))
         found.watermark = self.watermark
         found.complete = not self.stop.is_set()
+        found.page_bytes = {key: pages for key, (_, _, pages) in self.sums.items()}
+        found.rowids = {key: tuple(rowids) for key, rowids in self.rowids.items()}
         return found
 
     def everywhere(self, connection: apsw.Connection, levels: Sequence[str]) -> None:
@@ -155,12 +177,19 @@ class _Search:
             # Before judging, so that whatever is marked in between is newer than the watermark.
             newest = _newest(connection, first, last)
             self.watermark = max(self.watermark, newest)
-        for _, owner, octets in judge(
-            connection, level, first, last, session_id, more or {}, self.since
-        ):
-            sum_ = self.sums[owner, level.name if octets > 0 else MALFORMED]
-            sum_[0] += 1
-            sum_[1] += max(octets, 0)
+        judged = judge(connection, level, first, last, session_id, more or {}, self.since)
+        for rowid, owner, octets, size in judged:
+            if octets < 0:
+                self.sums[owner, MALFORMED][0] += 1
+                continue
+            sums = self.sums[owner, level.name]
+            sums[0] += 1
+            sums[1] += octets
+            sums[2] += overflow_bytes(size, self.page_size)
+            sums[2] -= overflow_bytes(size - octets, self.page_size)
+            if self.hints:
+                self.hints -= 1
+                self.rowids[owner, level.name].append(rowid)
 
 
 def judge(
@@ -180,13 +209,13 @@ def judge(
     if since is not None:
         verdict = f"CASE WHEN time_updated > :since THEN {verdict} END"
     # LIMIT -1 keeps SQLite from merging the two and judging every row twice.
-    sql = f"""SELECT row, CAST(session_id AS BLOB), verdict FROM (
-        SELECT rowid AS row, session_id, {verdict} AS verdict
+    sql = f"""SELECT row, CAST(session_id AS BLOB), verdict, size FROM (
+        SELECT rowid AS row, session_id, octet_length(data) AS size, {verdict} AS verdict
         FROM part {"NOT INDEXED" if session_id is None else ""} WHERE {where} LIMIT -1)
         WHERE verdict IS NOT NULL"""
     given = {"first": first, "last": last, "session": session_id, "since": since, **more}
     rows: list[Any] = connection.execute(sql, given).fetchall()
-    return [Judged(row, as_text(owner), octets) for row, owner, octets in rows]
+    return [Judged(row, as_text(owner), octets, size) for row, owner, octets, size in rows]
 
 
 def judge_session(
@@ -213,6 +242,21 @@ def turns(rowids: Sequence[int], stop: Event) -> Iterator[tuple[int, int]]:
         fitting = width * READ_SLICE / max(time.perf_counter() - began, 1e-6)
         width = max(1, min(int(fitting), width * 4))
         at += len(piece)
+
+
+def overflow_bytes(octets: int, page_size: int) -> int:
+    """Bytes of the overflow pages of a part with this much data (sqlite.org/fileformat2, 1.6).
+
+    Only these become free when a row shrinks: what it leaves in its leaf page stays there.
+    """
+    payload, usable = octets + ROW_OVERHEAD, page_size
+    if payload <= usable - 35:
+        return 0
+    least = (usable - 12) * 32 // 255 - 23
+    local = least + (payload - least) % (usable - 4)
+    if local > usable - 35:
+        local = least
+    return -(-(payload - local) // (usable - 4)) * page_size
 
 
 def _rowids(connection: apsw.Connection, table: str) -> range:

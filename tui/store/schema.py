@@ -14,6 +14,7 @@ import apsw
 import psutil
 
 from tui.errors import Refused
+from tui.store.query import fetch, scalar
 
 NEWEST_MIGRATION = "20260622202450"
 """Start of the newest entry opencode 1.18.34 writes into its `migration` table."""
@@ -64,10 +65,11 @@ class Schema:
 
 def discover(connection: apsw.Connection) -> Schema:
     """Read the schema; raises Refused when the file is not opencode's or not yet complete."""
-    rows = connection.execute(
+    rows = fetch(
+        connection,
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%'"
-        " ESCAPE '\\'"
-    ).fetchall()
+        " ESCAPE '\\'",
+    )
     columns = {name: _columns(connection, name) for name, _ in rows}
     generation = _generation(columns)
     estate = _estate(connection, columns) if "session" in columns else ()
@@ -79,7 +81,7 @@ def discover(connection: apsw.Connection) -> Schema:
 
 
 def _columns(connection: apsw.Connection, table: str) -> tuple[str, ...]:
-    found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    found = fetch(connection, "SELECT name FROM pragma_table_info(?)", (table,))
     return tuple(name for (name,) in found)
 
 
@@ -110,7 +112,7 @@ def _refusal(
             "and changes nothing in it."
         )
     if "migration" in columns:
-        newest = next(connection.execute("SELECT max(id) FROM migration"))[0]
+        newest = scalar(connection, "SELECT max(id) FROM migration")
         if newest is not None and str(newest)[: len(NEWEST_MIGRATION)] > NEWEST_MIGRATION:
             return (
                 f"This database has a newer schema ({newest}) than this version of ocdu knows: "
@@ -154,7 +156,8 @@ _STRAY_PARTS = '"session_id" = :id AND "message_id" NOT IN (SELECT "id" FROM "me
 
 
 def _cascades(connection: apsw.Connection, table: str, parent: str) -> list[tuple[str, str]]:
-    found = connection.execute(
+    found = fetch(
+        connection,
         'SELECT "from", coalesce("to", \'id\'), "table", on_delete FROM pragma_foreign_key_list(?)',
         (table,),
     )

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import apsw
 
+from tui.store.query import fetch
+
 SESSION_ID = re.compile(r"ses_[0-9A-Za-z]{1,64}")
 """What opencode's own ids look like; anything else never becomes a file name."""
 
@@ -78,9 +80,11 @@ def remove_file(files: Path, session_id: str) -> bool:
 
 def restore_files(connection: apsw.Connection, files: Path, session_id: str) -> int:
     """Write the session's kept files back, unless they exist; returns how many were written."""
-    found = connection.execute(
-        "SELECT rowid, path, mode, mtime FROM trash.ocdu_file WHERE session = ?", (session_id,)
-    ).fetchall()
+    found = fetch(
+        connection,
+        "SELECT rowid, path, mode, mtime FROM trash.ocdu_file WHERE session = ?",
+        (session_id,),
+    )
     written = 0
     for row, relative, mode, mtime in found:
         path = files / relative

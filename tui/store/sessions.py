@@ -10,11 +10,12 @@ import os
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from peewee import JOIN, SQL, Expression, Field, ModelSelect, fn
+from peewee import JOIN, SQL, Cast, Field, fn
 
 from tui.records import SessionRow
 from tui.store.database import Store, as_text
 from tui.store.models import Message, Project, Session
+from tui.store.query import answers
 
 RECENT = 3_600_000
 """Milliseconds within which an unfinished answer can still be at work; older ones are crashes."""
@@ -49,13 +50,13 @@ def load_sessions(
         .order_by(Session.time_updated.desc(), Session.id)
     )
     with store.reading() as db:
-        found = list(query.bind(db).tuples().iterator())
+        found = answers(query, db)
     missing = _missing({as_text(row[6]) for row in found}) if check_directories else set()
     pins = frozenset(pinned)
     return [_session_row(row, pins, missing) for row in found]
 
 
-def _blob(column: Field) -> Expression:
+def _blob(column: Field) -> Cast:
     return column.cast("blob")
 
 
@@ -101,7 +102,7 @@ def with_last_messages(store: Store, rows: Iterable[SessionRow]) -> list[Session
     """The same rows with the time of each session's newest message (one covering-index scan)."""
     query = Message.select(Message.session, fn.MAX(Message.time_created)).group_by(Message.session)
     with store.reading() as db:
-        newest = {id: milliseconds(time) for id, time in query.bind(db).tuples().iterator()}
+        newest = {id: milliseconds(time) for id, time in answers(query, db)}
     return [row._replace(last_message=newest.get(row.id, 0)) for row in rows]
 
 
@@ -129,7 +130,7 @@ def _is_unfinished(db: Any, session_id: str) -> bool:
         " json_extract(data, '$.error') IS NULL FROM message"
         " WHERE id = ? AND octet_length(data) < 1000000 AND json_valid(data)"
     )
-    for (id,) in newest.bind(db).tuples():
+    for (id,) in answers(newest, db):
         found = db.execute_sql(question, (id,)).fetchone()
         return bool(found and found[0])
     return False
@@ -139,12 +140,7 @@ def projects(store: Store) -> list[tuple[str, str, str]]:
     """(id, name, worktree) of every project."""
     query = Project.select(Project.id, _blob(Project.name), _blob(Project.worktree))
     with store.reading() as db:
-        found = list(query.bind(db).tuples())
+        found = answers(query, db)
     return [
         (id, project_name(as_text(name), as_text(tree)), as_text(tree)) for id, name, tree in found
     ]
-
-
-def session_query(*columns: Field) -> ModelSelect:
-    """A SELECT of these columns of session, for the other modules of the store."""
-    return Session.select(*columns)

@@ -32,10 +32,9 @@ _CLEARED = (
 )
 """The data of a part without its payload. Only what is there is replaced, nothing is added."""
 
-_MARKED = (
-    "json_type(data, '$.state.time.compacted') IN ('integer', 'real')"
-    " AND json_extract(data, '$.state.time.compacted') > 0"
-)
+_MARKED = """coalesce(json_type(data, '$.state.time.compacted') IN ('integer', 'real')
+                      AND json_extract(data, '$.state.time.compacted') > 0, 0)"""
+"""What opencode takes for compacted; never NULL, which NOT would leave NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ SUMMARISED = PartLevel(
                 AND (message.time_created, message.id)
                     < (:boundary_time, CAST(:boundary_id AS TEXT)))
               AND data LIKE '%"type":"tool"%'""",
-    wanted=f"NOT :unmarked OR NOT coalesce({_MARKED}, 0)",
+    wanted=f"NOT :unmarked OR NOT {_MARKED}",
     edited=f"json_insert({_CLEARED}, '$.state.time.compacted', :now)",
 )
 

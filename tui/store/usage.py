@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import Event
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
 from tui.records import Usage
 from tui.store.database import Store
+from tui.store.query import fetch
 
 SLICE = 0.040
 """Seconds one measuring statement should last: a reader that stays longer holds the WAL open."""
@@ -67,7 +68,9 @@ def measure(store: Store, stop: Event | None = None) -> Iterator[Measurement]:
         if not store.schema.has(counted.table, "data"):
             continue
         result.tables[counted.table] = result.rows[counted.table] = 0
-        for _ in _measure_table(store, counted, result):
+        for found in slices(store, counted.table, f'"{counted.key}"'):
+            for key, count, octets, _ in found:
+                _add(result, counted, key, count, octets or 0)
             if stop is not None and stop.is_set():
                 return
             yield result
@@ -75,21 +78,23 @@ def measure(store: Store, stop: Event | None = None) -> Iterator[Measurement]:
     yield result
 
 
-def _measure_table(store: Store, counted: _Counted, result: Measurement) -> Iterator[None]:
+def slices(store: Store, table: str, key: str) -> Iterator[list[Any]]:
+    """(key, rows, octets, last rowid) grouped by an SQL expression, one slice of a table at a time.
+
+    Each slice is one statement of about SLICE seconds; its length follows the time it takes.
+    """
     statement = (
         "SELECT k, count(*), sum(n), max(r) FROM (SELECT rowid AS r,"
-        f' "{counted.key}" AS k, octet_length(data) AS n FROM "{counted.table}" NOT INDEXED'
+        f' {key} AS k, octet_length(data) AS n FROM "{table}" NOT INDEXED'
         " WHERE rowid > ? ORDER BY rowid LIMIT ?) GROUP BY k"
     )
     last, rows = -(2**62), FIRST_ROWS
     while True:
         with store.reading() as db:
             began = time.perf_counter()
-            found = db.connection().execute(statement, (last, rows)).fetchall()
+            found = fetch(db.connection(), statement, (last, rows))
             took = time.perf_counter() - began
-        for key, count, octets, _ in found:
-            _add(result, counted, key, count, octets or 0)
-        yield
+        yield found
         if sum(row[1] for row in found) < rows:
             return
         last = max(row[3] for row in found)
@@ -129,12 +134,9 @@ def _measure_one(store: Store, connection: apsw.Connection, id: str) -> Usage:
     sums: dict[str, int] = {}
     for counted in MEASURED:
         if store.schema.has(counted.table, "data"):
-            rows, octets = next(
-                connection.execute(
-                    f'SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM "{counted.table}"'
-                    f' WHERE "{counted.key}" = ?',
-                    (id,),
-                )
+            statement = (
+                f'SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM "{counted.table}"'
+                f' WHERE "{counted.key}" = ?'
             )
-            sums[counted.rows], sums[counted.bytes] = rows, octets
+            sums[counted.rows], sums[counted.bytes] = fetch(connection, statement, (id,))[0]
     return Usage(**sums)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from tui import format
 from tui.engine.pace import PAUSE, Deed, in_slices
 from tui.engine.reclaim.compacted import compacted_deeds
-from tui.engine.reclaim.rewrite import LevelEngine, Tally, Work
+from tui.engine.reclaim.rewrite import LevelEngine, Work
 from tui.engine.reclaim.summarised import summarised_deeds
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.reclaim import ReclaimItem
@@ -28,9 +28,8 @@ LEVEL_ENGINES: dict[str, LevelEngine] = {
     "summarised": summarised_deeds,
 }
 
-BATCH = 100
-"""Rows looked up before they are written, about one slice: looking up the next ones is the pause
-that a waiting writer gets, so a polite run takes hardly longer than a rude one."""
+BATCH = 500
+"""Rows in hand at once: small sessions share their slices, and memory is bounded."""
 
 
 @dataclass(slots=True)
@@ -49,32 +48,47 @@ def apply_reclaim(plan: Plan, store: Store, stop: Event) -> Generator[Step, None
     is left and nothing twice.
     """
     before = store.sizes()
-    finished, kept, problem = 0, Tally(), ""
+    problem = ""
     with store.writing() as db:
         work = Work(db.connection(), stop, now_ms=time.time_ns() // 1_000_000)
+        items = [item for item in plan if isinstance(item, ReclaimItem)]
         try:
-            for batch in _paced(_batches(plan, work)):
-                reached = finished
-                for done in in_slices(work.connection, batch.deeds, stop):
-                    kept = work.tally
-                    reached = finished + bisect_right(batch.ends, done)
-                    yield Step(reached, len(plan), kept.bytes, "reclaiming")
-                if stop.is_set():
-                    finished = reached
-                    break
-                finished += len(batch.ends)
+            yield from _take(items, work, len(plan))
+            moved = [i for i in items if i.id in work.tally.changed and any(i.rowids.values())]
+            if moved and not stop.is_set():
+                yield from _take(_seek_again(moved, work), work, len(plan))
         except SQLITE_EXCEPTIONS as error:
-            if not kept.parts:
+            if not work.kept.parts:
                 raise explained(error, store.path) from error
             problem = str(explained(error, store.path))
-    return _outcome(plan, finished, work, kept, problem, _freed(before, store.sizes()))
+    return _outcome(plan, work, problem, _freed(before, store.sizes()))
 
 
-def _batches(plan: Plan, work: Work) -> Iterator[_Batch]:
+def _take(items: Sequence[ReclaimItem], work: Work, total: int) -> Iterator[Step]:
+    """Reclaim session after session until done or stopped."""
+    for batch in _paced(_batches(items, work)):
+        began = work.finished
+        for done in in_slices(work.connection, batch.deeds, work.stop):
+            work.kept = work.tally
+            work.finished = began + bisect_right(batch.ends, done)
+            yield Step(work.finished, total, work.kept.bytes, "reclaiming")
+        if work.stop.is_set():
+            return
+        work.finished = began + len(batch.ends)
+
+
+def _seek_again(moved: Sequence[ReclaimItem], work: Work) -> list[ReclaimItem]:
+    """These sessions without the hint where their rows were: a vacuum renumbers rows."""
+    again = {item.id for item in moved}
+    work.tally = work.tally._replace(changed=work.tally.changed - again)
+    work.finished -= len(moved)
+    return [replace(item, rowids={}) for item in moved]
+
+
+def _batches(items: Sequence[ReclaimItem], work: Work) -> Iterator[_Batch]:
     """Look up the rows of the planned sessions, without a lock."""
     batch = _Batch()
-    for item in plan:
-        assert isinstance(item, ReclaimItem)
+    for item in items:
         for level in item.levels:
             batch.deeds += LEVEL_ENGINES[level](work, item)
         if work.stop.is_set():
@@ -97,28 +111,26 @@ def _paced(batches: Iterator[_Batch]) -> Iterator[_Batch]:
 
 
 def _freed(before: FileSizes, after: FileSizes) -> int:
-    """Bytes of pages that became free, and what the file shrank by meanwhile."""
-    pages = (after.free_pages - before.free_pages) * after.page_size
-    return max(0, pages + before.bytes - after.bytes)
+    """Bytes of pages that became free, and of those the file lost meanwhile.
+
+    Counted in pages: the file itself may grow, when the WAL is folded in.
+    """
+    return max(0, before.used_bytes - after.used_bytes)
 
 
-def _outcome(
-    plan: Plan, finished: int, work: Work, tally: Tally, problem: str, freed: int
-) -> Outcome:
+def _outcome(plan: Plan, work: Work, problem: str, freed: int) -> Outcome:
+    tally = work.kept
     excluded = Counter(plan.excluded)
     if work.tally.changed:
         excluded["changed"] += len(work.tally.changed)
-    if work.malformed:
-        excluded["malformed"] = max(excluded["malformed"], work.malformed)
     done = Totals(sessions=len(tally.sessions), parts=tally.parts, bytes=tally.bytes)
-    taken = f"{format.size(done.bytes)} in {format.plural(done.parts, 'tool output')}"
     ending: Ending = "done" if done.parts else "nothing"
-    if problem or finished < len(plan):
+    if problem or work.finished < len(plan):
         ending = "partial"
-        message = f"Stopped after {finished} of {len(plan)} sessions; the rest is untouched."
-        if problem:
-            message = f"{message} {problem}"
+        message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
+        message = f"{message} {problem}".rstrip()
     elif done.parts:
+        taken = f"{format.size(done.bytes)} in {format.plural(done.parts, 'tool output')}"
         message = f"Reclaimed {taken}; the file shrinks after a vacuum."
     else:
         message = "Nothing was reclaimed: the planned outputs had gone or changed meanwhile."

@@ -14,4 +14,4 @@ from tui.store.tool_parts import COMPACTED
 
 def compacted_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
     """One deed for each marked part of the session."""
-    return part_deeds(work, COMPACTED, item.id, {}, still=dict)
+    return part_deeds(work, COMPACTED, item, {}, still=dict)

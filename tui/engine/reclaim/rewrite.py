@@ -6,7 +6,7 @@ true when planned is still true. What it counts are octets measured before and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -49,7 +49,11 @@ class Work:
     stop: Event
     now_ms: int
     tally: Tally = field(default_factory=Tally)
-    malformed: int = 0
+    """With the transaction under way."""
+    kept: Tally = field(default_factory=Tally)
+    """What was committed."""
+    finished: int = 0
+    """Planned sessions that are done with."""
 
 
 LevelEngine = Callable[[Work, ReclaimItem], list[Deed]]
@@ -59,22 +63,20 @@ LevelEngine = Callable[[Work, ReclaimItem], list[Deed]]
 def part_deeds(
     work: Work,
     level: PartLevel,
-    session_id: str,
+    item: ReclaimItem,
     more: Mapping[str, object],
     still: Callable[[], Mapping[str, object] | None],
 ) -> list[Deed]:
-    """A deed for every part of the session that qualifies.
+    """A deed for every part of the session that qualified when planned, or qualifies now.
 
     `more` are the level's own parameters; `still` gives them inside the transaction, or None when
     the session no longer qualifies.
     """
-    deeds: list[Deed] = []
-    for rowid, _, octets in judge_session(work.connection, level, session_id, more, work.stop):
-        if octets < 0:
-            work.malformed += 1
-        else:
-            deeds.append(partial(_rewrite, work, level, session_id, rowid, still))
-    return deeds
+    rowids: Iterable[int] = item.rowids.get(level.name, ())
+    if not rowids:
+        judged = judge_session(work.connection, level, item.id, more, work.stop)
+        rowids = [row.rowid for row in judged if row.octets > 0]
+    return [partial(_rewrite, work, level, item.id, rowid, still) for rowid in rowids]
 
 
 def _rewrite(

@@ -25,7 +25,7 @@ def summarised_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
     if more is None:
         work.tally = work.tally.missed(item.id)
         return []
-    return part_deeds(work, SUMMARISED, item.id, more, still=guard.still)
+    return part_deeds(work, SUMMARISED, item, more, still=guard.still)
 
 
 class _Guard:

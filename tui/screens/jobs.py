@@ -1,0 +1,157 @@
+"""Jobs: what runs, what waits, and everything ocdu ever changed in this database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.getters import query_one
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui import format
+from tui.desk import Freed, Jobs, JournalLine
+from tui.policy.plan import Plan
+from tui.screens.page import Page
+from tui.widgets.job_bar import DOING
+from tui.widgets.key_bar import Key
+from tui.widgets.line_list import Piece
+from tui.widgets.row_table import Column, Row, RowTable
+
+COLUMNS = (
+    Column("when", format.AGE_CELLS, right=True),
+    Column("job", 11),
+    Column("", 12),
+    Column("predicted", 9, right=True, from_width=90),
+    Column("freed", format.SIZE_CELLS, right=True, from_width=60),
+    Column("what"),
+)
+
+STATES: dict[str, Piece] = {
+    "running": ("▶ running", "good"),
+    "done": ("✓ done", "good"),
+    "nothing": ("· nothing", "muted"),
+    "partial": ("◐ partly", "warning"),
+    "failed": ("✗ failed", "error"),
+    "refused": ("✗ refused", "error"),
+    "interrupted": ("✗ cut short", "warning"),
+    "undone": ("↶ undone", "muted"),
+}
+"""A glyph, a word and a look for every ending."""
+
+
+class JobsScreen(Page):
+    """The journal, with the queue on top."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("e", "withdraw", "Withdraw", show=False)]
+
+    table = query_one(RowTable)
+
+    def body(self) -> Iterable[Widget]:
+        """A line of summary and the table."""
+        yield Static(id="summary", classes="summary", markup=False)
+        yield RowTable()
+        yield Static(id="message", classes="summary", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the queue."""
+        self._lines: Sequence[JournalLine] = ()
+        self.table.focus()
+        self.watch(self.app, "jobs", self._job_changed, init=False)
+        self.watch(self.table, "cursor", self._say_message, init=False)
+
+    def on_screen_resume(self) -> None:
+        """Look again whenever it is shown."""
+        self.read()
+
+    def _job_changed(self, before: Jobs, after: Jobs) -> None:
+        if not self.is_current:
+            return
+        if (before.running is None) != (after.running is None):
+            self.read()
+        elif before.waiting != after.waiting:
+            self._show()
+
+    @work(thread=True, group="journal", exclusive=True, exit_on_error=False)
+    def read(self) -> None:
+        """Read the journal."""
+        lines, freed = self.desk.read_journal(), self.desk.read_freed()
+        self.app.call_from_thread(self._came, lines, freed)
+
+    def _came(self, lines: Sequence[JournalLine], freed: Freed) -> None:
+        if not self.is_attached:
+            return
+        self._lines = lines
+        self.query_one("#summary", Static).update(
+            Content.assemble(
+                ("freed today ", "$text-muted"),
+                (format.size(freed.today), "bold $text-success"),
+                (" · ever ", "$text-muted"),
+                (format.size(freed.ever), "bold $text-success"),
+            )
+        )
+        self._show()
+
+    def _show(self) -> None:
+        self.table.empty_text = "ocdu has not changed anything in this database yet."
+        self.table.show(COLUMNS, self._rows())
+        self._say_message()
+
+    def _rows(self) -> Iterator[Row]:
+        for number, plan in self.desk.jobs.waiting:
+            yield waiting_row(number, plan)
+        now = self.desk.now()
+        for line in self._lines:
+            yield journal_row(line, now)
+
+    def _say_message(self) -> None:
+        key = self.table.key or ""
+        found = next((line for line in self._lines if f"entry:{line.id}" == key), None)
+        text = format.clean(found.message) if found else ""
+        self.query_one("#message", Static).update(Content.styled(text, "$text-muted"))
+
+    def action_withdraw(self) -> None:
+        """Take the waiting job under the cursor out of the queue."""
+        kind, _, number = (self.table.key or "").partition(":")
+        if kind == "job":
+            self.desk.cancel(int(number))
+
+    def keys(self) -> Iterable[Key]:
+        """What can be done here, then the way out."""
+        return (
+            *self.table_keys(("undo", "redo", "pause", "cancel")),
+            Key("e", "Withdraw waiting job", "screen.withdraw"),
+            *self.table_keys(("show_sessions", "help", "quit")),
+        )
+
+
+def waiting_row(number: int, plan: Plan) -> Row:
+    """A job in the queue."""
+    title = plan.items[0].title if len(plan.items) == 1 else format.plural(len(plan), "item")
+    cells: tuple[Piece, ...] = (
+        ("", ""),
+        (plan.verb, ""),
+        ("◷ waiting", "mark"),
+        (format.size(plan.predicted_bytes), "muted"),
+        ("", ""),
+        (title, ""),
+    )
+    return Row(f"job:{number}", cells)
+
+
+def journal_row(line: JournalLine, now: int) -> Row:
+    """A job of the past, or the running one."""
+    predicted = format.size(line.predicted_bytes) if line.predicted_bytes else format.UNKNOWN
+    freed = format.size(line.freed_bytes) if line.freed_bytes else format.UNKNOWN
+    cells: tuple[Piece, ...] = (
+        (format.age(line.time, now), "muted"),
+        (line.verb, ""),
+        STATES.get(line.state, (line.state, "")),
+        (predicted, "muted"),
+        (freed, "strong" if line.freed_bytes else "muted"),
+        (line.title or DOING.get(line.verb, line.verb), ""),
+    )
+    return Row(f"entry:{line.id}", cells)

@@ -1,0 +1,144 @@
+"""Sums for the dashboard: by project, by age, the largest trees, growth. Pure arithmetic.
+
+Bytes are octets of payload, times milliseconds UTC.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tui import format
+from tui.desk import Live
+from tui.forest import Forest
+from tui.format import DAY, HOUR
+from tui.widgets.composition_bar import Portion
+from tui.widgets.session_detail import KINDS
+
+BANDS = (
+    (DAY, "today"),
+    (7 * DAY, "this week"),
+    (30 * DAY, "this month"),
+    (90 * DAY, "90 days"),
+    (365 * DAY, "this year"),
+)
+OLDER = "older"
+
+LOOKS = {
+    "text": ("$success", "█"),
+    "reasoning": ("$success-darken-2", "█"),
+    "tool": ("$primary", "█"),
+    "attachments": ("$secondary", "▓"),
+    "messages": ("$accent", "█"),
+    "events": ("$warning", "█"),
+    "other": ("$foreground-muted", "▓"),
+}
+"""Colour and glyph of each kind of bytes."""
+
+TABLES = {"part": "tool", "message": "messages", "event": "events"}
+"""Which kind stands for a table while the kinds are not counted yet."""
+
+
+class Share(NamedTuple):
+    """A name with its bytes."""
+
+    name: str
+    bytes: int
+    key: str = ""
+
+
+def by_project(forest: Forest, most: int = 8) -> list[Share]:
+    """The projects with most bytes."""
+    sums: Counter[str] = Counter()
+    for root in forest.shape.roots:
+        sums[forest.rows[root].project] += forest.subtree_bytes(root)
+    return [Share(name, octets) for name, octets in sums.most_common(most)]
+
+
+def by_age(forest: Forest, now: int) -> list[Share]:
+    """Bytes of trees by their last activity, the youngest first."""
+    sums = dict.fromkeys([*(label for _, label in BANDS), OLDER], 0)
+    for root in forest.shape.roots:
+        sums[_band(now - forest.active[root])] += forest.subtree_bytes(root)
+    return [Share(label, octets) for label, octets in sums.items()]
+
+
+def _band(idle: int) -> str:
+    return next((label for limit, label in BANDS if idle < limit), OLDER)
+
+
+def largest_trees(forest: Forest, most: int = 8) -> list[Share]:
+    """The trees with most bytes."""
+    roots = sorted(forest.shape.roots, key=forest.subtree_bytes, reverse=True)[:most]
+    rows = forest.rows
+    return [Share(rows[root].title, forest.subtree_bytes(root), rows[root].id) for root in roots]
+
+
+def composition(
+    kinds: Mapping[str, int], tables: Mapping[str, int], live: Live | None
+) -> tuple[Portion, ...]:
+    """Everything on disk: payload by kind (or by table), indices, free pages, log."""
+    known = dict(kinds)
+    if not known:
+        for table, octets in tables.items():
+            kind = TABLES.get(table, "other")
+            known[kind] = known.get(kind, 0) + octets
+    portions = [
+        Portion(_label(kind, bool(kinds)), known.get(kind, 0), *LOOKS[kind]) for kind in KINDS
+    ]
+    if live is not None:
+        payload = sum(known.values())
+        rest = max(0, live.sizes.used_bytes - payload)
+        portions += [
+            Portion(
+                "indices and the rest" if known else "not measured yet",
+                rest,
+                "$panel-lighten-3",
+                "▒",
+            ),
+            Portion("free pages", live.sizes.free_bytes, "$text-success", "░"),
+            Portion("log", live.sizes.wal_bytes, "$text-warning", "▒"),
+        ]
+    return tuple(portions)
+
+
+def _label(kind: str, exact: bool) -> str:
+    return "tool output and text" if kind == "tool" and not exact else KINDS[kind]
+
+
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(history: Sequence[tuple[int, int]], cells: int) -> str:
+    """Sizes over time, one cell for each stretch of equal length; "" for less than two."""
+    if len(history) < 2 or cells < 1:
+        return ""
+    first, last = history[0][0], history[-1][0]
+    length = max(1, last - first)
+    buckets: list[int | None] = [None] * cells
+    for time, octets in history:
+        buckets[min(cells - 1, (time - first) * cells // length)] = octets
+    filled: list[int] = []
+    for octets_or_none in buckets:
+        filled.append(octets_or_none if octets_or_none is not None else filled[-1])
+    least, most = min(filled), max(filled)
+    # From zero upwards a gigabyte more on nine is invisible; from the least it is a cliff.
+    base = least - (most - least) // 4
+    span = max(1, most - base)
+    return "".join(SPARKS[min(7, (octets - base) * 8 // span)] for octets in filled)
+
+
+def growth(history: Sequence[tuple[int, int]], free_disk: int | None) -> str:
+    """ "+1.1 GB a day over 14 days; the disk is full in 37 days", as far as it can be said."""
+    if len(history) < 2 or history[-1][0] - history[0][0] < HOUR:
+        return "growth is shown once ocdu has watched for an hour"
+    (first, before), (last, after) = history[0], history[-1]
+    days = (last - first) / DAY
+    rate = (after - before) / days
+    sign = "+" if rate >= 0 else ""
+    over = f"{format.duration((last - first) / 1000)}"
+    text = f"{sign}{format.size(int(rate))} a day over {over}"
+    if rate > 0 and free_disk is not None and free_disk / rate < 365:
+        text += f"; the disk is full in {format.plural(int(free_disk / rate), 'day')}"
+    return text

@@ -74,9 +74,13 @@ class OcduApp(Orders):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(action.id for action in ACTIONS if action.id not in OF_SCREENS)
     ]
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (60, "-middle"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
+        (0, "-narrow"),
+        (60, "-middle"),
+        (100, "-wide"),
+    ]
 
-    forest: var[Forest] = var(Forest.of(()), init=False)  # type: ignore[assignment]
+    forest: var[Forest] = var(Forest.of(()), init=False)
     live: var[Live | None] = var(None, init=False)
     measure: var[Measure] = var(Measure({}, False), init=False)
     payloads: var[tuple[Payload, ...] | None] = var(None, init=False)
@@ -97,12 +101,11 @@ class OcduApp(Orders):
         self.worker = Worker(site, self._from_worker)
         self.watcher = Watch(
             site,
-            self._on_change,
-            self._on_look,
-            self._on_found,
+            self.tell_change,
+            self.tell_look,
+            self.tell_found,
             search=self.config.compaction.reclaim,
         )
-        self._asking = False
         self._quiet: set[int] = set()
         self._waits_for_reload = False
         self.set_keymap(dict(self.config.keys))

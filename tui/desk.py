@@ -136,8 +136,10 @@ class Desk(Protocol):
     def read_detail(self, session_id: str) -> SessionDetail:
         """Blocking: all about one session."""
 
-    def read_kinds(self, stop: Event) -> Iterator[dict[str, int]]:
-        """Blocking: octets of the file by kind, growing."""
+    def read_kinds(
+        self, stop: Event, ids: Collection[str] | None = None
+    ) -> Iterator[dict[str, int]]:
+        """Blocking: octets by kind, growing; of these sessions or of the whole file."""
 
     def read_payloads(
         self, levels: Sequence[str], ids: Collection[str] | None, stop: Event

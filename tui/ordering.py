@@ -80,9 +80,10 @@ class Order:
         # Sorting the newest first beforehand settles ties: sizes are all equal before measuring.
         ordered = sorted(forest.shape.newest_first, key=values.__getitem__, reverse=downwards)
         children: defaultdict[int, list[int]] = defaultdict(list)
+        parent = forest.parent
         for i in ordered:
             if shown[i]:
-                children[forest.parent[i]].append(i)
+                children[parent[i]].append(i)
         self.roots: Sequence[int] = children.pop(-1, [])
         self.groups: list[Group] = []
         if grouping != "flat":
@@ -102,18 +103,7 @@ class Order:
         self.depth = depth = [0] * total
         self.span = span = [1] * total
         self.headers: dict[str, int] = {}
-        free = 0
-        for index, group in enumerate(self.groups):
-            header, free = free, free + 1
-            self.headers[group.key] = header
-            items[header] = ~index
-            for root in group.roots:
-                places[root], parent[free], depth[free] = free, header, 1
-                free += size[root]
-            span[header] = free - header
-        for root in () if self.groups else self.roots:
-            places[root] = free
-            free += size[root]
+        self._place_tops(size)
         # The forest is in preorder: a parent has its place before its children ask for theirs.
         for i, here in enumerate(places):
             if here < 0:
@@ -126,6 +116,21 @@ class Order:
             for child in children[i]:
                 places[child], parent[free], depth[free] = free, here, deeper
                 free += size[child]
+
+    def _place_tops(self, size: Sequence[int]) -> None:
+        """Places for headers and roots; `size` is the lines of each root's tree."""
+        free = 0
+        for index, group in enumerate(self.groups):
+            header, free = free, free + 1
+            self.headers[group.key] = header
+            self.items[header] = ~index
+            for root in group.roots:
+                self.places[root], self.parent[free], self.depth[free] = free, header, 1
+                free += size[root]
+            self.span[header] = free - header
+        for root in () if self.groups else self.roots:
+            self.places[root] = free
+            free += size[root]
 
     def key(self, position: int) -> str:
         """Session id or group key of a line."""
@@ -188,15 +193,14 @@ def _subtree(forest: Forest, sort: Sort) -> Callable[[int], float]:
 
 def _groups(forest: Forest, roots: Sequence[int], grouping: Grouping, now: int) -> list[Group]:
     """The groups of these trees, the newest activity first; each keeps the order of its roots."""
+    rows, active = forest.rows, forest.active
     members: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
     for root in roots:
         if grouping == "age":
-            members[_band(now - forest.active[root])].append(root)
+            members[_band(now - active[root])].append(root)
         else:
-            members[0, forest.rows[root].project_id].append(root)
-    named = {
-        about: _label(forest.rows[group[0]], about, grouping) for about, group in members.items()
-    }
+            members[0, rows[root].project_id].append(root)
+    named = {about: _label(rows[group[0]], about, grouping) for about, group in members.items()}
     times = Counter(named.values())
     groups = [
         Group(
@@ -205,9 +209,9 @@ def _groups(forest: Forest, roots: Sequence[int], grouping: Grouping, now: int) 
             hint=_home(forest, group) if times[named[about]] > 1 else "",
             rank=about[0],
             roots=tuple(group),
-            active=max(forest.active[root] for root in group),
-            created=max(forest.rows[root].created for root in group),
-            missing=all(forest.rows[root].missing for root in group),
+            active=max(map(active.__getitem__, group)),
+            created=max(rows[root].created for root in group),
+            missing=all(rows[root].missing for root in group),
         )
         for about, group in members.items()
     ]

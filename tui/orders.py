@@ -42,7 +42,6 @@ class Orders(Reads, App[None]):
     worker: Worker
     stop: Event
     _quiet: set[int]
-    _asking: bool
 
     def load(self, touched: Collection[str] = ()) -> object:
         """Read the sessions again."""
@@ -91,13 +90,13 @@ class Orders(Reads, App[None]):
             case JobFinished(job, plan, outcome):
                 self._pass_on(Finished(job, plan, outcome))
 
-    def _on_change(self) -> None:
+    def tell_change(self) -> None:
         self._pass_on(Changed())
 
-    def _on_look(self, sizes: FileSizes, holders: tuple[Holder, ...], free_disk: int) -> None:
+    def tell_look(self, sizes: FileSizes, holders: tuple[Holder, ...], free_disk: int) -> None:
         self._pass_on(Watched(sizes, holders, free_disk))
 
-    def _on_found(self, payloads: Sequence[Payload]) -> None:
+    def tell_found(self, payloads: Sequence[Payload]) -> None:
         self._pass_on(Found(tuple(payloads)))
 
     def _pass_on(self, message: Message) -> None:
@@ -140,8 +139,8 @@ class Orders(Reads, App[None]):
 
     @on(Found)
     def _found(self, message: Found) -> None:
-        if not self.config.compaction.reclaim or self.site.store.refusal:
-            return
+        if self.worker.running or self.worker.waiting() or len(self.screen_stack) > 1:
+            return  # it is told again within the minute
         consent = self.site.ledger.consent()
         if consent is None:
             self._ask_for_consent(message.payloads)
@@ -149,10 +148,6 @@ class Orders(Reads, App[None]):
             self._reclaim_quietly(message.payloads)
 
     def _ask_for_consent(self, payloads: tuple[Payload, ...]) -> None:
-        if self._asking:
-            return
-        self._asking = True
-
         def answered(agreed: bool | None) -> None:
             self.site.ledger.set_consent(bool(agreed))
             if agreed:

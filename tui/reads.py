@@ -32,9 +32,11 @@ class Reads:
         """All about one session."""
         return session_detail(self.site.store, self.forest, session_id)
 
-    def read_kinds(self, stop: Event) -> Iterator[dict[str, int]]:
-        """Octets of the file by kind, growing."""
-        return kinds(self.site.store, stop=stop)
+    def read_kinds(
+        self, stop: Event, ids: Collection[str] | None = None
+    ) -> Iterator[dict[str, int]]:
+        """Octets by kind, growing; of these sessions or of the whole file."""
+        return kinds(self.site.store, ids, stop)
 
     def read_payloads(
         self, levels: Sequence[str], ids: Collection[str] | None, stop: Event

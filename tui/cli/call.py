@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from tui.errors import WrongCall
+from tui.errors import OcduError, WrongCall
 from tui.policy.plan import Ending
 
 if TYPE_CHECKING:
@@ -74,6 +74,20 @@ class Call:
         return open_site(self.path, read_only=self.options.read_only, force=self.options.force)
 
     @cached_property
+    def pins(self) -> frozenset[str]:
+        """Ids of pinned sessions. Raises OcduError when ocdu's own folder cannot be used."""
+        from tui.store.database import SQLITE_EXCEPTIONS
+
+        ledger = self.site.ledger
+        try:
+            return ledger.pins()
+        except (OSError, *SQLITE_EXCEPTIONS) as error:
+            raise OcduError(
+                f"ocdu cannot use its own folder {ledger.folder} ({error}): make it writable for "
+                "you, or set XDG_DATA_HOME."
+            ) from error
+
+    @cached_property
     def forest(self) -> Forest:
         """Every session with its last activity; no sizes."""
         return self._forest(check_directories=False)
@@ -89,8 +103,7 @@ class Call:
         from tui.store.sessions import load_sessions, running_sessions, with_last_messages
 
         store = self.site.store
-        pins = self.site.ledger.pins()
-        rows = load_sessions(store, pinned=pins, check_directories=check_directories)
+        rows = load_sessions(store, pinned=self.pins, check_directories=check_directories)
         rows = with_last_messages(store, rows)
         if holders(store.path):
             self.running = running_sessions(store, rows, self.now)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.cli.call import Answer, Call
 from tui.cli.list import session_json
 from tui.cli.output import badges
+from tui.cli.stats import all_kinds
 
 if TYPE_CHECKING:
     from tui.records import SessionDetail
+
+MOST_CELLS = 300
+"""Terminal cells of the first question shown: enough to recognise a conversation."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -27,7 +32,9 @@ def run(call: Call) -> Answer:
     forest = call.forest_with_directories
     id = full_id(forest, call.options.id)
     forest = call.with_trees_measured(forest, [id])
-    detail = session_detail(call.site.store, forest, id)
+    store = call.site.store
+    detail = session_detail(store, forest, id)
+    detail = replace(detail, kinds=all_kinds(store, forest.branch_of(id).ids))
     session = {
         **session_json(forest, forest.index(id)),
         "model": detail.model or None,
@@ -48,7 +55,7 @@ def run(call: Call) -> Answer:
 
 
 def _text(call: Call, detail: SessionDetail) -> str:
-    from tui.format import age, clean, count, money, size
+    from tui.format import age, clean, clip, count, money, size
 
     row = detail.row
     facts = {
@@ -71,5 +78,5 @@ def _text(call: Call, detail: SessionDetail) -> str:
     }
     lines = [f"{name + ':':<16}{value}" for name, value in facts.items() if value]
     for text in detail.beginning[:1]:
-        lines += ["", "“" + clean(text)[:400] + "”"]
+        lines += ["", "“" + clip(clean(text), MOST_CELLS) + "”"]
     return "\n".join(lines) + "\n"

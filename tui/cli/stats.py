@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call, with_all_usage
@@ -20,22 +21,25 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(call: Call) -> Answer:
     """Measure everything once; nothing is written."""
+    from tui.format import plural, size
     from tui.store.usage import measure_all
 
     store = call.site.store
     measured = measure_all(store)
     forest = with_all_usage(call.forest, measured.sessions)
-    data = {
+    data: dict[str, Any] = {
         "database": _database(store),
         "sessions": _sessions(forest),
         "messages": measured.rows.get("message", 0),
         "parts": measured.rows.get("part", 0),
         "events": measured.rows.get("event", 0),
         "tables": {**measured.tables, **_other_tables(store, measured.tables)},
-        "bytes": _kinds(store),
+        "bytes": all_kinds(store),
         "get_back": _get_back(call, forest),
     }
-    return Answer("done", "", data, "" if call.options.json else _text(data))
+    on_disk = data["database"]["bytes"] + data["database"]["wal_bytes"]
+    message = f"{size(on_disk)} on disk for {plural(len(forest), 'session')}."
+    return Answer("done", message, data, "" if call.options.json else _text(data))
 
 
 def _database(store: Store) -> dict[str, Any]:
@@ -76,11 +80,12 @@ def _other_tables(store: Store, measured: dict[str, int]) -> dict[str, int]:
         return {"session_message": int(query.bind(db).scalar() or 0)}
 
 
-def _kinds(store: Store) -> dict[str, int]:
+def all_kinds(store: Store, ids: Iterable[str] | None = None) -> dict[str, int]:
+    """Octets by kind, of these sessions or of the whole file."""
     from tui.store.details import kinds
 
     found: dict[str, int] = {}
-    for found in kinds(store):  # noqa: B007 - the last one is the answer
+    for found in kinds(store, ids):  # noqa: B007 - the last one is the answer
         pass
     return dict(found)
 
@@ -133,4 +138,4 @@ def _text(data: dict[str, Any]) -> str:
     for row in data["get_back"]:
         action = " ".join(filter(None, (row["action"], row["level"])))
         lines.append(f"{action + ':':<24}{size(row['bytes']):>8}")
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])

@@ -76,20 +76,27 @@ class Burial:
         if self.spoiled:
             return
         if self._must_compare():
-            same = " AND ".join(
-                f'k."{column}" IS "{table}"."{column}"' for column in self._schema.columns[table]
-            )
-            self._connection.execute(
-                f'DELETE FROM main."{table}" WHERE rowid = ?1 AND EXISTS'
-                f' (SELECT 1 FROM trash."{table}" k WHERE k.rowid = ?2 AND {same})',
-                (source, copy),
-            )
+            self._connection.execute(self._careful(table), (source, copy))
         else:
             self._connection.execute(f'DELETE FROM main."{table}" WHERE rowid = ?', (source,))
         if self._connection.changes() == 1:
             self._deleted.append((table, copy))
         else:
             self.spoiled = True
+
+    def _careful(self, table: str) -> str:
+        """Delete a row only if it equals its copy and no row would follow it by cascade."""
+        same = " AND ".join(
+            f'k."{column}" IS "{table}"."{column}"' for column in self._schema.columns[table]
+        )
+        alone = "".join(
+            f' AND NOT EXISTS (SELECT 1 FROM main."{child}" c WHERE c."{own}" = "{table}"."{key}")'
+            for child, own, key in self._schema.cascades[table]
+        )
+        return (
+            f'DELETE FROM main."{table}" WHERE rowid = ?1 AND EXISTS'
+            f' (SELECT 1 FROM trash."{table}" k WHERE k.rowid = ?2 AND {same}){alone}'
+        )
 
     def _check_nothing_left(self, id: str) -> None:
         conditions = [

@@ -59,6 +59,8 @@ class _Result:
     ending: Ending = "done"
     message: str = ""
     lock_seconds: float = 0.0
+    crowded: bool = False
+    """True when it can be done once nobody else has the database open."""
 
 
 def vacuum_facts(

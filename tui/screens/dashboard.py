@@ -163,7 +163,7 @@ class DashboardScreen(Page):
             Content.assemble(
                 (sparkline(self._past.history, width), "$primary"),
                 "  " if len(self._past.history) > 1 else "",
-                (growth(self._past.history, live.free_disk if live else None), "$text-muted"),
+                (growth(self._past.history, live.free_disk if live else None), "$foreground-muted"),
             )
         )
         self.query_one(CompositionBar).portions = composition(
@@ -174,16 +174,16 @@ class DashboardScreen(Page):
     def _total(self) -> Content:
         live, freed = self.desk.live, self._past.freed
         if live is None:
-            return Content.styled("Looking …", "$text-muted")
+            return Content.styled("Looking …", "$foreground-muted")
         return Content.assemble(
-            ("On disk now  ", "$text-muted"),
+            ("On disk now  ", "$foreground-muted"),
             (format.size(live.on_disk), "bold"),
-            (f"   database {format.size(live.sizes.bytes)}", "$text-muted"),
-            (f" · log {format.size(live.sizes.wal_bytes)}", "$text-muted"),
-            (f" · free disk {format.size(live.free_disk)}", "$text-muted"),
-            ("   freed today ", "$text-muted"),
+            (f"   database {format.size(live.sizes.bytes)}", "$foreground-muted"),
+            (f" · log {format.size(live.sizes.wal_bytes)}", "$foreground-muted"),
+            (f" · free disk {format.size(live.free_disk)}", "$foreground-muted"),
+            ("   freed today ", "$foreground-muted"),
             (format.size(freed.today), "$text-success"),
-            (" · ever ", "$text-muted"),
+            (" · ever ", "$foreground-muted"),
             (format.size(freed.ever), "$text-success"),
         )
 
@@ -212,7 +212,8 @@ class DashboardScreen(Page):
                     "nothing" if live and live.sizes.free_pages
                     else "no free pages yet: prune or reclaim first, then V"),
             GetBack("checkpoint", "c", "write-ahead log",
-                    live.sizes.wal_bytes if live else None, "nothing"),
+                    live.sizes.wal_bytes if live else None,
+                    "nothing" if live and live.sizes.wal_bytes else "the log is empty"),
         ]  # fmt: skip
 
     def _show_sums(self) -> None:
@@ -263,11 +264,11 @@ def sums_text(heading: str, shares: Sequence[Share], width: int, bars: bool) -> 
             Content.assemble(
                 (
                     format.fit(format.size(share.bytes), format.SIZE_CELLS, right=True),
-                    "bold" if share.bytes else "$text-muted",
+                    "bold" if share.bytes else "$foreground-muted",
                 ),
                 (" " + format.share_bar(part, bar) if bar else "", "$primary"),
                 "  ",
-                (name, "" if share.bytes else "$text-muted"),
+                (name, "" if share.bytes else "$foreground-muted"),
             )
         )
     return Content("\n").join(lines)

@@ -87,9 +87,9 @@ class JobsScreen(Page):
         self._lines = lines
         self.query_one("#summary", Static).update(
             Content.assemble(
-                ("freed today ", "$text-muted"),
+                ("freed today ", "$foreground-muted"),
                 (format.size(freed.today), "bold $text-success"),
-                (" · ever ", "$text-muted"),
+                (" · ever ", "$foreground-muted"),
                 (format.size(freed.ever), "bold $text-success"),
             )
         )
@@ -111,7 +111,7 @@ class JobsScreen(Page):
         key = self.table.key or ""
         found = next((line for line in self._lines if f"entry:{line.id}" == key), None)
         text = format.clean(found.message) if found else ""
-        self.query_one("#message", Static).update(Content.styled(text, "$text-muted"))
+        self.query_one("#message", Static).update(Content.styled(text, "$foreground-muted"))
 
     def action_withdraw(self) -> None:
         """Take the waiting job under the cursor out of the queue."""

@@ -167,7 +167,7 @@ def verdict(plan: Plan, protected: int, total: int) -> tuple[Portion, ...]:
     return (
         Portion("goes", goes, "$warning", "█"),
         Portion("protected", protected, "$secondary", "▓"),
-        Portion("stays", max(0, total - goes - protected), "$text-disabled", "░"),
+        Portion("stays", max(0, total - goes - protected), "$foreground-disabled", "░"),
     )
 
 

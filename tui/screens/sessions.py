@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar, TypeVar, cast
 
 from textual import on, work
@@ -13,6 +14,7 @@ from textual.getters import query_one
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from tui import format
 from tui.actions import bindings
@@ -151,11 +153,18 @@ class SessionsScreen(Page):
 
     @work(thread=True, group="detail", exclusive=True, exit_on_error=False)
     def _read_detail(self, id: str) -> None:
+        stop = get_current_worker().cancelled_event
         try:
             detail = self.desk.read_detail(id)
+            ids = self.desk.forest.branch_of(id).ids
         except KeyError:
             return  # it went while we asked
         self.app.call_from_thread(self._detail_came, detail)
+        kinds: dict[str, int] = {}
+        for kinds in self.desk.read_kinds(stop, ids):  # noqa: B007 - the last one counts
+            pass
+        if not stop.is_set():
+            self.app.call_from_thread(self._detail_came, replace(detail, kinds=dict(kinds)))
 
     def _detail_came(self, detail: SessionDetail) -> None:
         if self.is_attached and detail.row.id == self.sessions.cursor_id:

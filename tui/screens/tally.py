@@ -27,10 +27,10 @@ OLDER = "older"
 
 LOOKS = {
     "text": ("$success", "█"),
-    "reasoning": ("$success-darken-2", "█"),
+    "reasoning": ("$success-darken-3", "█"),
     "tool": ("$primary", "█"),
-    "attachments": ("$secondary", "▓"),
-    "messages": ("$accent", "█"),
+    "attachments": ("$primary-lighten-3", "█"),
+    "messages": ("$secondary", "█"),
     "events": ("$warning", "█"),
     "other": ("$foreground-muted", "▓"),
 }

@@ -83,7 +83,7 @@ class TrashScreen(Page):
         self.query_one("#summary", Static).update(
             Content.assemble(
                 (format.plural(len(batches), "batch"), "bold"),
-                (f" · {format.plural(trees, 'tree')} · on disk ", "$text-muted"),
+                (f" · {format.plural(trees, 'tree')} · on disk ", "$foreground-muted"),
                 (format.size(on_disk), "bold"),
             )
         )

@@ -28,7 +28,9 @@ class VacuumDialog(Dialog[Plan]):
 
     def body(self) -> Iterable[Widget]:
         """One text."""
-        yield Static(Content.styled("Looking at database and disk …", "$text-muted"), id="facts")
+        yield Static(
+            Content.styled("Looking at database and disk …", "$foreground-muted"), id="facts"
+        )
 
     def on_mount(self) -> None:
         """Decide in a thread: the disk's speed is measured once."""
@@ -85,7 +87,7 @@ def facts(decision: VacuumDecision, live: Live | None) -> Content:
         lines.append(_line("held by", names or "nobody"))
     if decision.lock_seconds:
         lines.append(_line("locked for", f"about {format.duration(decision.lock_seconds)}"))
-    look = {"refused": "$text-error", "wait": "$text-warning", "nothing": "$text-muted"}
+    look = {"refused": "$text-error", "wait": "$text-warning", "nothing": "$foreground-muted"}
     sentence = Content.styled(format.clean(decision.message), look.get(decision.way, ""))
     return Content("\n").join([*lines, Content(""), sentence])
 
@@ -102,4 +104,4 @@ def _disk(decision: VacuumDecision, live: Live) -> Content:
 
 
 def _line(label: str, value: str) -> Content:
-    return Content.assemble((format.fit(label, 18), "$text-muted"), (value, "bold"))
+    return Content.assemble((format.fit(label, 18), "$foreground-muted"), (value, "bold"))

@@ -49,6 +49,8 @@ class Schema:
     generation: str
     columns: Mapping[str, tuple[str, ...]]
     estate: tuple[Owned, ...]
+    cascades: Mapping[str, tuple[tuple[str, str, str], ...]]
+    """Table -> (child table, child column, own column) of every ON DELETE CASCADE onto it."""
     refusal: str | None = None
     """Why ocdu must not write here, as a sentence."""
 
@@ -72,12 +74,13 @@ def discover(connection: apsw.Connection) -> Schema:
     )
     columns = {name: _columns(connection, name) for name, _ in rows}
     generation = _generation(columns)
-    estate = _estate(connection, columns) if "session" in columns else ()
+    cascades = {table: _cascades(connection, columns, table) for table in columns}
+    estate = _estate(columns, cascades)
     refusal = _refusal(connection, columns, generation)
     keyless = [name for name, sql in rows if _is_without_rowid(sql)]
     if refusal is None and any(owned.table in keyless for owned in estate):
         refusal = f"The table {keyless[0]} is of a shape ocdu does not know: nothing is changed."
-    return Schema(generation, columns, estate, refusal)
+    return Schema(generation, columns, estate, cascades, refusal)
 
 
 def _columns(connection: apsw.Connection, table: str) -> tuple[str, ...]:
@@ -122,7 +125,8 @@ def _refusal(
 
 
 def _estate(
-    connection: apsw.Connection, columns: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, tuple[str, ...]],
+    cascades: Mapping[str, tuple[tuple[str, str, str], ...]],
 ) -> tuple[Owned, ...]:
     """Follow ON DELETE CASCADE from session down, so that a table of tomorrow is not forgotten."""
     owned: list[Owned] = [Owned("session", '"id" = :id', columns["session"])]
@@ -130,19 +134,18 @@ def _estate(
     waiting = [owned[0]]
     while waiting:
         parent = waiting.pop(0)
-        for table in sorted(columns):
-            for child_column, parent_column in _cascades(connection, table, parent.table):
-                if table in seen:
-                    continue
-                seen.add(table)
-                where = (
-                    f'"{child_column}" = :id'
-                    if parent.table == "session"
-                    else f'"{child_column}" IN (SELECT "{parent_column}" FROM "{parent.table}"'
-                    f" WHERE {parent.where})"
-                )
-                owned.append(Owned(table, where, columns[table]))
-                waiting.append(owned[-1])
+        for table, child_column, parent_column in cascades[parent.table]:
+            if table in seen:
+                continue
+            seen.add(table)
+            where = (
+                f'"{child_column}" = :id'
+                if parent.table == "session"
+                else f'"{child_column}" IN (SELECT "{parent_column}" FROM "{parent.table}"'
+                f" WHERE {parent.where})"
+            )
+            owned.append(Owned(table, where, columns[table]))
+            waiting.append(owned[-1])
     for table, key in reversed(SOFT_LINKS):
         if key in columns.get(table, ()):
             owned.append(Owned(table, f'"{key}" = :id', columns[table]))
@@ -155,17 +158,19 @@ _STRAY_PARTS = '"session_id" = :id AND "message_id" NOT IN (SELECT "id" FROM "me
 """
 
 
-def _cascades(connection: apsw.Connection, table: str, parent: str) -> list[tuple[str, str]]:
-    found = fetch(
-        connection,
-        'SELECT "from", coalesce("to", \'id\'), "table", on_delete FROM pragma_foreign_key_list(?)',
-        (table,),
-    )
-    return [
-        (child_column, parent_column)
-        for child_column, parent_column, target, rule in found
-        if target == parent and rule == "CASCADE" and table != parent
-    ]
+def _cascades(
+    connection: apsw.Connection, columns: Mapping[str, tuple[str, ...]], parent: str
+) -> tuple[tuple[str, str, str], ...]:
+    found: list[tuple[str, str, str]] = []
+    for table in sorted(set(columns) - {parent}):
+        links = fetch(
+            connection,
+            'SELECT "from", coalesce("to", \'id\') FROM pragma_foreign_key_list(?)'
+            " WHERE \"table\" = ? AND on_delete = 'CASCADE'",
+            (table, parent),
+        )
+        found += [(table, child_column, parent_column) for child_column, parent_column in links]
+    return tuple(found)
 
 
 def _is_without_rowid(sql: str | None) -> bool:

@@ -61,7 +61,7 @@ class Choice(Widget, can_focus=True):
     def render(self) -> RenderResult:
         """Label and option; the marks of turning are always there, so nothing moves."""
         shown = format.clean(self.options[self.place][0])
-        muted = "" if self.has_focus else "$text-muted"
+        muted = "" if self.has_focus else "$foreground-muted"
         return Content.assemble((f"{self.label} ", muted), "‹ ", (shown, "bold"), " ›")
 
     def get_content_width(self, container: Size, viewport: Size) -> int:

@@ -46,7 +46,7 @@ def bar(portions: Sequence[Portion], width: int) -> Content:
     """The portions as one line of exactly `width` cells (empty while nothing is known)."""
     cells = shares([portion.bytes for portion in portions], width)
     if not any(cells):
-        return Content.styled("░" * width, "$text-disabled")
+        return Content.styled("░" * width, "$foreground-disabled")
     return Content.assemble(
         *((portion.glyph * n, portion.style) for portion, n in zip(portions, cells, strict=True))
     )
@@ -61,7 +61,7 @@ def legend(portions: Sequence[Portion], width: int) -> list[Content]:
             continue
         entry = Content.assemble(
             (portion.glyph, portion.style),
-            (f" {portion.label} ", "$text-muted"),
+            (f" {portion.label} ", "$foreground-muted"),
             (format.size(portion.bytes), "bold"),
         )
         if line.cell_length and line.cell_length + 3 + entry.cell_length > width:

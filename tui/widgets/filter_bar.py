@@ -21,7 +21,7 @@ class FilterBar(Horizontal):
     """`open` shows the field; every letter posts `Changed`, Escape and Enter post `Closed`."""
 
     DEFAULT_CSS = """
-    FilterBar { height: 1; color: $text-muted; }
+    FilterBar { height: 1; color: $foreground-muted; }
     FilterBar Input { display: none; width: 1fr; min-width: 12; }
     FilterBar.-open Input { display: block; }
     FilterBar #slash { width: auto; display: none; color: $text-accent; padding: 0 0 0 1; }

@@ -36,7 +36,10 @@ class GetBackTable(RowTable):
 
     def offer(self, rows: Iterable[GetBack]) -> None:
         """Show these, the largest first; what gives nothing stands last and is grey."""
+        at_top = self.cursor == 0  # who has not moved yet looks at the largest
         self.show(COLUMNS, [_row(row) for row in ordered(list(rows))])
+        if at_top:
+            self.cursor = 0
 
 
 def ordered(rows: Sequence[GetBack]) -> list[GetBack]:

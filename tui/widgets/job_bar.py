@@ -55,11 +55,11 @@ def job_line(jobs: Jobs, now: int, width: int) -> Content:
     )
     tail = _progress(jobs.running, now)
     more = f"  +{len(jobs.waiting)} waiting" if jobs.waiting else ""
-    line = Content.assemble(head, "  ", tail, (more, "$text-muted"))
+    line = Content.assemble(head, "  ", tail, (more, "$foreground-muted"))
     room = width - line.cell_length - len(hint) - 1
     if room < 1:
         return line.truncate(width, ellipsis=True)
-    return Content.assemble(line, " " * room, (hint, "$text-muted"))
+    return Content.assemble(line, " " * room, (hint, "$foreground-muted"))
 
 
 def _title(running: Running) -> str:
@@ -74,7 +74,7 @@ def _title(running: Running) -> str:
 def _progress(running: Running, now: int) -> Content:
     step = running.step
     if step is None:
-        return Content.styled("starting", "$text-muted")
+        return Content.styled("starting", "$foreground-muted")
     part = step.done / step.total if step.total else None
     words = [step.phase] if step.phase else []
     if part is not None:

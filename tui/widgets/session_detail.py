@@ -86,25 +86,25 @@ def detail_text(shown: Shown, width: int) -> Content:
 def _who(shown: Shown, width: int) -> Iterator[Content]:
     detail, row = shown.detail, shown.detail.row
     yield Content.styled(_cut(row.title or "(no title)", width), "bold")
-    yield Content.styled(_cut(row.id, width), "$text-muted")
+    yield Content.styled(_cut(row.id, width), "$foreground-muted")
     gone = "  ⚠ gone" if row.missing else ""
     yield Content.assemble(
         _cut(row.directory or row.project, width - len(gone)), (gone, "$text-warning")
     )
     facts = [detail.model, detail.agent, f"opencode {row.version}" if row.version else ""]
     if line := " · ".join(fact for fact in facts if fact):
-        yield Content.styled(_cut(line, width), "$text-muted")
+        yield Content.styled(_cut(line, width), "$foreground-muted")
     spent = [format.money(row.cost) if row.cost else ""]
     if detail.tokens:
         spent.append(f"{format.count(detail.tokens)} tokens")
     if line := " · ".join(each for each in spent if each):
-        yield Content.styled(_cut(line, width), "$text-muted")
+        yield Content.styled(_cut(line, width), "$foreground-muted")
     yield Content.styled(
         _cut(f"created {format.day(row.created)}, active {_ago(row.active, shown.now)}", width),
-        "$text-muted",
+        "$foreground-muted",
     )
     if row.archived:
-        yield Content.styled(f"▣ archived {_ago(row.archived, shown.now)}", "$text-muted")
+        yield Content.styled(f"▣ archived {_ago(row.archived, shown.now)}", "$foreground-muted")
     if detail.share_url:
         yield Content.styled(_cut(f"◆ shared {detail.share_url}", width), "$text-accent")
 
@@ -118,13 +118,13 @@ def _kinds(detail: SessionDetail, width: int) -> Iterator[Content]:
     several = detail.tree_sessions > 1
     of = f" of {format.plural(detail.tree_sessions, 'session')}" if several else ""
     total = detail.tree_usage.bytes or detail.usage.bytes
-    yield Content.assemble((format.size(total), "bold"), (of, "$text-muted"))
+    yield Content.assemble((format.size(total), "bold"), (of, "$foreground-muted"))
     most = max(detail.kinds.values(), default=0)
     for kind, label in kinds_present(detail.kinds):
         amount = detail.kinds[kind]
         room = width - 16 - format.SIZE_CELLS - 2
         yield Content.assemble(
-            (format.fit(label, 16), "$text-muted"),
+            (format.fit(label, 16), "$foreground-muted"),
             format.fit(format.size(amount), format.SIZE_CELLS, right=True),
             "  ",
             (format.share_bar(amount / most, max(0, room)).rstrip(), "$primary"),
@@ -133,7 +133,7 @@ def _kinds(detail: SessionDetail, width: int) -> Iterator[Content]:
         f"{format.count(detail.tree_usage.messages)} messages · "
         f"{format.count(detail.tree_usage.parts)} parts · "
         f"{format.count(detail.tree_usage.events)} events",
-        "$text-muted",
+        "$foreground-muted",
     )
 
 
@@ -150,7 +150,7 @@ def _gains(gains: tuple[Gain, ...], width: int) -> Iterator[Content]:
     if not gains:
         return
     yield Content("")
-    yield Content.styled("you get back", "$text-muted")
+    yield Content.styled("you get back", "$foreground-muted")
     for gain in gains:
         label = format.fit(gain.label, max(8, width - format.SIZE_CELLS - 4))
         yield Content.assemble(

@@ -56,7 +56,7 @@ def status_line(status: Status, width: int) -> Content:
     path_room = room - _cells(left) - right.cell_length - 4
     if status.path and path_room >= 8:
         path = _tail(status.path, path_room)
-        left.insert(1, (0, Content.styled(path, "$text-muted")))
+        left.insert(1, (0, Content.styled(path, "$foreground-muted")))
     gap = max(1, room - _cells(left) - right.cell_length)
     return Content.assemble(*(_joined(left), " " * gap, right))
 
@@ -64,7 +64,7 @@ def status_line(status: Status, width: int) -> Content:
 def _left_parts(status: Status) -> list[Part]:
     parts: list[Part] = [(0, Content.styled(" ocdu", "bold $text-accent"))]
     if status.generation:
-        parts.append((3, Content.styled(status.generation.upper(), "$text-muted")))
+        parts.append((3, Content.styled(status.generation.upper(), "$foreground-muted")))
     if status.bytes is not None:
         parts.append((0, Content.styled(format.size(status.bytes), "bold")))
         if status.wal_bytes:
@@ -72,7 +72,7 @@ def _left_parts(status: Status) -> list[Part]:
     if status.free_disk is not None:
         low = status.free_disk < LOW_DISK
         text = f"free disk {format.size(status.free_disk)}" + (" ⚠" if low else "")
-        parts.append((4, Content.styled(text, "$text-warning" if low else "$text-muted")))
+        parts.append((4, Content.styled(text, "$text-warning" if low else "$foreground-muted")))
     if status.holders:
         parts.append((5, _holders(status.holders)))
     return parts

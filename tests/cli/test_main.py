@@ -1,0 +1,146 @@
+"""The parser, the ways an answer ends, and what is not loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ocdu
+from tests.factories import count_rows
+from tui import __version__
+from tui.cli.main import VERBS
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def run_process(*arguments: object, **given: object) -> subprocess.CompletedProcess[str]:
+    """ocdu as a process of its own, in the home of the test."""
+    return subprocess.run(
+        [sys.executable, "-m", "tui", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **given,  # type: ignore[call-overload,no-any-return]
+    )
+
+
+def test_the_command_line_loads_neither_the_app_nor_sqlite_before_a_verb_is_known() -> None:
+    heavy = "textual", "rich", "peewee", "apsw", "psutil", "humanize"
+    code = f"import sys, tui.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_listing_never_loads_the_app(garden: Path) -> None:
+    code = (
+        "import sys; from tui.cli.main import main\n"
+        f"main(['list', '--db', {str(garden)!r}, '--json'])\n"
+        "print('textual' in sys.modules, file=sys.stderr)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stderr.strip() == "False"
+
+
+def test_version_and_help_work_without_a_database(ocdu: Ocdu) -> None:
+    assert ocdu("--version").out == f"ocdu {__version__}\n"
+    help = ocdu("--help")
+    assert help.exit_code == 0
+    for verb in VERBS:
+        assert f"\n    {verb.name} " in help.out
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+def test_every_command_has_help_that_names_the_global_options(ocdu: Ocdu, verb: str) -> None:
+    said = ocdu(verb, "--help")
+    assert said.exit_code == 0
+    for option in ("--db", "--json", "--dry-run", "--yes", "--read-only", "--config"):
+        assert option in said.out
+
+
+def test_global_options_count_before_and_after_the_command(ocdu: Ocdu, garden: Path) -> None:
+    before = ocdu("--db", garden, "--json", "list")
+    after = ocdu("list", "--json", "--db", garden)
+    assert before.exit_code == 0
+    assert before.out == after.out
+    said = ocdu("--dry-run", "--yes", "prune", "ses_old", "--db", garden)
+    assert said.exit_code == 0
+    assert count_rows(garden, "session") == 6, "a --dry-run before the command holds"
+
+
+def test_ids_may_stand_on_both_sides_of_an_option(ocdu: Ocdu, garden: Path) -> None:
+    said = ocdu("prune", "ses_old", "--dry-run", "ses_attic", "--json", "--db", garden)
+    assert {item["id"] for item in said.json["plan"]["items"]} == {"ses_old", "ses_attic"}
+
+
+def test_the_json_of_an_error_is_one_object_with_outcome_and_message(ocdu: Ocdu) -> None:
+    said = ocdu("--json", "list", "--bananas")
+    assert said.exit_code == 2
+    assert said.json["command"] == "list"
+    assert said.json["outcome"] == "failed"
+    assert "--bananas" in said.json["message"]
+
+
+def test_an_unexpected_exception_becomes_a_sentence_and_a_private_log(
+    ocdu: Ocdu, garden: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("the cat sat on it")
+
+    monkeypatch.setattr("tui.store.usage.measure_all", broken)
+    said = ocdu("list", "--db", garden)
+    assert said.exit_code == 1
+    (log,) = home.rglob("ocdu.log")
+    assert str(log) in said.err
+    assert "the cat sat on it" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_reader_that_goes_away_is_not_an_error(garden: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as broken:
+        run = subprocess.run(
+            [sys.executable, "-m", "tui", "list", "--json", "--db", str(garden)],
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            stdout=broken,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_output_survives_a_terminal_without_unicode(garden: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(
+        [sys.executable, "-m", "tui", "prune", "--older-than", "100", "--db", str(garden)],
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_python_m_tui_is_ocdu(garden: Path) -> None:
+    run = run_process("list", "--json", "--db", garden)
+    assert run.returncode == 0
+    assert len(json.loads(run.stdout)["sessions"]) == 6

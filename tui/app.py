@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import App
 from textual.binding import BindingType
+from textual.content import Content
 from textual.reactive import var
 
 from tui.actions import ACTIONS, bindings
@@ -28,12 +29,13 @@ from tui.messages import (
     Measured,
     Watched,
 )
-from tui.orders import Orders
+from tui.orders import Orders, keep_log, noted
 from tui.policy.plan import Plan
 from tui.records import Payload
 from tui.screens.dashboard import DashboardScreen
 from tui.screens.help import HelpDialog
 from tui.screens.jobs import JobsScreen
+from tui.screens.page import Page
 from tui.screens.palette import Actions
 from tui.screens.prune import PruneDialog
 from tui.screens.reclaim import ReclaimDialog
@@ -108,6 +110,7 @@ class OcduApp(Orders):
         )
         self._quiet: set[int] = set()
         self._waits_for_reload = False
+        self._watching = False
         self.set_keymap(dict(self.config.keys))
 
     # life
@@ -116,8 +119,6 @@ class OcduApp(Orders):
         """The frame stands; only now the database is asked."""
         self.theme = self.config.look.theme
         self.load()
-        self.look_back()
-        self.watcher.start()
 
     async def action_quit(self) -> None:
         """Leave at once: a job stops between two of its steps."""
@@ -129,6 +130,13 @@ class OcduApp(Orders):
         self.stop.set()
         self.watcher.close(PATIENCE)
         self.worker.close(PATIENCE)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A defect of ours: the traceback goes to the log, the user gets a sentence."""
+        if self.is_headless:
+            super()._handle_exception(error)
+        else:
+            self.panic(Content(noted(error)))
 
     def now(self) -> int:
         """Milliseconds UTC."""
@@ -174,6 +182,10 @@ class OcduApp(Orders):
     @on(Loaded)
     def _loaded(self, message: Loaded) -> None:
         self.forest = message.forest
+        if not self._watching:  # the sessions come first, all else after them
+            self._watching = True
+            self.watcher.start()
+            self.look_back()
 
     @on(Measured)
     def _measured(self, message: Measured) -> None:
@@ -217,11 +229,15 @@ class OcduApp(Orders):
 
     def action_prune(self) -> None:
         """Prune by policy."""
-        self.push_screen(PruneDialog(), self._decided)
+        page = self.screen
+        project = page.project_here() if isinstance(page, Page) else None
+        self.push_screen(PruneDialog(project), self._decided)
 
     def action_reclaim(self, level: str = "compacted") -> None:
         """Drop payloads."""
-        self.push_screen(ReclaimDialog(level), self._decided)
+        page = self.screen
+        ids = page.ids_here() if isinstance(page, Page) else None
+        self.push_screen(ReclaimDialog([level], ids), self._decided)
 
     def action_vacuum(self) -> None:
         """Give free pages back."""
@@ -270,6 +286,7 @@ class OcduApp(Orders):
 
 def run_app(site: Site, config: Config | None = None) -> int:
     """Open the app and stay until it is left; returns the exit code."""
+    keep_log(site.ledger.folder / "ocdu.log")
     app = OcduApp(site, config)
     app.run()
     return app.return_code or 0

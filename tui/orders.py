@@ -185,6 +185,15 @@ class Orders(Reads, App[None]):
                 self._pass_on(Failed(noted(error)))
 
 
+def keep_log(path: Path) -> None:
+    """Send what is logged to this file: on the terminal it would land in the middle of the app."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.propagate = False
+
+
 def noted(error: Exception) -> str:
     """Keep the traceback in the log; the sentence for the user names the file."""
     log.error("Unexpected", exc_info=error)

@@ -1,4 +1,4 @@
-"""Reclaim and what can go wrong: killed, locked out, a neighbour at work, rows of many megabytes."""
+"""Reclaim and what can go wrong: killed, locked out, a neighbour at work, rows of megabytes."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class DashboardScreen(Page):
 
     def on_mount(self) -> None:
         """Follow the facts."""
-        self.table.focus()
+        self.table.focus(scroll_visible=False)
         self.watch(self.app, "live", self._show_live)
         self.watch(self.app, "forest", self._forest_changed, init=False)
         self.watch(self.app, "payloads", self._forest_changed, init=False)
@@ -218,7 +218,7 @@ class DashboardScreen(Page):
 
     def _show_sums(self) -> None:
         forest, now = self.desk.forest, self.desk.now()
-        width = self.size.width - 4
+        width = self.size.width - 6
         column = width if self.size.width < 100 else width // 3 - 2
         for id, heading, shares in (
             ("#largest", "Top trees", largest_trees(forest)),
@@ -228,6 +228,10 @@ class DashboardScreen(Page):
             self.query_one(id, Static).update(sums_text(heading, shares, column, id != "#largest"))
 
     # keys
+
+    @on(GetBackTable.Left)
+    def _scroll_board(self, event: GetBackTable.Left) -> None:
+        self.query_one("#board").scroll_relative(y=event.by, animate=False)
 
     @on(GetBackTable.Chosen)
     async def _chosen(self, event: GetBackTable.Chosen) -> None:

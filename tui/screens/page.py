@@ -50,6 +50,14 @@ class Page(Screen[None]):
         """What was changed elsewhere shows at once."""
         self.show_keys()
 
+    def project_here(self) -> tuple[str, str] | None:
+        """(id, name) of the project the cursor is in, where there is one."""
+        return None
+
+    def ids_here(self) -> frozenset[str] | None:
+        """Sessions chosen by marks; None means everything."""
+        return None
+
     def _show_status(self) -> None:
         desk = self.desk
         found = sum(payload.bytes for payload in desk.payloads or ())

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.forest import Forest
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
@@ -58,9 +59,9 @@ class PruneDialog(Dialog[Plan]):
         keep = self.desk.config.prune.keep
         keeps = sorted({*KEEP, keep})
         yield Grid(
-            Choice("idle for", ages, place=place, id="idle"),
-            Choice("scope", scopes, id="scope"),
-            Choice("only", ARCHIVED, id="archived"),
+            Choice("idle for   ", ages, place=place, id="idle"),
+            Choice("scope      ", scopes, id="scope"),
+            Choice("which      ", ARCHIVED, id="archived"),
             Choice(
                 "keep newest",
                 [(str(n), n) for n in keeps],
@@ -72,7 +73,7 @@ class PruneDialog(Dialog[Plan]):
                 [(format.size(n) if n else "any size", n) for n in LARGER],
                 id="larger",
             ),
-            Choice("goes", [("to trash", False), ("for good", True)], id="permanent"),
+            Choice("goes       ", [("to trash", False), ("for good", True)], id="permanent"),
             id="choices",
         )
         yield CompositionBar(id="verdict")
@@ -94,7 +95,7 @@ class PruneDialog(Dialog[Plan]):
             desk.forest, policy, desk.now(), desk.running, filled_bytes=used
         )
         self.query_one("#verdict", CompositionBar).portions = verdict(
-            plan, self._protected(policy), desk.forest.bytes
+            plan, protected_bytes(desk.forest, policy, plan, desk.now()), desk.forest.bytes
         )
         self.query_one("#counts", Static).update(Content(counts(plan)))
         self.query_one("#items", PlanTable).show(plan)
@@ -122,18 +123,6 @@ class PruneDialog(Dialog[Plan]):
             permanent=chosen["permanent"],
         )
 
-    def _protected(self, policy: PrunePolicy) -> int:
-        """Octets of trees that match but are protected: all that match, less what goes."""
-        desk = self.desk
-        matching = [
-            tree.root.id
-            for tree in desk.forest.trees()
-            if policy.older_than is None
-            or tree.active < desk.now() - policy.older_than / timedelta(milliseconds=1)
-        ]
-        del matching
-        return 0
-
     def answer(self) -> Plan:
         """The plan shown."""
         return self.plan
@@ -159,6 +148,24 @@ def _span(age: timedelta) -> str:
     if age % timedelta(days=1):
         return f"{age / timedelta(hours=1):g} hours"
     return format.plural(age.days, "day")
+
+
+def protected_bytes(forest: Forest, policy: PrunePolicy, plan: Plan, now: int) -> int:
+    """Octets of trees that match the choices and stay all the same; see `plan.excluded`."""
+    if not plan.excluded or policy.children:
+        return 0
+    going = {item.id for item in plan}
+    limit = now - (policy.older_than or timedelta(0)) / timedelta(milliseconds=1)
+    return sum(
+        tree.bytes
+        for tree in forest.trees()
+        if tree.root.id not in going
+        and tree.active < limit
+        and policy.project in (None, tree.root.project_id)
+        and (tree.root.archived or not policy.archived)
+        and (tree.root.missing or not policy.missing)
+        and tree.bytes >= policy.larger_than
+    )
 
 
 def verdict(plan: Plan, protected: int, total: int) -> tuple[Portion, ...]:

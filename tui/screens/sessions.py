@@ -28,7 +28,7 @@ from tui.records import SessionDetail
 from tui.screens.confirm import ConfirmDialog, delete_question, prune_question
 from tui.screens.page import Page
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown
+from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
 
@@ -48,8 +48,8 @@ class SessionsScreen(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(
             (
-                "archive", "prune_tree", "delete", "prune", "reclaim", "pin", "copy_id", "filter",
-                "next_sort", "reverse_sort", "next_bars", "next_view", "next_grouping", "details",
+                "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort",
+                "reverse_sort", "next_bars", "next_view", "next_grouping", "details",
             )
         )
     ]  # fmt: skip
@@ -144,10 +144,10 @@ class SessionsScreen(Page):
             self._resting.stop()
         id = self.sessions.cursor_id
         if id is None or id not in self.desk.forest:
-            self.panel.shown = None
+            self._show_group()
             return
         shown = self.panel.shown
-        if shown is None or shown.detail.row.id != id:
+        if not isinstance(shown, Shown) or shown.detail.row.id != id:
             self._show_detail(known(self.desk.forest, id))
         self._resting = self.set_timer(REST, lambda: self._read_detail(id))
 
@@ -170,16 +170,33 @@ class SessionsScreen(Page):
         if self.is_attached and detail.row.id == self.sessions.cursor_id:
             self._show_detail(detail)
 
+    def _show_group(self) -> None:
+        """A header has its numbers already."""
+        group, outline = self.sessions.cursor_group, self.sessions.outline
+        position = outline.position(group.key) if group and outline else None
+        if group is None or outline is None or position is None:
+            self.panel.shown = None
+            return
+        line, desk = outline.line(position), self.desk
+        gains = self._gains(outline.targets(position), "all its trees, to trash", line.bytes or 0)
+        self.panel.shown = ShownGroup(
+            group.label, group.hint, line.trees, line.sessions, line.messages, line.bytes,
+            line.active, desk.now(), gains,
+        )  # fmt: skip
+
+    def _gains(self, roots: Iterable[str], what: str, octets: int) -> tuple[Gain, ...]:
+        """What `r` and `d` would give back here."""
+        desk = self.desk
+        ids = {id for root in roots for id in desk.forest.tree_of(root).ids}
+        found = sum(each.bytes for each in desk.payloads or () if each.session_id in ids)
+        reclaim = (Gain("r", "tool output", found),) if found else ()
+        return (*reclaim, Gain("d", what, octets))
+
     def _show_detail(self, detail: SessionDetail) -> None:
         desk = self.desk
-        gains: list[Gain] = []
         tree = desk.forest.tree_of(detail.row.id)
-        ids = set(tree.ids)
-        found = sum(each.bytes for each in desk.payloads or () if each.session_id in ids)
-        if found:
-            gains.append(Gain("r", "tool output", found))
-        gains.append(Gain("d", "the whole tree, to trash", tree.bytes))
-        self.panel.shown = Shown(detail, tuple(gains), desk.now())
+        gains = self._gains([tree.root.id], "the whole tree, to trash", tree.bytes)
+        self.panel.shown = Shown(detail, gains, desk.now())
 
     def action_details(self) -> None:
         """Show or hide the panel; below 100 columns it opens under the tree."""
@@ -262,6 +279,22 @@ class SessionsScreen(Page):
             position = tree.outline.position(tree.cursor_group.key)
             ids = [] if position is None else tree.outline.targets(position)
         return list({forest.tree_of(id).root.id: None for id in ids if id in forest})
+
+    def project_here(self) -> tuple[str, str] | None:
+        """The project of the session or group under the cursor."""
+        forest, group = self.desk.forest, self.sessions.cursor_group
+        id = self.sessions.cursor_id
+        row = forest.row(id) if id and id in forest else None
+        if row is None and group is not None and self.grouping == "project":
+            row = forest.rows[group.roots[0]] if group.roots[0] < len(forest) else None
+        return (row.project_id, row.project) if row else None
+
+    def ids_here(self) -> frozenset[str] | None:
+        """Sessions of the marked trees; None when nothing is marked."""
+        if not self.sessions.marks:
+            return None
+        forest = self.desk.forest
+        return frozenset(id for root in self.chosen_ids() for id in forest.tree_of(root).ids)
 
     def action_archive(self) -> None:
         """Archive at once; where all are archived already, bring them back."""

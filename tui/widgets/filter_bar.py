@@ -26,7 +26,10 @@ class FilterBar(Horizontal):
     FilterBar.-open Input { display: block; }
     FilterBar #slash { width: auto; display: none; color: $text-accent; padding: 0 0 0 1; }
     FilterBar.-open #slash { display: block; }
-    FilterBar #summary { width: auto; padding: 0 1; }
+    FilterBar #summary {
+        width: 1fr; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    FilterBar.-open #summary { width: auto; max-width: 60%; }
     """
 
     @dataclass

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from textual.message import Message
 
 from tui import format
 from tui.widgets.row_table import Column, Row, RowTable
@@ -33,6 +36,22 @@ class GetBackTable(RowTable):
     DEFAULT_CSS = """
     GetBackTable { height: auto; scrollbar-size-vertical: 0; }
     """
+
+    @dataclass
+    class Left(Message):
+        """The cursor wants to go on beyond the first or last line by so many lines."""
+
+        by: int
+
+    def action_move(self, by: int) -> None:
+        """Within the table, then beyond it."""
+        if not 0 <= self.cursor + by < self.count:
+            self.post_message(self.Left(by))
+        super().action_move(by)
+
+    def action_page(self, by: int) -> None:
+        """The table is shorter than a page: what is around it moves."""
+        self.post_message(self.Left(by * 10))
 
     def offer(self, rows: Iterable[GetBack]) -> None:
         """Show these, the largest first; what gives nothing stands last and is grey."""

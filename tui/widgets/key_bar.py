@@ -54,15 +54,15 @@ ALWAYS = ("help", "quit")
 def fitting(keys: Sequence[Key], width: int) -> list[Key]:
     """The entries that fit into `width` cells, in order; help and quit keep their place."""
     kept = [key for key in keys if _id(key) in ALWAYS]
-    room = width - sum(_entry(key).cell_length + 2 for key in kept)
+    room = width + 2 - sum(_entry(key).cell_length + 2 for key in kept)
     shown: list[Key] = []
     for key in keys:
         if key in kept:
             continue
-        room -= _entry(key).cell_length + 2
-        if room < -2:
-            break
-        shown.append(key)
+        taken = _entry(key).cell_length + 2
+        if taken <= room:
+            room -= taken
+            shown.append(key)
     return [*shown, *kept]
 
 

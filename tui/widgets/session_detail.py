@@ -34,6 +34,20 @@ class Gain(NamedTuple):
     bytes: int
 
 
+class ShownGroup(NamedTuple):
+    """A group header under the cursor: what its trees add up to."""
+
+    label: str
+    hint: str
+    trees: int
+    sessions: int
+    messages: int | None
+    bytes: int | None
+    active: int
+    now: int
+    gains: tuple[Gain, ...] = ()
+
+
 class Shown(NamedTuple):
     """What the panel shows: the detail, the gains as far as they are counted, and the time."""
 
@@ -50,7 +64,7 @@ class SessionDetailPanel(VerticalScroll, can_focus=False):
     SessionDetailPanel Static { width: 1fr; height: auto; }
     """
 
-    shown: reactive[Shown | None] = reactive(None, init=False)
+    shown: reactive[Shown | ShownGroup | None] = reactive(None, init=False)
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -67,8 +81,36 @@ class SessionDetailPanel(VerticalScroll, can_focus=False):
     def _write(self) -> None:
         # One cell is kept for the scroll bar, so that its coming does not wrap the lines.
         width = max(20, self.content_size.width)
-        text = Content("") if self.shown is None else detail_text(self.shown, width)
-        self.query_one("#detail", Static).update(text)
+        self.query_one("#detail", Static).update(panel_text(self.shown, width))
+
+
+def panel_text(shown: Shown | ShownGroup | None, width: int) -> Content:
+    """Whatever is under the cursor."""
+    match shown:
+        case Shown():
+            return detail_text(shown, width)
+        case ShownGroup():
+            return group_text(shown, width)
+        case _:
+            return Content("")
+
+
+def group_text(group: ShownGroup, width: int) -> Content:
+    """A project or a band of age."""
+    trees = f"{format.plural(group.trees, 'tree')} · {format.plural(group.sessions, 'session')}"
+    lines = [Content.styled(_cut(group.label, width), "bold")]
+    if group.hint:
+        lines.append(Content.styled(_cut(group.hint, width), "$foreground-muted"))
+    lines += [
+        Content.styled(f"active {_ago(group.active, group.now)}", "$foreground-muted"),
+        Content(""),
+        Content.assemble((format.size(group.bytes), "bold"), (f" in {trees}", "$foreground-muted")),
+        Content.styled(f"{format.count(group.messages)} messages", "$foreground-muted"),
+        *_gains(group.gains, width),
+        Content(""),
+        Content.styled("space marks its trees", "$foreground-muted"),
+    ]
+    return Content("\n").join(lines)
 
 
 def detail_text(shown: Shown, width: int) -> Content:
@@ -130,7 +172,7 @@ def _kinds(detail: SessionDetail, width: int) -> Iterator[Content]:
             (format.share_bar(amount / most, max(0, room)).rstrip(), "$primary"),
         )
     yield Content.styled(
-        f"{format.count(detail.tree_usage.messages)} messages · "
+        f"{format.count(detail.tree_usage.messages)} msgs · "
         f"{format.count(detail.tree_usage.parts)} parts · "
         f"{format.count(detail.tree_usage.events)} events",
         "$foreground-muted",

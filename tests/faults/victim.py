@@ -1,0 +1,48 @@
+"""A process that dies: `python -m tests.faults.victim DATABASE VERB STEP`.
+
+Carries a job out with one row a transaction and kills itself (SIGKILL: no `finally`, no rollback of
+ours, no close of SQLite's) right after its STEP-th step. Exit 0 when the job ended before that.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+
+from tests.factories import NOW
+from tests.picture import forest_of, site_of
+from tui.engine import pace
+from tui.engine.site import Site
+from tui.engine.trash import batches, plan_restore
+from tui.engine.worker import perform
+from tui.policy.archive import plan_archive
+from tui.policy.plan import Plan
+from tui.policy.prune import PrunePolicy, plan_prune
+
+
+def plan_of(verb: str, site: Site) -> Plan:
+    """The job that dies: every session of the file, or everything in the trash."""
+    if verb == "restore":
+        return plan_restore(site, [each.id for each in batches(site.ledger.trash_folder)])
+    forest = forest_of(site)
+    ids = frozenset(tree.root.id for tree in forest.trees())
+    if verb == "archive":
+        return plan_archive(forest, ids, NOW)
+    policy = PrunePolicy(ids=ids, permanent=verb == "delete")
+    return plan_prune(forest, policy, NOW)
+
+
+def main() -> None:
+    database, verb, step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    pace.SLICE, pace.PAUSE = 0.0, 0.0
+    site = site_of(database)
+    for number, _ in enumerate(perform(plan_of(verb, site), site, Event()), start=1):
+        if number == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

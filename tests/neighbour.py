@@ -1,11 +1,11 @@
 """Somebody next door: other processes that write to, or merely hold, a test's database.
 
-    with Neighbour(path) as writer:      50 inserts a second into its own table
-        …
-    report = writer.report               latencies, errors, acknowledged row ids
+with Neighbour(path) as writer:      50 inserts a second into its own table
+    …
+report = writer.report               latencies, errors, acknowledged row ids
 
-    with Holder(path) as other:          an open connection that does nothing
-        other.ask("SELECT count(*) FROM part")
+with Holder(path) as other:          an open connection that does nothing
+    other.ask("SELECT count(*) FROM part")
 """
 
 from __future__ import annotations

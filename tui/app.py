@@ -31,6 +31,7 @@ from tui.messages import (
 )
 from tui.orders import Orders, keep_log, noted
 from tui.policy.plan import Plan
+from tui.policy.reclaim import LEVELS
 from tui.records import Payload
 from tui.screens.dashboard import DashboardScreen
 from tui.screens.help import HelpDialog
@@ -167,9 +168,9 @@ class OcduApp(Orders):
 
     @work(thread=True, group="payloads", exclusive=True, exit_on_error=False)
     def look_for_payloads(self) -> None:
-        """What a reclaim of the conservative level would drop."""
+        """What a reclaim would drop at each level."""
         with self._sentences():
-            found = self.read_payloads(["compacted"], None, self.stop)
+            found = self.read_payloads(list(LEVELS), None, self.stop)
             if not self.stop.is_set():
                 self.call_from_thread(setattr, self, "payloads", tuple(found))
 

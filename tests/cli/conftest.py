@@ -62,7 +62,7 @@ def garden(tmp_path: Path) -> Path:
                     children=[session("helper", active=days_ago(91), octets=60_000)]),
             session("attic", active=days_ago(60), archived=days_ago(50), turns=[marked]),
             session("shed", active=days_ago(70), share=True),
-            session("new", active=days_ago(2), project="orchard"),
+            session("new", active=days_ago(2), project="orchard", octets=20_000),
             session("now", active=days_ago(0.01)),
         ],
     )  # fmt: skip

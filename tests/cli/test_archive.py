@@ -10,7 +10,7 @@ from tests.factories import NOW, days_ago, execute, make_database, session
 
 def stamps(path: Path) -> dict[str, int | None]:
     """Session id -> time_archived."""
-    return dict(execute(path, "SELECT id, time_archived FROM session"))  # type: ignore[arg-type]
+    return {id: stamp for id, stamp in execute(path, "SELECT id, time_archived FROM session")}
 
 
 def test_archive_stamps_the_whole_tree_of_a_child(ocdu: Ocdu, garden: Path) -> None:

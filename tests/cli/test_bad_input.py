@@ -378,8 +378,7 @@ def test_a_disk_that_fills_up_in_the_middle_loses_nothing(tmp_path: Path) -> Non
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     run = subprocess.run(
-        [sys.executable, "-m", "tui", "prune", "--older-than", "30", "--yes", "--json"]
-        + ["--db", str(path)],
+        [sys.executable, "-m", "tui", "prune", "--yes", "--json", "--db", str(path)],
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         preexec_fn=no_file_larger,
         stdin=subprocess.DEVNULL,

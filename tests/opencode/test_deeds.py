@@ -87,7 +87,7 @@ def test_output_the_model_still_sees_is_not_taken_with_the_summarised(
     said = ocdu(past.home, "reclaim", "--level", "compacted,summarised")
     assert said.json["outcome"] == "done", str(said)
     earlier = len(provider.turns_about("Sow cress."))
-    seen = opencode_accepts(past, continues="summarised", exports=["summarised", "overflowed"])
+    seen = opencode_accepts(past, continues="summarised", exports=["summarised"])
 
     states = seen[past.ids["summarised"]].tool_states
     taken = [f"chestnut-{turn}" for turn, state in enumerate(states) if is_reclaimed(state)]
@@ -132,7 +132,7 @@ def test_what_is_pruned_for_good_is_given_back_by_a_vacuum(past: Past) -> None:
     said = ocdu(past.home, "vacuum")
     assert said.json["outcome"] == "done", str(said)
     assert before - past.home.db.stat().st_size >= stats["free_bytes"] * 0.9, str(said)
-    opencode_accepts(past, exports=["family", "summarised"])
+    opencode_accepts(past, exports=["summarised"])
 
 
 def test_the_other_levels_leave_old_conversations_readable(past: Past, provider: Provider) -> None:
@@ -145,7 +145,7 @@ def test_the_other_levels_leave_old_conversations_readable(past: Past, provider:
     assert count(past, "event") < events or events == 0, str(said)
 
     earlier = len(provider.turns_about("Sow cress."))
-    seen = opencode_accepts(past, continues="pruned", exports=["family", "quiet"])
+    seen = opencode_accepts(past, continues="pruned", exports=["quiet"])
     (child,) = family - {past.ids["family"]}
     assert all(is_reclaimed(state) for state in seen[child].tool_states)
     request = provider.turns_about("Sow cress.")[earlier]

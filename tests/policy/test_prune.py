@@ -142,10 +142,10 @@ def test_a_cycle_of_parents_is_one_tree_and_can_go() -> None:
     assert len(plan) == 1 and set(plan.items[0].sessions) == {"a", "b"}
 
 
-def test_the_prediction_counts_pages_in_proportion_once_all_is_measured() -> None:
-    trees = forest(row("a"), row("b", active=NOW), octets=1000)
-    assert plan_prune(trees, MONTH, NOW, filled_bytes=3000).predicted_bytes == 1500
-    assert plan_prune(trees, MONTH, NOW).predicted_bytes == 1000
+def test_the_prediction_adds_what_rows_of_this_file_take_beside_their_payload() -> None:
+    trees = forest(row("a"), row("b", active=NOW), octets=1000)  # six rows each
+    assert plan_prune(trees, MONTH, NOW, filled_bytes=3200).predicted_bytes == 1000 + 6 * 100
+    assert plan_prune(trees, MONTH, NOW).predicted_bytes == 1000 + 6 * 500
 
 
 def test_one_key_asks_first_only_for_what_could_be_missed() -> None:

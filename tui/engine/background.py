@@ -51,6 +51,9 @@ def in_background(
     thread = _Work(work)
     thread.start()
     try:
+        # At least one step: however fast it was, who watches hears of the phase.
+        yield progress()
+        thread.join(TICK)
         while thread.is_alive() and not stop.is_set():
             yield progress()
             thread.join(TICK)

@@ -227,7 +227,8 @@ def _data_version(connection: apsw.Connection) -> int:
 
 
 def sync_like_opencode(connection: apsw.Connection) -> None:
-    """Sync the log only at a checkpoint, as opencode does: a power cut then leaves either content,
-    and both say the same. Without a log every commit must be synced."""
-    if connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]:
-        connection.execute("PRAGMA synchronous = NORMAL").fetchall()
+    """Sync the log only at a checkpoint, as opencode does; for databases with a log only.
+
+    A power cut then leaves the content before or after the vacuum, and both say the same.
+    """
+    connection.execute("PRAGMA synchronous = NORMAL").fetchall()

@@ -148,6 +148,7 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
     # The stop is obeyed between trees, inside `deeds`: a tree once begun is finished.
     for _ in in_slices(job.connection, deeds(), Event(), at_start=job.look):
         yield job.step("deleting")
+    job.site.store.sync()
     with transaction(job.connection, "BEGIN"):
         for tree in kept:
             _settle(job, tree, begun.get(tree.item.id))

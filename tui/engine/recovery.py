@@ -79,6 +79,7 @@ def _mend(
         yield f"An interrupted deletion of {what} was finished."
     elif line.state == batch.DELETING and exists(connection, line.root):
         _run(in_slices(connection, put_back_deeds(connection, site.store.schema, ids), Event()))
+        site.store.sync()
         with transaction(connection, "BEGIN"):
             batch.forget_tree(connection, line.root)
         yield f"An interrupted prune of {what} was rolled back: all of it is in place again."

@@ -202,6 +202,7 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
             f"{plural(missing, 'row')} could not be put back; “{line.title}” stays in the trash as "
             "well. Run `ocdu trash restore` again."
         )
+    site.store.sync()  # the copies go next
     for id in ids:
         session_files.restore_files(connection, site.files, id)
     with transaction(connection, "BEGIN"):

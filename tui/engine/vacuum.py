@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from tui.engine.background import in_background, interrupting
 from tui.engine.checkpoint import blocked_sentence, fold_bulk, fold_in, on_disk
 from tui.engine.copy_back import CopiedBack, copy_back, sync_like_opencode
 from tui.engine.pace import PAUSE
@@ -167,10 +168,13 @@ def _go(
     """One attempt on the decided way."""
     with store.writing() as db:
         connection = db.connection()
-        sync_like_opencode(connection)
+        if _has_log(connection):
+            sync_like_opencode(connection)
         result = _Result()
         if decision.way == "incremental":
             result = yield from _incremental(connection, stop)
+        elif decision.way == "copy_back" and not _has_log(connection):
+            result = yield from _plain(connection, stop)
         elif decision.way == "copy_back":
             # An empty log is written from its start: it then grows to the result, not beyond.
             yield from fold_bulk(connection, stop)
@@ -202,6 +206,28 @@ def _of_copy(copied: CopiedBack, store: Store) -> _Result:
             crowded=True,
         )
     return _Result(lock_seconds=copied.lock_seconds)
+
+
+def _has_log(connection: apsw.Connection) -> bool:
+    return connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+
+
+def _plain(connection: apsw.Connection, stop: Event) -> Generator[Step, None, _Result]:
+    """SQLite's own VACUUM, for a file without a write-ahead log (opencode always uses one).
+
+    The guard of a copy-back cannot work there: while one connection writes nobody can even read.
+    """
+    step = Step(0, 1, phase="vacuuming", interruptible=False)
+    began = time.perf_counter()
+    ended = yield from in_background(
+        lambda: connection.execute("VACUUM").fetchall(),
+        interrupting(connection),
+        stop,
+        lambda: step,
+    )
+    if ended is None:
+        return _Result("partial", STOPPED)
+    return _Result(lock_seconds=time.perf_counter() - began)
 
 
 def _incremental(connection: apsw.Connection, stop: Event) -> Generator[Step, None, _Result]:

@@ -234,5 +234,6 @@ def _sentence(facts: VacuumFacts, way: Way, lock: float) -> str:
         )
     who = f"{held_by(facts.holders)} using it and" if facts.holders else "nobody uses it and it"
     verb = "waits" if len(facts.holders) == 1 else "wait"
-    doing = f"{verb} for about" if facts.holders else "is locked for about"
-    return f"{frees} can be given back: {who} {doing} {duration(lock)}."
+    doing = verb if facts.holders else "is locked"
+    long = f"about {duration(lock)}" if lock >= 0.1 else "a moment"
+    return f"{frees} can be given back: {who} {doing} for {long}."

@@ -23,10 +23,11 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer | None]):
     """A question with a frame. Subclasses give `body` and what the second button returns."""
 
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "refuse", "No", show=False),
-        Binding("left", "app.focus_previous", show=False),
-        Binding("right", "app.focus_next", show=False),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
     ]
     heading: str = ""
     safe: str = "Not now"
@@ -60,6 +61,7 @@ class Dialog(ModalScreen[Answer | None]):
         button.label = Content(format.clean(verb))
         button.disabled = not possible
         button.variant = "error" if destructive else "primary"
+        button.refresh(layout=True)
 
     @on(Button.Pressed, "#safe")
     def action_refuse(self) -> None:

@@ -23,6 +23,9 @@ SHOWN_KEYS = {"question_mark": "?", "slash": "/", "colon": ":", "space": "␣", 
 class Page(Screen[None]):
     """A screen of its own, reached by its digit."""
 
+    AUTO_FOCUS = ""
+    """Each page gives the focus itself, without scrolling anything."""
+
     def compose(self) -> ComposeResult:
         """The frame around `body`."""
         yield StatusHeader()

@@ -15,6 +15,10 @@ from typing import Any, NamedTuple
 
 import apsw
 
+LARGEST = 128_000_000
+"""Octets of the largest row that is judged: editing takes four times as much memory. opencode caps
+tool output at 50 KB, so larger ones are no ordinary parts; they count as malformed."""
+
 MARKER = "[reclaimed]"
 """Stands where the output was."""
 
@@ -56,6 +60,7 @@ class PartLevel:
         CASE, because SQLite may reorder AND, and JSON functions raise on a malformed row.
         """
         return f"""CASE
+            WHEN octet_length(data) > {LARGEST} THEN -1
             WHEN NOT ({self.likely}) THEN NULL
             WHEN typeof(data) <> 'text' OR NOT json_valid(data) THEN -1
             WHEN json_extract(data, '$.type') IS NOT 'tool'

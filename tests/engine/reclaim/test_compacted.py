@@ -179,6 +179,17 @@ def test_every_byte_outside_the_edited_values_survives(database: Database, extra
     assert database.data("prt_1") == before.replace(BIG.encode(), b"[reclaimed]")
 
 
+def test_a_row_beyond_the_limit_is_left_alone_and_counted(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.store.tool_parts.LARGEST", len(GOOD))
+    database.part("prt_1", GOOD)
+    database.part("prt_2", tool(BIG + "x"))
+    outcome = carry_out(plan_for(database.store, "compacted"), database.store)
+    assert outcome.done.parts == 1 and outcome.excluded == {"malformed": 1}
+    assert database.state("prt_1")["output"] == "[reclaimed]"
+
+
 def test_of_equal_keys_only_one_is_edited_and_the_run_ends(database: Database) -> None:
     twice = tool(BIG).replace('"title"', f'"output":"{BIG}","title"')
     database.part("prt_1", twice)

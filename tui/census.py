@@ -43,9 +43,11 @@ class Census:
     def load(self, quickly: bool = False) -> Iterator[Forest]:
         """The sessions with the sizes known; `quickly` shows them once before all is read."""
         store = self.site.store
+        pinned = self.site.ledger.pins()
         if quickly:
-            yield Forest.of(load_sessions(store, check_directories=False), self.usage)
-        rows = load_sessions(store, pinned=self.site.ledger.pins())
+            rows = load_sessions(store, pinned=pinned, check_directories=False)
+            yield Forest.of(rows, self.usage)
+        rows = load_sessions(store, pinned=pinned)
         rows = with_last_messages(store, rows)
         if holders(store.path, probe=False):
             self.running = running_sessions(store, rows, self.clock())

@@ -41,7 +41,7 @@ def on_terminal(typed: str, *arguments: object) -> tuple[int, str]:
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        close_fds=True,
+        preexec_fn=lambda: os.login_tty(theirs),  # so that ^C on it reaches the process
     )
     os.close(theirs)
     shown = b""
@@ -59,7 +59,6 @@ def on_terminal(typed: str, *arguments: object) -> tuple[int, str]:
                 typed = ""
     finally:
         os.close(ours)
-        process.kill() if process.poll() is None and not shown else None
     return process.wait(PATIENCE), shown.decode()
 
 
@@ -129,53 +128,58 @@ def orchard(tmp_path: Path) -> Path:
 Engine = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
 
 
-def interrupted_by(number: int, after: int) -> Engine:
-    """The prune, which is sent this signal after so many steps."""
+def interrupted_by(number: int, phase: str) -> Engine:
+    """The prune, which is sent this signal at its first step of this phase."""
 
     def engine(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
         steps = apply_prune(plan, site, stop)
-        seen = 0
+        sent = False
         while True:
-            if seen == after:
-                os.kill(os.getpid(), number)
             try:
-                yield next(steps)
+                step = next(steps)
             except StopIteration as end:
                 outcome: Outcome = end.value
                 return outcome
-            seen += 1
+            if not sent and step.phase == phase:
+                sent = True
+                os.kill(os.getpid(), number)
+            yield step
 
     return engine
 
 
-def interrupted(path: Path, number: int, after: int) -> Answer:
+def interrupted(path: Path, number: int, phase: str) -> Answer:
     """Prune everything in the orchard, with a signal on the way."""
     call = call_of(path)
     policy = PrunePolicy(ids=frozenset(row.id for row in call.forest.rows))
     plan = plan_prune(call.measured(call.forest), policy, NOW)
-    return carry_out(call, plan, "Prune", engine=interrupted_by(number, after))
+    return carry_out(call, plan, "Prune", engine=interrupted_by(number, phase))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_deed_between_two_trees(orchard: Path, number: int) -> None:
-    answer = interrupted(orchard, number, after=2)
+def test_a_signal_ends_a_deed_between_two_trees(
+    orchard: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engine.pace.SLICE", 0.0)  # a transaction for every deed
+    answer = interrupted(orchard, number, "deleting")
     left = count_rows(orchard, "session", "parent_id IS NULL")
-    assert (answer.outcome, 0 < left < 30) in (("partial", True), ("done", False))
-    done = 30 - left
-    assert answer.data["done"]["trees"] == done
+    assert 0 < left < 30
     assert count_rows(orchard, "session") == 2 * left, "no tree is half gone"
     assert execute(orchard, "PRAGMA foreign_key_check") == []
+    assert answer.data["done"]["trees"] == 30 - left
+    assert answer.outcome == "partial", answer.message
 
 
-def test_a_signal_before_the_first_step_changes_nothing_and_says_so(orchard: Path) -> None:
-    answer = interrupted(orchard, signal.SIGINT, after=0)
-    assert (answer.outcome, answer.message) == ("refused", "Interrupted: nothing was changed.")
+def test_a_signal_before_anything_is_deleted_changes_nothing_and_says_so(orchard: Path) -> None:
+    answer = interrupted(orchard, signal.SIGINT, "to trash")
+    assert answer.outcome == "refused"
+    assert "untouched" in answer.message or "nothing was changed" in answer.message
     assert count_rows(orchard, "session") == 60
 
 
 def test_afterwards_the_signals_are_as_before(orchard: Path) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    interrupted(orchard, signal.SIGINT, after=1)
+    interrupted(orchard, signal.SIGINT, "deleting")
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 

@@ -45,9 +45,8 @@ def vacuum(
     temp_dir: Path | None = None,
 ) -> Outcome:
     """Carry the vacuum out, doing something after each step."""
-    deed = apply_vacuum(
-        plan or planned(store), store, stop or Event(), wait=wait, temp_dir=temp_dir
-    )
+    plan = planned(store) if plan is None else plan
+    deed = apply_vacuum(plan, store, stop or Event(), wait=wait, temp_dir=temp_dir)
     while True:
         try:
             meanwhile(next(deed))

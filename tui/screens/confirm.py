@@ -39,6 +39,7 @@ class ConfirmDialog(Dialog[bool]):
         self.question = question
         self.heading = question.heading
         self.safe = question.safe
+        self.first = "#typed" if question.typed else "#safe"
 
     def body(self) -> Iterable[Widget]:
         """The sentences, the items, the field for the count."""
@@ -54,13 +55,11 @@ class ConfirmDialog(Dialog[bool]):
             yield Input(compact=True, id="typed", restrict=r"[0-9]*", max_length=9)
 
     def on_mount(self) -> None:
-        """With a field to fill in, that is where the cursor goes: it is safe as well."""
+        """Table and button."""
         question = self.question
         for table in self.query(PlanTable):
             table.show(question.plan or Plan("", ()))
         self.offer(question.verb, possible=not question.typed, destructive=question.destructive)
-        if question.typed:
-            self.query_one("#typed").focus()
 
     @on(Input.Changed, "#typed")
     def _typed(self, event: Input.Changed) -> None:

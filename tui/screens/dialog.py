@@ -31,7 +31,9 @@ class Dialog(ModalScreen[Answer | None]):
     ]
     heading: str = ""
     safe: str = "Not now"
-    """What the safe button says; it has the focus at first."""
+    """What the safe button says."""
+    first: str = "#safe"
+    """What has the focus at first: the safe button, or a field that has to be filled in."""
 
     def compose(self) -> ComposeResult:
         """The frame, the body, the buttons."""
@@ -47,8 +49,8 @@ class Dialog(ModalScreen[Answer | None]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
-        """The safe choice has the focus."""
-        self.query_one("#safe").focus()
+        """Where the keys go at first."""
+        self.query_one(self.first).focus()
 
     @property
     def desk(self) -> Desk:

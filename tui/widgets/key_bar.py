@@ -33,13 +33,13 @@ class KeyBar(Widget):
 
     def render(self) -> RenderResult:
         """The line at the present width."""
-        shown = fitting(self.keys, self.size.width - 1)
+        shown = fitting(self.keys, self.size.width - 2)
         return Content.assemble(" ", Content("  ").join(_entry(key) for key in shown))
 
     async def on_click(self, event: events.Click) -> None:
         """Run the action of the entry under the mouse."""
         at = 1
-        for key in fitting(self.keys, self.size.width - 1):
+        for key in fitting(self.keys, self.size.width - 2):
             wide = _entry(key).cell_length
             if at <= event.x < at + wide:
                 await self.screen.run_action(key.action)

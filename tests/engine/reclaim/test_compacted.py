@@ -244,16 +244,32 @@ def test_a_part_that_opencode_rewrote_meanwhile_is_judged_anew(database: Databas
     assert outcome.done.parts == 1
 
 
-def test_rows_that_a_vacuum_renumbered_are_found_again(database: Database) -> None:
-    for number in range(30):
-        database.part(f"prt_{number}", tool(BIG, mark=MARK if number % 3 == 0 else None))
-    database.connection.execute("DELETE FROM part WHERE id IN ('prt_1', 'prt_2', 'prt_4')")
+def test_rows_that_were_renumbered_as_a_vacuum_does_are_found_again(database: Database) -> None:
+    ids = [database.part(f"prt_{number}", tool(BIG)) for number in range(9)]
     store = database.store
     plan = plan_for(store, "compacted")
-    database.connection.execute("VACUUM")
+    database.connection.execute("UPDATE part SET rowid = rowid + 1000 WHERE rowid % 3 = 0")
     outcome = carry_out(plan, store)
-    assert outcome.done.parts == plan.totals.parts == 10
+    assert outcome.done.parts == plan.totals.parts == 9
     assert outcome.ending == "done" and outcome.excluded == {}
+    assert {database.state(id)["output"] for id in ids} == {"[reclaimed]"}
+
+
+def test_a_row_of_an_unplanned_session_is_never_touched_by_its_number(database: Database) -> None:
+    database.part("prt_1", tool(BIG))
+    database.part("prt_2", tool(BIG))
+    store = database.store
+    plan = plan_for(store, "compacted")
+    database.session("ses_b")
+    database.message(900, "ses_b")
+    rowid = "SELECT rowid FROM part WHERE id = 'prt_1'"
+    (number,) = database.connection.execute(rowid).fetchone() or (0,)
+    database.connection.execute("DELETE FROM part WHERE id = 'prt_1'")
+    database.part("prt_b", tool(BIG), 900, "ses_b")
+    database.connection.execute("UPDATE part SET rowid = ? WHERE id = 'prt_b'", (number,))
+    outcome = carry_out(plan, store)
+    assert database.data("prt_b").decode() == tool(BIG)
+    assert outcome.done.parts == 1 and database.state("prt_2")["output"] == "[reclaimed]"
 
 
 def test_stopping_after_any_step_leaves_whole_rows_and_the_rest_for_later(

@@ -111,7 +111,8 @@ def test_a_tail_start_that_is_missing_foreign_or_later_does_not_count(
     database.message(5, "ses_b", id="msg_other")
     database.part("prt_1", PLAIN, 10)
     database.compaction(100, tail=tail)
-    database.part("prt_2", PLAIN, 500)
+    database.part("prt_2", PLAIN, 300)
+    database.message(500)
     reclaim(database)
     assert gone(database, "prt_1", "prt_2") == [True, False]
 
@@ -149,6 +150,7 @@ def test_a_finished_summary_of_a_message_that_is_no_compaction_does_not_count(
 ) -> None:
     database.part("prt_1", PLAIN, 10)
     database.message(100, role="user")
+    database.part("prt_2", compact({"type": "text", "text": "about compaction"}), 100)
     database.message(101, parentID="msg_100", summary=True, finish="stop")
     assert len(plan_for(database.store, "summarised")) == 0
 
@@ -177,6 +179,23 @@ def test_the_latest_compaction_counts_by_time_and_never_by_id(database: Database
     database.compaction(15)
     reclaim(database)
     assert gone(database, "prt_old", "prt_new") == [True, False]
+
+
+def test_of_two_compactions_the_later_one_counts_whatever_its_id(database: Database) -> None:
+    for number, time in enumerate((10, 90, 110)):
+        database.part(f"prt_{number}", PLAIN, time)
+    database.compaction(50)
+    database.compaction(100)  # "msg_100" sorts before "msg_50"
+    reclaim(database)
+    assert gone(database, "prt_0", "prt_1", "prt_2") == [True, True, False]
+
+
+def test_a_part_whose_message_is_another_sessions_stays(database: Database) -> None:
+    database.session("ses_b")
+    database.message(10, "ses_b")
+    database.part("prt_1", PLAIN, 10, "ses_a")
+    database.compaction(100)
+    assert len(plan_for(database.store, "summarised")) == 0
 
 
 def test_within_one_millisecond_the_id_decides(database: Database) -> None:

@@ -1,0 +1,129 @@
+"""The app on a small database, driven by keys; what counts is then looked up on disk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Button
+
+from tests.factories import NOW, days_ago, execute, make_database, session
+from tui.app import OcduApp
+from tui.config import Compaction, Config
+from tui.engine.site import open_site
+from tui.widgets.session_tree import SessionTree
+
+SIZES = [(120, 40), (80, 24), (50, 20)]
+"""Terminals that must look right: wide, ordinary, narrow."""
+
+PATIENCE = 20.0
+"""Seconds a test waits for something that takes milliseconds, on a machine that is busy."""
+
+
+@dataclass
+class Visit:
+    """An open app with the database it shows."""
+
+    app: OcduApp
+    pilot: Pilot[Any]
+    path: Path
+
+    async def press(self, *keys: str) -> None:
+        """Press keys and let the app come to rest."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds; the failure names nothing better than the caller's line."""
+        waited = 0.0
+        while not holds():
+            assert waited < PATIENCE, "it did not happen in time"
+            await self.pilot.pause(0.02)
+            waited += 0.02
+
+    async def idle(self) -> None:
+        """Wait until no job runs or waits and the tree shows the result."""
+        app = self.app
+        await self.pilot.pause()
+        await self.until(lambda: app.worker.running is None and not app.worker.waiting())
+        await self.until(lambda: app.jobs.running is None)
+        await self.until(lambda: not any(w.is_running for w in app.workers if w.group == "load"))
+        await self.pilot.pause()
+
+    async def go_to(self, id: str) -> None:
+        """Put the cursor on a session."""
+        assert self.tree.select(id), id
+        await self.pilot.pause()
+
+    @property
+    def tree(self) -> SessionTree:
+        """The tree of the first screen."""
+        return self.app.screen_stack[0].query_one(SessionTree)
+
+    @property
+    def screen(self) -> Screen[Any]:
+        """What is in front."""
+        return self.app.screen
+
+    @property
+    def toasts(self) -> list[str]:
+        """What the user was told."""
+        return [note.message for note in self.app._notifications]
+
+    def button(self) -> str:
+        """What the second button of the dialog says."""
+        return str(self.screen.query_one("#act", Button).label)
+
+    def sessions(self) -> set[str]:
+        """Ids of the sessions in the file."""
+        return {id for (id,) in execute(self.path, "SELECT id FROM session")}
+
+    def archived(self) -> set[str]:
+        """Ids of the archived ones."""
+        found = execute(self.path, "SELECT id FROM session WHERE time_archived IS NOT NULL")
+        return {id for (id,) in found}
+
+
+def garden(path: Path) -> Path:
+    """Five trees of two projects: old, new, shared, archived, and one with children."""
+    return make_database(
+        path / "opencode" / "opencode.db",
+        [
+            session("Old roses", active=days_ago(90), octets=40_000, events=1),
+            session(
+                "Plant trees",
+                active=days_ago(40),
+                octets=20_000,
+                children=[
+                    session("Dig holes", active=days_ago(41), octets=30_000),
+                    session("Buy apples", active=days_ago(42), octets=10_000),
+                ],
+            ),
+            session("Fresh cress", active=days_ago(2), octets=5_000),
+            session("Shared beds", active=days_ago(60), share=True, octets=8_000),
+            session("Kitchen [red]sink[/red]", project="house", active=days_ago(35), octets=9_000),
+            session("Put away", project="house", archived=days_ago(10), active=days_ago(50)),
+        ],
+    )
+
+
+@asynccontextmanager
+async def visit(
+    path: Path, size: tuple[int, int] = (120, 40), config: Config | None = None
+) -> AsyncIterator[Visit]:
+    """Open the app on this database and wait until everything is measured."""
+    app = OcduApp(
+        open_site(path),
+        config or Config(compaction=Compaction(reclaim=False)),
+        clock=lambda: NOW,
+    )
+    async with app.run_test(size=size) as pilot:
+        here = Visit(app, pilot, path)
+        await here.until(lambda: app.measure.done and app.live is not None)
+        await here.idle()
+        yield here

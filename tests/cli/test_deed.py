@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import signal
-import subprocess
-import sys
 import threading
 from argparse import Namespace
 from collections.abc import Callable, Generator
@@ -18,6 +14,7 @@ from threading import Event
 import pytest
 
 from tests.cli.conftest import Ocdu
+from tests.cli.terminal import on_terminal
 from tests.factories import NOW, count_rows, days_ago, execute, make_database, session
 from tui.cli.call import Answer, Call
 from tui.cli.deed import carry_out
@@ -25,41 +22,6 @@ from tui.engine.prune import apply_prune
 from tui.engine.site import Site
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.prune import PrunePolicy, plan_prune
-
-CHECKOUT = Path(__file__).parents[2]
-
-PATIENCE = 30.0
-"""Seconds until a terminal that says nothing is a failure; an answer takes a second."""
-
-
-def on_terminal(typed: str, *arguments: object) -> tuple[int, str]:
-    """Run ocdu on a terminal of its own; type this once it asks. Exit code and what was shown."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tui", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "COLUMNS": "80"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        preexec_fn=lambda: os.login_tty(theirs),  # so that ^C on it reaches the process
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while select.select([ours], [], [], PATIENCE)[0]:
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:  # Linux says so when the other side has closed
-                break
-            shown += piece
-            if not piece:
-                break
-            if typed and b"[y/N]" in shown:
-                os.write(ours, typed.encode())
-                typed = ""
-    finally:
-        os.close(ours)
-    return process.wait(PATIENCE), shown.decode()
 
 
 @pytest.mark.parametrize("typed", ["\n", "n\n", "maybe\n", "yellow\n", "\x04"])
@@ -205,5 +167,5 @@ def test_a_command_works_outside_the_main_thread(orchard: Path) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(30)
     assert [answer.outcome for answer in answers] == ["done"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ocdu
+from tests.cli.terminal import on_terminal
 from tests.factories import count_rows
 from tui import __version__
 from tui.cli.main import VERBS
@@ -137,3 +139,20 @@ def test_python_m_tui_is_ocdu(garden: Path) -> None:
     run = run_process("list", "--json", "--db", garden)
     assert run.returncode == 0
     assert len(json.loads(run.stdout)["sessions"]) == 6
+
+
+LEFT = "\x1b[?1049l"
+"""What a full-screen program sends when it gives the terminal back."""
+
+
+def test_ocdu_alone_opens_the_app_and_q_leaves_it(garden: Path) -> None:
+    code, shown = on_terminal("q", once=b"ocdu", environment=f"OPENCODE_DB={garden}")
+    assert code == 0, shown
+    assert LEFT in shown
+
+
+def test_a_terminated_app_gives_the_terminal_back(garden: Path) -> None:
+    code, shown = on_terminal(signal.SIGTERM, "--db", garden, once=b"ocdu")
+    assert LEFT in shown
+    assert "Traceback" not in shown
+    assert code in (0, 3), shown[-2000:]

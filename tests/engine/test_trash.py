@@ -12,6 +12,7 @@ from tests.factories import count_rows, execute, make_database, session
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_restore
+from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.errors import WrongCall
 from tui.store.ledger import _now
 
@@ -87,3 +88,32 @@ def test_a_foreign_file_in_the_trash_folder_is_left_alone(site: Site) -> None:
     assert len(batches(site.ledger.trash_folder)) == 1
     run(plan_empty(site, None, None, _now()), site)
     assert stranger.read_text() == "not a batch"
+
+
+def test_a_prune_can_be_undone_and_redone_after_a_restart(site: Site) -> None:
+    before = picture(site.store.path)
+    run(plan_for(site, "ses_alpha", "ses_beta"), site)
+    pruned = picture(site.store.path)
+    site = site_of(site.store.path)
+    assert undo_title(site) == "prune of “alpha” and 1 more"
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(site.store.path) == before
+    site = site_of(site.store.path)
+    assert run(plan_redo(site), site).done.sessions == 2
+    assert picture(site.store.path) == pruned
+    run(plan_undo(site), site)
+    assert picture(site.store.path) == before
+
+
+def test_what_was_touched_since_is_not_pruned_again_by_redo(site: Site) -> None:
+    run(plan_for(site, "ses_alpha"), site)
+    run(plan_undo(site), site)
+    execute(site.store.path, "UPDATE session SET time_updated = time_updated + 1")
+    outcome = run(plan_redo(site), site)
+    assert outcome.done.sessions == 0 and outcome.excluded == {"changed": 1}
+
+
+def test_undo_after_the_trash_was_emptied_says_so(site: Site) -> None:
+    run(plan_for(site, "ses_alpha"), site)
+    run(plan_empty(site, None, None, _now()), site)
+    assert not plan_undo(site).items

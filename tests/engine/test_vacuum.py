@@ -26,6 +26,11 @@ from tui.store.disk import remove_leftovers
 
 Meanwhile = Callable[[Step], None]
 
+LATE_PART = (
+    "INSERT INTO part (id, message_id, session_id, time_created, time_updated, data)"
+    " SELECT 'prt_late', id, session_id, 1, 1, '{}' FROM message LIMIT 1"
+)
+
 
 @pytest.fixture
 def bloated(tmp_path: Path) -> Path:
@@ -158,11 +163,9 @@ def test_the_copy_can_lie_elsewhere(bloated: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("phase", ["copying", "checking the copy"])
 def test_a_commit_between_copy_and_copy_back_is_not_lost(bloated: Path, phase: str) -> None:
     said = content(bloated)
-    insert = (
-        "INSERT INTO part (id, message_id, session_id, time_created, time_updated, data)"
-        " SELECT 'prt_late', id, session_id, 1, 1, '{}' FROM message LIMIT 1"
+    outcome = vacuum(
+        open_store(bloated), Once(phase, lambda: in_another_process(bloated, LATE_PART))
     )
-    outcome = vacuum(open_store(bloated), Once(phase, lambda: in_another_process(bloated, insert)))
     assert outcome.ending == "done"
     assert execute(bloated, "SELECT count(*) FROM part WHERE id = 'prt_late'") == [(1,)]
     execute(bloated, "DELETE FROM part WHERE id = 'prt_late'")
@@ -175,6 +178,72 @@ def test_an_update_that_changes_no_count_is_not_lost_either(bloated: Path) -> No
     assert vacuum(open_store(bloated), meanwhile).ending == "done"
     titles = execute(bloated, "SELECT DISTINCT title FROM session")
     assert titles == [("renamed meanwhile",)]
+
+
+@pytest.mark.parametrize("moment", [1, 2], ids=["before the copy", "before the lock"])
+def test_a_commit_in_the_gaps_between_the_steps_is_not_lost(
+    bloated: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    counts = copy_back.row_counts
+    asked: list[int] = []
+
+    def row_counts(connection: apsw.Connection) -> dict[str, int]:
+        found = counts(connection)
+        asked.append(sum(found.values()))
+        if len(asked) == moment:
+            in_another_process(bloated, LATE_PART)
+        return found
+
+    rows = content(bloated)
+    monkeypatch.setattr(copy_back, "row_counts", row_counts)
+    assert vacuum(open_store(bloated)).ending == "done"
+    assert asked[-1] == asked[0] + 1
+    assert execute(bloated, "DELETE FROM part WHERE id = 'prt_late' RETURNING id") == [
+        ("prt_late",)
+    ]
+    assert content(bloated) == rows
+
+
+def test_somebody_who_writes_all_the_time_is_outrun_by_locking_first(bloated: Path) -> None:
+    refused: list[int] = []
+    commits: list[int] = []
+
+    def meanwhile(step: Step) -> None:
+        if step.phase != "checking the copy":
+            return
+        connection = apsw.Connection(str(bloated))
+        try:
+            connection.execute("UPDATE session SET time_updated = time_updated + 1")
+            commits.append(1)
+        except apsw.BusyError:
+            refused.append(1)
+        finally:
+            connection.close()
+
+    before = execute(bloated, "SELECT id, time_updated FROM session ORDER BY id")
+    assert vacuum(open_store(bloated), meanwhile).ending == "done"
+    assert len(commits) >= copy_back.UNLOCKED_ATTEMPTS
+    assert refused
+    after = execute(bloated, "SELECT id, time_updated FROM session ORDER BY id")
+    assert after == [(id, updated + len(commits)) for id, updated in before]
+
+
+def test_where_a_lock_would_last_too_long_it_gives_up_and_changes_nothing(
+    bloated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy_back, "COPY_COST", 1e9)
+    size = bloated.stat().st_size
+    rename = "UPDATE session SET time_updated = time_updated + 1"
+
+    def meanwhile(step: Step) -> None:
+        if step.phase == "copying":
+            execute(bloated, rename)
+
+    outcome = vacuum(open_store(bloated), meanwhile)
+    assert outcome.ending == "refused"
+    assert "keeps writing" in outcome.message
+    assert bloated.stat().st_size == size
+    assert leftovers(bloated) == []
 
 
 def test_nobody_can_write_while_it_copies_back(

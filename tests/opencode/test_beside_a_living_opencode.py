@@ -21,6 +21,9 @@ from tests.opencode.witness import conversation, opencode_accepts
 BEGIN_SECONDS = 30.0
 """The slow turn has begun once its bash command has said so."""
 
+NOTICEABLE = 0.25
+"""Seconds a neighbour may wait at worst, whatever ocdu announced."""
+
 STORY = " ".join(f"word-{number}" for number in range(40))
 
 
@@ -125,8 +128,7 @@ def test_opencode_notices_nothing_of_ocdu_working_beside_it(living: Living) -> N
         assert said.json["outcome"] == "done", str(said)
         assert not living.turn.done(), "the turn must still be under way"
         living.server.get(f"/session/{ids['quiet']}/message", living.past.alpha)
-    said = ocdu(home, "vacuum", exit_code=None)
-    assert (said.exit_code, said.json["outcome"]) in {(0, "done"), (3, "refused")}, str(said)
+    vacuum_beside(living)
     assert not living.turn.done(), "the turn must still be under way"
 
     living.finish()
@@ -139,3 +141,17 @@ def test_opencode_notices_nothing_of_ocdu_working_beside_it(living: Living) -> N
     assert home.complaints() == []
     seen = opencode_accepts(living.past)
     assert not {ids["family"], ids["overflowed"]} & seen.keys()
+
+
+def vacuum_beside(living: Living) -> None:
+    """A vacuum either keeps the lock it announced or refuses and changes nothing."""
+    before = living.past.home.db.stat().st_size
+    said = ocdu(living.past.home, "vacuum", exit_code=None)
+    assert (said.exit_code, said.json["outcome"]) in {(0, "done"), (3, "refused")}, str(said)
+    if said.exit_code:
+        assert living.past.home.db.stat().st_size >= before
+    else:
+        details = said.json["details"]
+        longest = max(details["announced_lock_seconds"], NOTICEABLE)
+        assert details["lock_seconds"] <= longest, str(said)
+        assert living.past.home.db.stat().st_size < before, str(said)

@@ -37,5 +37,5 @@ def test_opencode_compacted_two_conversations_and_wrote_two_todos(past: Past) ->
 
 
 def test_opencode_accepts_an_untouched_copy_of_its_own_past(past: Past) -> None:
-    seen = opencode_accepts(past, exports=["quiet"])
+    seen = opencode_accepts(past)
     assert all(each.archived is None for each in seen.values())

@@ -69,15 +69,13 @@ def _sessions(forest: Forest) -> dict[str, int]:
 
 def _other_tables(store: Store, measured: dict[str, int]) -> dict[str, int]:
     """Payload octets of the tables that belong to no session's size."""
-    from peewee import fn
+    from tui.store.usage import slices
 
-    from tui.store.models import SessionMessage
-
-    if "session_message" in measured or "session_message" not in store.schema.payload_tables:
-        return {}
-    query = SessionMessage.select(fn.SUM(fn.OCTET_LENGTH(SessionMessage.data)))
-    with store.reading() as db:
-        return {"session_message": int(query.bind(db).scalar() or 0)}
+    return {
+        table: sum(octets for found in slices(store, table, "1") for _, _, octets, _ in found)
+        for table in store.schema.payload_tables
+        if table not in measured
+    }
 
 
 def all_kinds(store: Store, ids: Iterable[str] | None = None) -> dict[str, int]:

@@ -6,23 +6,19 @@ the trash batch of a prune. Undoing marks the entry `undone`; redo does the newe
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable
+from dataclasses import asdict, dataclass
 from threading import Event
 from typing import Any, cast
 
 from tui.engine.archive import write_stamps
 from tui.engine.prune import apply_prune
 from tui.engine.site import Site
-from tui.engine.trash import apply_restore, plan_restore
+from tui.engine.trash import SUFFIX, apply_restore, plan_restore
 from tui.errors import OcduError, Refused
-from tui.forest import Forest
 from tui.format import plural
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
-from tui.policy.prune import PrunePolicy, plan_prune
 from tui.store.ledger import JournalEntry
-from tui.store.sessions import load_sessions, with_last_messages
-from tui.store.usage import measure_sessions
 
 VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune"}
 """What can be undone, as a noun."""
@@ -37,8 +33,14 @@ class UndoOptions:
 
 def plan_undo(site: Site) -> Plan:
     """Reverse the newest job that can be reversed; the item says which it is."""
-    entry = next((each for each in site.ledger.entries() if each.undoable), None)
+    entries = site.ledger.entries()
+    entry = next((each for each in entries if each.undoable and _is_kept(site, each)), None)
     return _plan("undo", entry, "Nothing to undo.")
+
+
+def _is_kept(site: Site, entry: JournalEntry) -> bool:
+    """False for a prune whose batch was restored by hand or emptied meanwhile."""
+    return entry.batch is None or (site.ledger.trash_folder / f"{entry.batch}{SUFFIX}").exists()
 
 
 def plan_redo(site: Site) -> Plan:
@@ -96,8 +98,7 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}")
         site.ledger.update(entry.id, state="done")
         return outcome
-    again = _prune_again(site, list(undo.get("trees", ())))
-    outcome = yield from apply_prune(again, site, stop)
+    outcome = yield from apply_prune(_prune_again(undo), site, stop)
     if outcome.done.sessions:
         site.ledger.update(entry.id, state="done", batch=outcome.batch)
     return outcome
@@ -123,12 +124,17 @@ def _stamp(
     return Outcome(ending, message, done=Totals(sessions=len(done)))
 
 
-def _prune_again(site: Site, roots: list[str]) -> Plan:
-    rows = with_last_messages(site.store, load_sessions(site.store, check_directories=False))
-    forest = Forest.of(rows)
-    here = [root for root in roots if root in forest]
-    if not here:
-        raise Refused("The trees of that prune are not in the database: nothing to do again.")
-    ids = {id for root in here for id in forest.tree_of(root).ids}
-    forest = forest.with_usage(measure_sessions(site.store, ids))
-    return plan_prune(forest, PrunePolicy(ids=frozenset(here)), now=max(r.active for r in rows))
+def again(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Planned trees as the journal keeps them, so that they can be pruned once more."""
+    return [asdict(item) for item in items]
+
+
+def _prune_again(undo: dict[str, Any]) -> Plan:
+    """The same trees; each is looked at again before it goes, as in any prune."""
+    items = tuple(
+        Item(**{**kept, "totals": Totals(**kept["totals"]), "sessions": tuple(kept["sessions"])})
+        for kept in undo.get("trees", ())
+    )
+    if not items:
+        raise Refused("The journal does not say which trees that prune took: prune them again.")
+    return Plan("prune", items)

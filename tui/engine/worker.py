@@ -22,7 +22,7 @@ from tui.engine.reclaim import apply_reclaim
 from tui.engine.recovery import recover
 from tui.engine.site import Site
 from tui.engine.trash import apply_empty, apply_restore
-from tui.engine.undo import apply_redo, apply_undo
+from tui.engine.undo import again, apply_redo, apply_undo
 from tui.engine.vacuum import apply_vacuum
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step
@@ -106,7 +106,7 @@ def _undo_of(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
     if "undo" in outcome.details:
         return dict(outcome.details["undo"])
     if outcome.batch:
-        return {"trees": [item.id for item in plan]}
+        return {"trees": again(plan)}
     return None
 
 

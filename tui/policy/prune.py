@@ -69,7 +69,9 @@ def plan_prune(
     outside the database a session owns; `filled_bytes` are the file's pages that hold rows
     (`FileSizes.filled_bytes`), from which the space that becomes free is predicted.
     """
-    candidates = sorted(_candidates(forest, policy, now), key=lambda tree: tree.active)
+    candidates = sorted(
+        _candidates(forest, policy, now), key=lambda tree: (tree.active, tree.root.id)
+    )
     excluded: Counter[str] = Counter()
     newest = _newest(forest, policy.keep)
     going: list[Tree] = []

@@ -1,0 +1,129 @@
+"""Time, memory and the page cache: what every measurement here is made with."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+EVICT = (
+    "import os, sys\n"
+    "for name in sys.argv[1:]:\n"
+    "    fd = os.open(name, os.O_RDONLY)\n"
+    "    os.fsync(fd)\n"
+    "    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)\n"
+)
+"""Runs as a process of its own: closing the descriptor drops SQLite's locks in this one."""
+
+
+class Ran(NamedTuple):
+    """One finished process: wall seconds, peak memory in bytes, what it printed."""
+
+    seconds: float
+    memory: int
+    output: str
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The JSON object it printed."""
+        found: dict[str, Any] = json.loads(self.output)
+        return found
+
+
+class Bench(NamedTuple):
+    """What a measurement needs to know."""
+
+    db: Path
+    """Only ever read."""
+    folder: Path
+    """For copies and homes; removed at the end."""
+    runs: int
+    cold: bool
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The caller's, with a home of our own: trash and ledger go there."""
+        names = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        outer = {name: value for name, value in os.environ.items() if name != "OPENCODE_DB"}
+        root = str(Path(__file__).parents[2])
+        return {**outer, **dict.fromkeys(names, str(home)), "PYTHONPATH": root}
+
+    def copy(self, name: str, source: Path | None = None) -> Path:
+        """A fresh copy of the database to be changed."""
+        target = self.folder / f"{name}.db"
+        discard(target)
+        subprocess.run(["cp", "--sparse=never", str(source or self.db), str(target)], check=True)
+        return target
+
+    def ocdu(self, *arguments: str | Path) -> Ran:
+        """Run our own command line; raises RuntimeError with what it said when it fails."""
+        return run([sys.executable, "-m", "tui", *map(str, arguments)], self.environment)
+
+    def shell(self, db: Path, sql: str) -> Ran:
+        """Run statements in the sqlite3 shell."""
+        return run(["sqlite3", "-bail", str(db), sql], self.environment)
+
+
+def discard(db: Path) -> None:
+    """Remove a copy with its log and index."""
+    for suffix in ("", "-wal", "-shm"):
+        db.with_name(db.name + suffix).unlink(missing_ok=True)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> Ran:
+    """Run a process to its end, from exec to exit."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaints:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=complaints,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        complaints.seek(0)
+        text = output.read().decode("utf-8", "replace")
+        if process.returncode:
+            said = complaints.read().decode("utf-8", "replace") or text
+            raise RuntimeError(f"{' '.join(command)[:300]} failed: {said[-600:]}")
+    return Ran(took, usage.ru_maxrss * 1024, text)
+
+
+def seconds(deed: Callable[[], object]) -> float:
+    """How long one call takes."""
+    began = time.perf_counter()
+    deed()
+    return time.perf_counter() - began
+
+
+def median(runs: int, deed: Callable[[], float]) -> float:
+    """The middle of several measurements."""
+    return statistics.median(deed() for _ in range(runs))
+
+
+def evict(path: Path) -> None:
+    """Drop the file from the page cache, as far as the system obeys."""
+    subprocess.run([sys.executable, "-c", EVICT, str(path)], check=True)
+
+
+def cold(path: Path, deed: Callable[[], float]) -> Callable[[], float]:
+    """The same measurement with the file evicted before each run."""
+
+    def evicted() -> float:
+        evict(path)
+        return deed()
+
+    return evicted

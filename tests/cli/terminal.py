@@ -1,0 +1,59 @@
+"""ocdu on a terminal of its own, as a user sits before it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+
+PATIENCE = 30.0
+"""Seconds until a terminal that says nothing is a failure; an answer takes a second."""
+
+QUESTION = b"[y/N]"
+"""What ocdu shows when it waits for an answer."""
+
+
+def on_terminal(
+    typed: str | int, *arguments: object, once: bytes = QUESTION, environment: str = ""
+) -> tuple[int, str]:
+    """Run ocdu on a terminal; type this, or send this signal, `once` something is shown.
+
+    Returns the exit code and everything shown. `environment` is one further NAME=VALUE.
+    """
+    ours, theirs = pty.openpty()
+    name, _, value = environment.partition("=")
+    env = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "COLUMNS": "80"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui", *map(str, arguments)],
+        env={**env, name: value} if name else env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=lambda: os.login_tty(theirs),  # so that ^C on it reaches the process
+    )
+    os.close(theirs)
+    shown = b""
+    waiting = bool(typed)
+    while select.select([ours], [], [], PATIENCE)[0]:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # Linux says so when the other side has closed
+            break
+        shown += piece
+        if not piece:
+            break
+        if waiting and once in shown:
+            waiting = False
+            if isinstance(typed, int):
+                process.send_signal(typed)
+            else:
+                os.write(ours, typed.encode())
+    else:
+        process.kill()
+    os.close(ours)
+    return process.wait(PATIENCE), shown.decode(errors="replace")

@@ -1,0 +1,92 @@
+"""Every key of the table on every screen, in three terminals: no error, nothing over anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.screen import ModalScreen
+
+from tests.screens.tidy import untidy
+from tests.visit import SIZES, Visit, garden, visit
+from tui.actions import ACTIONS
+from tui.screens.page import Page
+from tui.widgets.key_bar import KeyBar, fitting
+
+KEYS = [key for action in ACTIONS for key in action.keys.split(",") if action.id != "quit"]
+
+
+async def press_and_look(here: Visit, key: str) -> None:
+    await here.press(key)
+    await here.idle()
+    assert untidy(here.screen) == [], f"after {key}"
+    if isinstance(here.screen, ModalScreen):
+        await here.press("escape")
+        assert isinstance(here.screen, Page), f"Escape leaves what {key} opened"
+    await here.press("escape")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_every_key_works_on_the_sessions_screen(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        assert untidy(here.screen) == []
+        await here.go_to("ses_oldroses")
+        for key in KEYS:
+            await press_and_look(here, key)
+            await here.press("1")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("page", "245")
+async def test_every_key_works_on_the_other_screens(
+    tmp_path: Path, size: tuple[int, int], page: str
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        await here.go_to("ses_oldroses")
+        await here.press("d")
+        await here.idle()
+        await here.press(page)
+        await here.idle()
+        assert untidy(here.screen) == []
+        for key in KEYS:
+            await press_and_look(here, key)
+            await here.press(page)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("page", "1245")
+async def test_the_last_line_fits_and_keeps_help_and_quit(
+    tmp_path: Path, size: tuple[int, int], page: str
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        await here.press(page)
+        bar = here.screen.query_one(KeyBar)
+        shown = fitting(bar.keys, size[0] - 2)
+        assert sum(len(key.key) + len(key.title) + 3 for key in shown) - 2 <= size[0] - 2
+        assert [key.key for key in shown[-2:]] == ["?", "q"]
+        assert len(shown) >= 3
+
+
+async def test_a_click_on_the_last_line_does_what_its_key_does(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        bar = here.screen.query_one(KeyBar)
+        at = 1
+        for key in fitting(bar.keys, 118):
+            if key.key == "?":
+                break
+            at += len(key.key) + 1 + len(key.title) + 2
+        await here.pilot.click(bar, offset=(at, 0))
+        await here.pilot.pause()
+        assert isinstance(here.screen, ModalScreen)
+
+
+async def test_the_users_own_keys_work_and_are_shown(tmp_path: Path) -> None:
+    from tui.config import Compaction, Config
+
+    config = Config(compaction=Compaction(reclaim=False), keys={"show_trash": "f4", "help": "f1"})
+    async with visit(garden(tmp_path), config=config) as here:
+        assert "f1" in [key.key for key in here.screen.query_one(KeyBar).keys]
+        await here.press("f4")
+        assert here.app.current_mode == "trash"

@@ -1,0 +1,174 @@
+"""The sessions screen: what it shows, filters, sorts; hostile titles; the details."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, Static
+
+from tests.factories import days_ago, execute, make_database, session
+from tests.visit import SIZES, garden, visit
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.session_detail import SessionDetailPanel, Shown, panel_text
+from tui.widgets.session_tree import SessionTree
+from tui.widgets.status_header import StatusHeader
+
+
+async def test_the_frame_stands_before_the_database_is_read(tmp_path: Path) -> None:
+    from tests.visit import Visit
+    from tui.app import OcduApp
+    from tui.engine.site import open_site
+
+    app = OcduApp(open_site(garden(tmp_path)))
+    async with app.run_test() as pilot:
+        here = Visit(app, pilot, tmp_path)
+        assert app.screen.query_one(SessionTree).is_mounted
+        await here.until(lambda: app.measure.done)
+
+
+async def test_sizes_are_those_of_the_payload(tmp_path: Path) -> None:
+    path = garden(tmp_path)
+    async with visit(path) as here:
+        forest = here.app.forest
+        for table in ("message", "part"):
+            wanted = execute(path, f"SELECT session_id, sum(octet_length(data)) FROM {table} GROUP BY 1")
+            for id, octets in wanted:
+                usage = forest.usage_of(id)
+                assert usage is not None and getattr(usage, f"{table}_bytes") == octets
+
+
+async def test_the_filter_narrows_as_you_type_and_escape_clears(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        everything = here.tree.count
+        await here.press("slash", "h", "o", "l", "e", "s")
+        outline = here.tree.outline
+        assert outline is not None and outline.sessions == 1
+        await here.press("escape")
+        assert here.tree.count == everything
+        assert here.screen.focused is here.tree
+        assert not here.screen.query_one(FilterBar).has_class("-open")
+
+
+async def test_letters_in_the_filter_are_no_keys(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        before = here.sessions()
+        await here.press("slash", "d", "a", "q", "colon", "question_mark")
+        await here.idle()
+        assert here.screen.query_one(Input).value == "daq:?"
+        assert here.sessions() == before and here.archived() == {"ses_putaway"}
+
+
+async def test_cursor_folds_and_marks_survive_a_reload(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.go_to("ses_digholes")
+        await here.press("space")
+        await here.go_to("ses_buyapples")
+        opened = set(here.tree.opened)
+        await here.press("R")
+        await here.idle()
+        assert here.tree.cursor_id == "ses_buyapples"
+        assert here.tree.marks == {"ses_digholes"} and here.tree.opened == opened
+
+
+async def test_what_opencode_writes_appears_by_itself(tmp_path: Path) -> None:
+    path = garden(tmp_path)
+    async with visit(path) as here:
+        execute(path, "UPDATE session SET title = 'Renamed' WHERE id = 'ses_oldroses'")
+        await here.until(lambda: here.app.forest.row("ses_oldroses").title == "Renamed")
+
+
+async def test_titles_are_text_and_nothing_else(tmp_path: Path) -> None:
+    titles = ["[bold red]x[/]", "a\x1b[31mb", "line\nbreak", "\u202eback", "[/]", "宽标题宽标题"]
+    path = make_database(
+        tmp_path / "o.db",
+        [session(t, id=f"ses_{n}", active=days_ago(n + 1)) for n, t in enumerate(titles)],
+    )
+    for size in SIZES:
+        async with visit(path, size) as here:
+            for number in range(len(titles)):
+                await here.go_to(f"ses_{number}")
+                await here.press("D", "escape")
+            picture = here.app.export_screenshot()
+            assert "\x1b" not in picture and "\u202e" not in picture
+
+
+@pytest.mark.parametrize(("size", "beside"), [((120, 40), True), ((80, 24), False)])
+async def test_details_stand_beside_the_tree_where_there_is_room(
+    tmp_path: Path, size: tuple[int, int], beside: bool
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        panel = here.screen.query_one(SessionDetailPanel)
+        assert panel.display is beside
+        await here.press("i")
+        assert panel.display is not beside
+        await here.press("i")
+        assert panel.display is beside
+
+
+async def test_details_tell_the_kinds_of_bytes_of_the_whole_tree(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.go_to("ses_planttrees")
+        panel = here.screen.query_one(SessionDetailPanel)
+        await here.until(lambda: isinstance(panel.shown, Shown) and bool(panel.shown.detail.kinds))
+        assert isinstance(panel.shown, Shown)
+        detail = panel.shown.detail
+        assert sum(detail.kinds.values()) == detail.tree_usage.bytes
+        text = panel_text(panel.shown, 40).plain
+        assert "Plant trees" in text and "of 3 sessions" in text and "the whole tree" in text
+        assert all(len(line) <= 40 for line in text.splitlines()[:8])
+
+
+async def test_marks_are_counted_as_whole_trees(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.go_to("ses_digholes")
+        await here.press("space")
+        await here.go_to("ses_buyapples")
+        await here.press("space")
+        line = here.screen.query_one("#marks", Static)
+        assert line.display and "1 tree marked" in str(line.content) and "3 sessions" in str(line.content)
+        await here.press("minus")
+        assert not line.display
+
+
+async def test_sort_view_grouping_and_bars_go_round(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        summary = here.screen.query_one("#summary", Static)
+        first = str(summary.content)
+        for _ in range(6):
+            await here.press("s")
+        assert str(summary.content) == first
+        await here.press("S")
+        assert "▲" in str(summary.content)
+        await here.press("v")
+        assert "archived" in str(summary.content)
+        assert here.tree.outline is not None and here.tree.outline.sessions == 1
+
+
+async def test_pinned_trees_are_in_no_plan_until_unpinned(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.go_to("ses_oldroses")
+        await here.press("P")
+        await here.idle()
+        assert here.app.forest.row("ses_oldroses").pinned
+        await here.press("P")
+        await here.idle()
+        assert not here.app.forest.row("ses_oldroses").pinned
+
+
+async def test_the_header_tells_path_size_and_disk(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        status = here.screen.query_one(StatusHeader).status
+        assert status.path.endswith("opencode.db") and status.generation == "v1"
+        assert status.bytes == here.path.stat().st_size
+        assert status.free_disk is not None and status.free_disk > 0
+
+
+async def test_an_empty_database_says_so(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "o.db", [])
+    for size in SIZES:
+        async with visit(path, size) as here:
+            assert "no sessions" in here.tree.empty_text
+            await here.press("a", "d", "D", "space", "P", "y", "enter", "l", "h")
+            await here.idle()
+            assert here.tree.count == 0

@@ -17,7 +17,7 @@ class Row(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """"kept", "MISSED", or nothing where no goal was set."""
+        """ "kept", "MISSED", or nothing where no goal was set."""
         if self.value is None or self.limit is None:
             return ""
         return "kept" if self.value <= self.limit else "MISSED"
@@ -61,4 +61,6 @@ def lines(rows: Iterable[Row]) -> Iterable[str]:
     ]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     for line in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        yield "  ".join(
+            cell.ljust(width) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()

@@ -16,6 +16,8 @@ def octets(path: Path, table: str) -> int:
 
 def test_tables_and_counts_are_exact(ocdu: Ocdu, garden: Path) -> None:
     execute(garden, "UPDATE part SET data = replace(data, 'oooo', '€äöü') WHERE rowid % 2")
+    note = "INSERT INTO session_message VALUES ('m', 'ses_old', 'agent-switched', 0, 1, 1, '{}')"
+    execute(garden, note)
     said = ocdu("stats", "--json", "--db", garden).json
     for table in ("message", "part", "event", "session_message"):
         assert said["tables"][table] == octets(garden, table)

@@ -21,7 +21,7 @@ from tests.opencode.provider import MODEL_ID, PROVIDER_ID, Reply, directive
 START_SECONDS = 60.0
 """opencode is up after 2 s on an idle machine."""
 
-TURN_SECONDS = 150.0
+TURN_SECONDS = 240.0
 """A turn against the parrot takes less than a second, one that is held up on purpose longer."""
 
 GET_SECONDS = 5.0

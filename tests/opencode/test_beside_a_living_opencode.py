@@ -53,9 +53,9 @@ class Living:
 
 def slow_bash(begun: Path, gate: Path) -> Call:
     """A command that prints all the time until the gate is opened; every line is stored."""
-    loop = f"for i in $(seq 1 1000); do [ -e {gate} ] && break; echo tick $i; sleep 0.1; done"
+    loop = f"for i in $(seq 1 2000); do [ -e {gate} ] && break; echo tick $i; sleep 0.1; done"
     arguments = {"command": f"touch {begun}; {loop}; echo open", "description": "wait"}
-    return Call("bash", {**arguments, "timeout": 110_000})
+    return Call("bash", {**arguments, "timeout": 230_000})
 
 
 @pytest.fixture

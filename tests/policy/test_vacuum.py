@@ -8,9 +8,11 @@ from itertools import product
 import pytest
 
 from tui.policy.vacuum import (
+    ASSUMED_SPEED,
     DISK_FACTOR,
     LIVE_LOCK,
     LOCK_COST,
+    MEMORY_SPEED,
     VacuumFacts,
     decide_vacuum,
     held_by,
@@ -152,6 +154,13 @@ def test_a_copy_on_another_disk_needs_only_half_on_each() -> None:
     assert decide_vacuum(apart).way == "copy_back"
     assert decide_vacuum(replace(apart, free_temp=half - 7)).short_bytes == 7
     assert decide_vacuum(replace(apart, free_disk=half - 9)).short_bytes == 9
+
+
+def test_a_disk_faster_than_sqlite_does_not_promise_a_shorter_lock() -> None:
+    fast = facts(write_speed=2000.0 * MB)
+    assert lock_of(fast) == sizes().used_bytes / MEMORY_SPEED
+    assert lock_of(replace(fast, write_speed=9000.0 * MB)) == lock_of(fast)
+    assert lock_of(facts(write_speed=0.0)) == sizes().used_bytes * LOCK_COST / ASSUMED_SPEED
 
 
 def test_what_comes_free_counts_file_and_log() -> None:

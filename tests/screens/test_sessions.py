@@ -32,7 +32,9 @@ async def test_sizes_are_those_of_the_payload(tmp_path: Path) -> None:
     async with visit(path) as here:
         forest = here.app.forest
         for table in ("message", "part"):
-            wanted = execute(path, f"SELECT session_id, sum(octet_length(data)) FROM {table} GROUP BY 1")
+            wanted = execute(
+                path, f"SELECT session_id, sum(octet_length(data)) FROM {table} GROUP BY 1"
+            )
             for id, octets in wanted:
                 usage = forest.usage_of(id)
                 assert usage is not None and getattr(usage, f"{table}_bytes") == octets
@@ -126,7 +128,11 @@ async def test_marks_are_counted_as_whole_trees(tmp_path: Path) -> None:
         await here.go_to("ses_buyapples")
         await here.press("space")
         line = here.screen.query_one("#marks", Static)
-        assert line.display and "1 tree marked" in str(line.content) and "3 sessions" in str(line.content)
+        assert (
+            line.display
+            and "1 tree marked" in str(line.content)
+            and "3 sessions" in str(line.content)
+        )
         await here.press("minus")
         assert not line.display
 

@@ -27,14 +27,17 @@ def run(call: Call) -> Answer:
     store = call.site.store
     measured = measure_all(store)
     forest = with_all_usage(call.forest, measured.sessions)
+    others = _other_tables(store, measured.tables)
+    kinds = all_kinds(store)
+    kinds["other"] = kinds.get("other", 0) + sum(others.values())
     data: dict[str, Any] = {
         "database": _database(store),
         "sessions": _sessions(forest),
         "messages": measured.rows.get("message", 0),
         "parts": measured.rows.get("part", 0),
         "events": measured.rows.get("event", 0),
-        "tables": {**measured.tables, **_other_tables(store, measured.tables)},
-        "bytes": all_kinds(store),
+        "tables": {**measured.tables, **others},
+        "bytes": kinds,
         "get_back": _get_back(call, forest),
     }
     on_disk = data["database"]["bytes"] + data["database"]["wal_bytes"]

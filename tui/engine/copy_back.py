@@ -24,7 +24,7 @@ import apsw
 from tui.engine.background import in_background, interrupting
 from tui.errors import OcduError, Refused
 from tui.policy.plan import Step
-from tui.policy.vacuum import LIVE_LOCK, LOCK_COST
+from tui.policy.vacuum import LIVE_LOCK, copy_back_seconds
 from tui.store.database import Store, file_size
 from tui.store.disk import new_private_file, remove_copy
 from tui.store.holders import holders
@@ -43,7 +43,7 @@ NEWCOMER_LOOK = 0.5
 """Seconds between two looks for a program that opened the database during a long lock."""
 
 COPY_COST = 1.0
-"""Time of making the copy in units of (result ÷ write speed)."""
+"""Time of making and checking the copy in units of the time to copy it back."""
 
 End = Literal["done", "stopped", "changed", "held"]
 
@@ -100,7 +100,7 @@ def copy_back(
 
 
 def _attempt(deed: _Deed, attempt: int) -> Generator[Step, None, CopiedBack]:
-    short = deed.expected * (COPY_COST + LOCK_COST) / max(deed.speed, 1.0) <= LIVE_LOCK
+    short = (1 + COPY_COST) * copy_back_seconds(deed.expected, deed.speed) <= LIVE_LOCK
     if attempt >= UNLOCKED_ATTEMPTS and short:
         # Only a moment passes between letting go of this lock and the backup's first step.
         deed.target.execute("BEGIN IMMEDIATE")
@@ -120,7 +120,8 @@ def _attempt(deed: _Deed, attempt: int) -> Generator[Step, None, CopiedBack]:
             return CopiedBack("changed")
         if row_counts(source) != rows:
             raise OcduError("The compact copy differs from the database: nothing was changed.")
-        lock = file_size(deed.copy) * LOCK_COST / max(deed.speed, file_size(deed.copy) / took)
+        size = file_size(deed.copy)
+        lock = copy_back_seconds(size, max(deed.speed, size / took))
         if lock > LIVE_LOCK and holders(deed.store.path):
             return CopiedBack("held")
         return (yield from _write_back(deed, source, version, lock > LIVE_LOCK))

@@ -164,12 +164,13 @@ def _deletion(job: _Job, tree: Kept) -> Deletion:
 
 def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
     root = tree.item.id
-    job.seen += 1
     if exists(job.connection, root):
         batch.forget_tree(job.connection, root)
         if deletion is not None:
+            job.seen += 1
             job.excluded["changed"] += 1
         return
+    job.seen += 1
     for id in tree.item.sessions:
         session_files.remove_file(job.site.files, id)
     batch.set_state(job.connection, root, batch.GONE)

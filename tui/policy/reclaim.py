@@ -114,19 +114,7 @@ def plan_reclaim(
     and `rowids`, by session and level, come from the search: the first makes `predicted_bytes`
     exact, the second spares the deed a search.
     """
-    found: defaultdict[str, dict[str, Payload]] = defaultdict(dict)
-    elsewhere: Counter[str] = Counter()
-    excluded: Counter[str] = Counter()
-    for payload in payloads:
-        named = policy.session_ids is None or payload.session_id in policy.session_ids
-        if not named or payload.session_id not in forest:
-            continue
-        if payload.level == MALFORMED:
-            excluded[MALFORMED] += payload.parts
-        elif payload.level in policy.levels:
-            found[payload.session_id][payload.level] = payload
-        else:
-            elsewhere[payload.level] += payload.bytes
+    found, excluded, elsewhere = _sorted_out(forest, payloads, policy)
     items: list[ReclaimItem] = []
     for session_id, levels in found.items():
         row = forest.row(session_id)
@@ -144,6 +132,26 @@ def plan_reclaim(
         message=_message(items, excluded, elsewhere, policy),
         predicted_bytes=_pages(items, found, page_bytes or {}),
     )
+
+
+def _sorted_out(
+    forest: Forest, payloads: Iterable[Payload], policy: ReclaimPolicy
+) -> tuple[dict[str, dict[str, Payload]], Counter[str], Counter[str]]:
+    """Session -> level -> payload; malformed rows; bytes at levels nobody asked for."""
+    found: defaultdict[str, dict[str, Payload]] = defaultdict(dict)
+    excluded: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
+    for payload in payloads:
+        named = policy.session_ids is None or payload.session_id in policy.session_ids
+        if not named or payload.session_id not in forest:
+            continue
+        if payload.level == MALFORMED:
+            excluded[MALFORMED] += payload.parts
+        elif payload.level in policy.levels:
+            found[payload.session_id][payload.level] = payload
+        else:
+            elsewhere[payload.level] += payload.bytes
+    return found, excluded, elsewhere
 
 
 def _judge(

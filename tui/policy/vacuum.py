@@ -28,6 +28,9 @@ long, and after 5 s the user's turn fails."""
 LOCK_COST = 1.6
 """Lock of a copy-back in units of (result ÷ write speed); measured 0.6 (small) to 1.6 (4 GB)."""
 
+MEMORY_SPEED = 250_000_000.0
+"""Bytes per second that SQLite copies back where the disk is faster than that (measured)."""
+
 ASSUMED_SPEED = 50_000_000.0
 """Bytes per second written where nobody measured: a slow disk, so that we announce too much."""
 
@@ -155,7 +158,12 @@ def is_worthwhile(sizes: FileSizes) -> bool:
 
 def lock_of(facts: VacuumFacts) -> float:
     """Seconds a copy-back is expected to lock the database."""
-    return facts.sizes.used_bytes * LOCK_COST / (facts.write_speed or ASSUMED_SPEED)
+    return copy_back_seconds(facts.sizes.used_bytes, facts.write_speed)
+
+
+def copy_back_seconds(result: int, speed: float) -> float:
+    """Seconds to copy `result` bytes back; `speed` is the disk's in bytes per second, or 0."""
+    return result * max(LOCK_COST / (speed or ASSUMED_SPEED), 1 / MEMORY_SPEED)
 
 
 def missing_bytes(facts: VacuumFacts, way: Way) -> int:

@@ -211,7 +211,7 @@ def explained(error: Exception, path: Path) -> OcduError:
         return Refused(f"{path} is locked by another program for longer than 5 s: try again later.")
     if "Full" in name or "disk is full" in text:
         return OcduError(f"The disk of {path} is full; the step was rolled back and nothing lost.")
-    if "CantOpen" in name or "unable to open" in text:
+    if any(sign in name + text for sign in ("CantOpen", "unable to open", "ReadOnly", "readonly")):
         return Refused(
             f"{path} cannot be opened ({text}): SQLite needs to write its -shm file beside it. "
             "On a read-only disk, copy the database with its -wal file and use --db."

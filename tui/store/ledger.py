@@ -143,12 +143,13 @@ class Ledger:
         lock = apsw.Connection(str(self.folder / f"busy-{name}.lock"))
         try:
             lock.set_busy_timeout(int(patience * 1000))
-            lock.execute("BEGIN EXCLUSIVE")
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except apsw.BusyError as error:
+                raise Refused(
+                    "Another ocdu is at work on this database: wait until it ends, then try again."
+                ) from error
             yield
-        except apsw.BusyError as error:
-            raise Refused(
-                "Another ocdu is at work on this database: wait until it ends, then try again."
-            ) from error
         finally:
             lock.close()
 

@@ -34,7 +34,6 @@ MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (FLOOR_1, (*FLOOR_0, *FLOOR_1)),
     (("tui.store.details",), (*FLOOR_0, *STORE, "tui.forest", "peewee", "apsw")),
     (STORE, (*FLOOR_0, *STORE, "peewee", "playhouse", "apsw", "psutil", "platformdirs")),
-    (("tui.engine.undo",), (*FLOOR_0, *SHAPES, *STORE, *ENGINE, "tui.policy.plan")),
     (ENGINE, (*FLOOR_0, *STORE, *ENGINE, "tui.policy.plan", "apsw", "psutil")),
     (FLOOR_4, (*FLOOR_0, *FLOOR_1, *FLOOR_4, "textual")),
     (WIDGETS, (*FLOOR_0, *FLOOR_1, *FLOOR_4, *WIDGETS, "textual", "rich")),
@@ -58,7 +57,7 @@ OWN_POLICY = {
     "vacuum": "vacuum",
     "checkpoint": "vacuum",
     "copy_back": "vacuum",
-    "undo": "prune",
+    "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
 

@@ -9,7 +9,6 @@ from threading import Event
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import App
 from textual.binding import BindingType
 from textual.content import Content
 from textual.reactive import var
@@ -73,7 +72,7 @@ class OcduApp(Orders):
         "jobs": JobsScreen,
     }
     DEFAULT_MODE = "sessions"
-    COMMANDS: ClassVar = App.COMMANDS | {Actions}
+    COMMANDS: ClassVar = {Actions}
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(action.id for action in ACTIONS if action.id not in OF_SCREENS)
     ]

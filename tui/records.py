@@ -107,6 +107,10 @@ class Payload(NamedTuple):
     parts: int
     bytes: int
     """Octets that disappear from these parts' data."""
+    page_bytes: int | None = None
+    """Bytes of pages that become free: fewer, for octets end inside a page. None: not counted."""
+    rowids: tuple[int, ...] = ()
+    """Where the rows were seen: a hint that spares the deed a search, never a proof."""
 
 
 class LargeRow(NamedTuple):

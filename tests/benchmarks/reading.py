@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks.stopwatch import Bench, cold, median, run
+from tests.benchmarks.stopwatch import Bench, cold, medians, run
 from tests.benchmarks.table import Row, fact, number, ratio
 from tests.benchmarks.terminal import paint
 
@@ -45,11 +45,13 @@ def starting(bench: Bench) -> Iterator[Row]:
     def ours() -> float:
         return paint(app, bench.environment, titles).seconds
 
-    least = median(bench.runs, lambda: paint(empty, bench.environment, ["empty and"]).seconds)
-    warm = median(bench.runs, ours)
+    def bare() -> float:
+        return paint(empty, bench.environment, ["empty and"]).seconds
+
+    warm, least = medians(bench.runs, ours, bare)
     yield ratio("exec to a usable tree, warm", warm, least, 1.5, "an empty Textual app")
     if bench.cold:
-        first = median(bench.runs, cold(bench.db, ours))
+        first, least = medians(bench.runs, cold(bench.db, ours), bare)
         yield ratio("exec to a usable tree, cold", first, least, 1.5, "an empty Textual app")
         yield number("exec to a usable tree, cold", first, 0.5, "s")
     stay = 4 + bench.db.stat().st_size / 0.5e9
@@ -66,34 +68,43 @@ def titles_of(bench: Bench) -> list[str]:
 
 def sizes(bench: Bench) -> Iterator[Row]:
     """Every session's size against the shell and against reading the file at all."""
-    shell = median(bench.runs, lambda: bench.shell(bench.db, SUMS).seconds)
-    warm = median(bench.runs, timed(bench, "sizes"))
+    ours = timed(bench, "sizes")
+    warm, shell = medians(bench.runs, ours, lambda: bench.shell(bench.db, SUMS).seconds)
     yield ratio("all sizes, warm", warm, shell, 0.6, "shell sum(length(data))")
     if not bench.cold:
         return
-    read_warm = median(bench.runs, lambda: cat(bench))
-    read_cold = median(bench.runs, cold(bench.db, lambda: cat(bench)))
-    if read_cold < OBEYS * read_warm:
+
+    def read() -> float:
+        return cat(bench)
+
+    first, at_all, again = medians(bench.runs, cold(bench.db, ours), cold(bench.db, read), read)
+    if at_all < OBEYS * again:
         yield fact("all sizes, cold", "the file could not be evicted from the page cache")
-        return
-    measured = median(bench.runs, cold(bench.db, timed(bench, "sizes")))
-    yield ratio("all sizes, cold", measured, read_cold, 1.2, "cat")
+    else:
+        yield ratio("all sizes, cold", first, at_all, 1.2, "cat")
 
 
 def finding(bench: Bench) -> Iterator[Row]:
     """Parts that opencode marked, against the shell's fastest scan."""
-    shell = median(bench.runs, lambda: bench.shell(bench.db, LIKE).seconds)
-    ours = median(bench.runs, timed(bench, "find"))
+    ours, shell = medians(
+        bench.runs, timed(bench, "find"), lambda: bench.shell(bench.db, LIKE).seconds
+    )
     yield ratio("find compacted parts", ours, shell, 1.0, "shell LIKE")
 
 
 def telling(bench: Bench) -> Iterator[Row]:
     """`ocdu stats`, whole process, against the shell with the same sums and scans."""
-    shell = median(bench.runs, lambda: bench.shell(bench.db, COUNTS).seconds)
-    found = [bench.ocdu("--db", bench.db, "stats", "--json") for _ in range(bench.runs)]
-    ours = sorted(each.seconds for each in found)[len(found) // 2]
+    memory = 0
+
+    def stats() -> float:
+        nonlocal memory
+        found = bench.ocdu("--db", bench.db, "stats", "--json")
+        memory = max(memory, found.memory)
+        return found.seconds
+
+    ours, shell = medians(bench.runs, stats, lambda: bench.shell(bench.db, COUNTS).seconds)
     yield ratio("ocdu stats, whole process", ours, shell, 1.5, "shell, same sums and scans")
-    yield number("memory of ocdu stats", max(each.memory for each in found) / 1e6, MEMORY, "MB")
+    yield number("memory of ocdu stats", memory / 1e6, MEMORY, "MB")
 
 
 def timed(bench: Bench, what: str) -> Callable[[], float]:

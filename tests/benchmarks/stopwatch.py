@@ -109,9 +109,10 @@ def seconds(deed: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def median(runs: int, deed: Callable[[], float]) -> float:
-    """The middle of several measurements."""
-    return statistics.median(deed() for _ in range(runs))
+def medians(runs: int, *deeds: Callable[[], float]) -> tuple[float, ...]:
+    """The middle of several measurements of each, taken in turns: they share good and bad times."""
+    rounds = [[deed() for deed in deeds] for _ in range(runs)]
+    return tuple(statistics.median(times) for times in zip(*rounds, strict=True))
 
 
 def evict(path: Path) -> None:

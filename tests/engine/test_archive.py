@@ -29,12 +29,12 @@ def site(tmp_path: Path) -> Site:
                 ),
                 session("zero", archived=0),
             ],
-        )  # fmt: skip
+        )
     )
 
 
 def stamps(site: Site) -> dict[str, int | None]:
-    return dict(execute(site.store.path, "SELECT id, time_archived FROM session"))  # type: ignore[arg-type]
+    return dict(execute(site.store.path, "SELECT id, time_archived FROM session"))
 
 
 def test_archive_sets_one_stamp_and_touches_no_other_column(site: Site) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import queue
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.factories import NOW, count_rows, days_ago, execute, make_database, session
+from tests.neighbour import Holder as HolderProcess
 from tests.picture import forest_of, picture, run, site_of
 from tui.engine.site import Site
+from tui.engine.vacuum import vacuum_facts
 from tui.engine.worker import JobFinished, JobStarted, Worker, WorkerEvent
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
+from tui.policy.vacuum import plan_vacuum
 from tui.store.ledger import Ledger
 
 OLD = days_ago(90)
@@ -133,3 +137,24 @@ def test_a_pinned_tree_is_in_no_plan_that_does_not_name_it(site: Site) -> None:
     assert plan.excluded == {"pinned": 1} and len(plan) == 5
     site.ledger.unpin(["ses_t3"])
     assert len(plan_prune(forest_of(site), PrunePolicy(older_than=timedelta(days=30)), NOW)) == 6
+
+
+def test_a_vacuum_that_waits_lets_others_pass_and_runs_once_the_holder_is_gone(
+    site: Site, worker: Worker, posted: queue.Queue[WorkerEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engine.worker.LOOK_AGAIN", 0.05)
+    run(prune(site, "ses_t0", "ses_t1", "ses_t2"), site)
+    holder = HolderProcess(site.store.path)
+    try:
+        facts = replace(vacuum_facts(site.store, asked=True), write_speed=1.0)
+        plan = plan_vacuum(facts)
+        assert plan.options.way == "wait"
+        vacuum = worker.submit(plan)
+        other = worker.submit(prune(site, "ses_t3"))
+        assert [each.job for each in outcomes(posted, 1)] == [other]
+        assert [job for job, _ in worker.waiting()] == [vacuum]
+    finally:
+        holder.leave()
+    [finished] = outcomes(posted, 1)
+    assert finished.job == vacuum and finished.outcome.ending == "done"
+    assert site.store.sizes().free_pages == 0

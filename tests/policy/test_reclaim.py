@@ -122,15 +122,11 @@ def test_malformed_rows_are_counted_and_never_planned() -> None:
 
 
 def test_pages_and_hints_of_the_search_reach_the_plan() -> None:
-    payloads = [Payload("a", "compacted", 2, 9000), Payload("b", "compacted", 2, 100)]
-    plan = plan_reclaim(
-        Forest.of([row("a"), row("b")]),
-        payloads,
-        ReclaimPolicy(),
-        NOW,
-        page_bytes={("a", "compacted"): 8192, ("b", "compacted"): 0},
-        rowids={("a", "compacted"): (4, 7), ("b", "compacted"): (9,)},
-    )
+    payloads = [
+        Payload("a", "compacted", 2, 9000, 8192, (4, 7)),
+        Payload("b", "compacted", 2, 100, 0, (9,)),
+    ]
+    plan = plan_reclaim(Forest.of([row("a"), row("b")]), payloads, ReclaimPolicy(), NOW)
     assert plan.predicted_bytes == 8192 and plan.totals.bytes == 9100
     hints = [item.rowids for item in plan.items if isinstance(item, ReclaimItem)]
     assert hints == [{"compacted": (4, 7)}, {"compacted": ()}], "half a hint is none"

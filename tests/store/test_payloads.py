@@ -56,9 +56,9 @@ def test_octets_are_exact_and_largest_come_first(database: Database) -> None:
     database.part("prt_3", tool("y" * 9000), 900, "ses_b")
     found = find_payloads(database.store, ["compacted"])
     marker = len("[reclaimed]")
-    assert list(found) == [
-        Payload("ses_b", "compacted", 2, 300 + 9000 - 2 * marker),
-        Payload("ses_a", "compacted", 1, 2000 - marker),
+    assert [each[:4] for each in found] == [
+        ("ses_b", "compacted", 2, 300 + 9000 - 2 * marker),
+        ("ses_a", "compacted", 1, 2000 - marker),
     ]
 
 
@@ -97,8 +97,7 @@ def test_searching_in_tiny_slices_gives_the_same(
     monkeypatch.setattr("tui.store.payloads.FIRST_SLICE", 1)
     monkeypatch.setattr("tui.store.payloads.READ_SLICE", 0.0)
     sliced = find_payloads(database.store, BOTH)
-    assert sliced == whole and sliced.rowids == whole.rowids
-    assert sliced.page_bytes == whole.page_bytes
+    assert sliced == whole and all(each.rowids and each.page_bytes for each in whole)
 
 
 def test_a_read_shrinks_when_it_takes_too_long_and_covers_every_row_once(

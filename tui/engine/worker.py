@@ -26,7 +26,9 @@ from tui.engine.undo import again, apply_redo, apply_undo
 from tui.engine.vacuum import apply_vacuum
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step
+from tui.policy.vacuum import VacuumDecision
 from tui.store.database import SQLITE_EXCEPTIONS, explained
+from tui.store.holders import holders
 
 Engine = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
 
@@ -44,7 +46,15 @@ ENGINES: dict[str, Engine] = {
 }
 """Who carries out a plan of which verb."""
 
+LOOK_AGAIN = 1.0
+"""Seconds between two looks whether a job that waits for opencode can begin."""
+
 log = logging.getLogger("ocdu")
+
+
+def _patient_vacuum(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """As the app does it: the job was only begun once nobody held the file any more."""
+    return (yield from apply_vacuum(plan, site.store, stop, wait=True))
 
 
 def perform(
@@ -216,16 +226,27 @@ class Worker:
             self._post(JobFinished(job, plan, outcome))
 
     def _next(self) -> tuple[int, Plan] | None:
+        """The first job that can begin; None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closed)
-            if self._closed:
-                return None
-            self._stop.clear()
-            self.running = self._queue.popleft()
-            return self.running
+            while not self._closed:
+                for each in self._queue:
+                    if self._is_ready(each[1]):
+                        self._queue.remove(each)
+                        self._stop.clear()
+                        self.running = each
+                        return each
+                self._changed.wait(LOOK_AGAIN if self._queue else None)
+        return None
+
+    def _is_ready(self, plan: Plan) -> bool:
+        """A vacuum that must wait for opencode lets the others pass until the last one is gone."""
+        if isinstance(plan.options, VacuumDecision) and plan.options.way == "wait":
+            return not holders(self._site.store.path)
+        return True
 
     def _carry_out(self, job: int, plan: Plan) -> Outcome:
-        steps = perform(plan, self._site, self._stop)
+        engine = _patient_vacuum if plan.verb == "vacuum" else None
+        steps = perform(plan, self._site, self._stop, engine=engine)
         try:
             while True:
                 step = next(steps)

@@ -103,16 +103,11 @@ def plan_reclaim(
     policy: ReclaimPolicy,
     now_ms: int,
     running: frozenset[str] = frozenset(),
-    *,
-    page_bytes: Mapping[tuple[str, str], int] | None = None,
-    rowids: Mapping[tuple[str, str], tuple[int, ...]] | None = None,
 ) -> Plan:
     """One item per session, the one with most bytes first; `totals.bytes` are payload octets.
 
     `running` are sessions being generated right now. Payloads of other levels, or of sessions the
-    forest does not know, are in no plan; those of other levels serve the message. `page_bytes`
-    and `rowids`, by session and level, come from the search: the first makes `predicted_bytes`
-    exact, the second spares the deed a search.
+    forest does not know, are in no plan; those of other levels serve the message.
     """
     found, excluded, elsewhere = _sorted_out(forest, payloads, policy)
     items: list[ReclaimItem] = []
@@ -122,7 +117,7 @@ def plan_reclaim(
         taken, reasons = _judge(row, levels, policy, now_ms, pinned, session_id in running)
         excluded.update(reasons)
         if taken:
-            items.append(_item(row, taken, policy, rowids or {}))
+            items.append(_item(row, taken, policy))
     items.sort(key=lambda item: (-item.bytes, item.id))
     return Plan(
         "reclaim",
@@ -130,7 +125,7 @@ def plan_reclaim(
         excluded=dict(sorted(excluded.items())),
         options=policy,
         message=_message(items, excluded, elsewhere, policy),
-        predicted_bytes=_pages(items, found, page_bytes or {}),
+        predicted_bytes=_pages(items, found),
     )
 
 
@@ -176,12 +171,7 @@ def _judge(
     return taken, reasons
 
 
-def _item(
-    row: SessionRow,
-    taken: list[Payload],
-    policy: ReclaimPolicy,
-    rowids: Mapping[tuple[str, str], tuple[int, ...]],
-) -> ReclaimItem:
+def _item(row: SessionRow, taken: list[Payload], policy: ReclaimPolicy) -> ReclaimItem:
     counts = [f"{part.level}: {format.plural(part.parts, 'tool output')}" for part in taken]
     waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
     return ReclaimItem(
@@ -197,29 +187,19 @@ def _item(
         seen_active=row.active if waits_for_rest else 0,
         project=row.project,
         levels=tuple(part.level for part in taken),
-        rowids={part.level: _all_or_none(rowids, part) for part in taken},
+        rowids={part.level: _all_or_none(part) for part in taken},
     )
 
 
-def _all_or_none(
-    rowids: Mapping[tuple[str, str], tuple[int, ...]], payload: Payload
-) -> tuple[int, ...]:
+def _all_or_none(payload: Payload) -> tuple[int, ...]:
     """The hint, unless the search remembered only some of the rows."""
-    known = rowids.get((payload.session_id, payload.level), ())
-    return known if len(known) == payload.parts else ()
+    return payload.rowids if len(payload.rowids) == payload.parts else ()
 
 
-def _pages(
-    items: Iterable[ReclaimItem],
-    found: Mapping[str, Mapping[str, Payload]],
-    page_bytes: Mapping[tuple[str, str], int],
-) -> int:
+def _pages(items: Iterable[ReclaimItem], found: Mapping[str, Mapping[str, Payload]]) -> int:
     """Bytes of pages expected to become free; the octets where nobody counted pages."""
-    return sum(
-        page_bytes.get((item.id, level), found[item.id][level].bytes)
-        for item in items
-        for level in item.levels
-    )
+    taken = (found[item.id][level] for item in items for level in item.levels)
+    return sum(each.bytes if each.page_bytes is None else each.page_bytes for each in taken)
 
 
 def _protection(

@@ -58,7 +58,9 @@ class ConfirmDialog(Dialog[bool]):
         """Table and button."""
         question = self.question
         for table in self.query(PlanTable):
-            table.show(question.plan or Plan("", ()))
+            plan = question.plan or Plan("", ())
+            table.show(plan)
+            table.styles.height = 1 + min(8, len(plan))
         self.offer(question.verb, possible=not question.typed, destructive=question.destructive)
 
     @on(Input.Changed, "#typed")

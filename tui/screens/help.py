@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -29,6 +31,8 @@ MOVING = (
 )
 """Keys of the tree itself, which are not in the table because they do nothing but move."""
 
+KEY_CELLS = 11
+
 GROUPS = ("Act", "Look", "Go", "Job")
 
 
@@ -46,7 +50,13 @@ class HelpDialog(ModalScreen[None]):
         with VerticalScroll(id="frame") as frame:
             frame.border_title = "Keys"
             frame.border_subtitle = "Esc goes back"
-            yield Static(help_text(desk_of(self).config.keys), markup=False)
+            yield Static(id="keys", markup=False)
+
+    def on_resize(self) -> None:
+        """The lines are broken to the width."""
+        frame = self.query_one("#frame")
+        width = frame.content_size.width - 2 or 60
+        self.query_one("#keys", Static).update(help_text(desk_of(self).config.keys, width))
 
     def action_leave(self) -> None:
         """Back."""
@@ -61,24 +71,21 @@ class HelpDialog(ModalScreen[None]):
         self.query_one("#frame").scroll_up(animate=False)
 
 
-def help_text(keys: dict[str, str] | object) -> Content:
+def help_text(keys: Mapping[str, str], width: int) -> Content:
     """All groups below each other; `keys` are the user's own, by action id."""
-    own = keys if isinstance(keys, dict) else {}
     lines = [Content.styled("Move and mark", "bold $text-accent")]
-    lines += [_line(key, meaning) for key, meaning in MOVING]
+    lines += [_line(key, meaning, width) for key, meaning in MOVING]
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]
         for action in ACTIONS:
             if action.group == group:
-                named = own.get(action.id, action.keys).split(",")
+                named = keys.get(action.id, action.keys).split(",")
                 shown = " ".join(SHOWN_KEYS.get(key, key) for key in named)
-                lines.append(_line(shown, f"{action.title}: {_lower(action.help)}"))
+                lines.append(_line(shown, action.help, width))
     return Content("\n").join(lines)
 
 
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _line(key: str, meaning: str) -> Content:
-    return Content.assemble((format.fit(key, 11), "bold"), meaning)
+def _line(key: str, meaning: str, width: int) -> Content:
+    first, *more = wrap(meaning, max(16, width - KEY_CELLS))
+    lines = [Content.assemble((format.fit(key, KEY_CELLS), "bold"), first)]
+    return Content("\n").join([*lines, *(Content(" " * KEY_CELLS + each) for each in more)])

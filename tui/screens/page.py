@@ -20,6 +20,10 @@ SHOWN_KEYS = {"question_mark": "?", "slash": "/", "colon": ":", "space": "␣", 
 """How keys with long names are written."""
 
 
+UNDO_CELLS = 26
+"""Of what `u` would undo, so many cells in the last line: other keys need room as well."""
+
+
 class Page(Screen[None]):
     """A screen of its own, reached by its digit."""
 
@@ -100,7 +104,7 @@ class Page(Screen[None]):
 
     def _title(self, action: Action) -> str:
         if action.id == "undo" and self.desk.undoable:
-            return f"Undo {format.clip(format.clean(self.desk.undoable), 28)}"
+            return f"Undo {format.clip(format.clean(self.desk.undoable), UNDO_CELLS)}"
         return action.title
 
 

@@ -20,6 +20,8 @@ class Actions(Provider):
         for action in ACTIONS:
             if (run := self._runner(action)) is not None:
                 yield DiscoveryHit(action.title, run, help=action.help)
+        for title, help, run_app in self._of_the_app():
+            yield DiscoveryHit(title, run_app, help=help)
 
     async def search(self, query: str) -> Hits:
         """Those whose title or explanation matches."""
@@ -29,6 +31,19 @@ class Actions(Provider):
             score = matcher.match(text)
             if score > 0 and (run := self._runner(action)) is not None:
                 yield Hit(score, matcher.highlight(text), run, help=f"key {action.keys}")
+        for title, help, run_app in self._of_the_app():
+            if (score := matcher.match(title)) > 0:
+                yield Hit(score, matcher.highlight(title), run_app, help=help)
+
+    def _of_the_app(self) -> tuple[tuple[str, str, Callable[[], None]], ...]:
+        """What Textual offers and has no key here."""
+        return (
+            ("Theme", "Choose other colours", self.app.search_themes),
+            ("Screenshot", "Save a picture of the screen", self._screenshot),
+        )
+
+    def _screenshot(self) -> None:
+        self.app.deliver_screenshot()
 
     def _runner(self, action: Action) -> Callable[[], Coroutine[Any, Any, Any]] | None:
         """None for the palette itself, and for what this screen does not know."""

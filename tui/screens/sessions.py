@@ -196,7 +196,9 @@ class SessionsScreen(Page):
         desk = self.desk
         tree = desk.forest.tree_of(detail.row.id)
         gains = self._gains([tree.root.id], "the whole tree, to trash", tree.bytes)
-        self.panel.shown = Shown(detail, gains, desk.now())
+        self.panel.shown = Shown(
+            detail, gains, desk.now(), desk.forest.branch_of(detail.row.id).active
+        )
 
     def action_details(self) -> None:
         """Show or hide the panel; below 100 columns it opens under the tree."""

@@ -55,10 +55,6 @@ class Found(list[Payload]):
     """Give it as `since_updated` next time (ms UTC); 0 when `since_updated` was None."""
     complete: bool = True
     """False when the search was stopped."""
-    page_bytes: Mapping[Key, int]
-    """Bytes of pages expected to become free: fewer than the octets, which end inside a page."""
-    rowids: Mapping[Key, tuple[int, ...]]
-    """Where the rows were seen: a hint that spares the deed a second search, never a proof."""
 
 
 class Judged(NamedTuple):
@@ -117,12 +113,13 @@ class _Search:
 
     def result(self) -> Found:
         """The sums as records."""
-        found = Found(Payload(*key, parts, octets) for key, (parts, octets, _) in self.sums.items())
+        found = Found(
+            Payload(*key, parts, octets, pages, tuple(self.rowids[key]))
+            for key, (parts, octets, pages) in self.sums.items()
+        )
         found.sort(key=lambda payload: (-payload.bytes, payload.session_id, payload.level))
         found.watermark = self.watermark
         found.complete = not self.stop.is_set()
-        found.page_bytes = {key: pages for key, (_, _, pages) in self.sums.items()}
-        found.rowids = {key: tuple(rowids) for key, rowids in self.rowids.items()}
         return found
 
     def everywhere(self, connection: apsw.Connection, levels: Sequence[str]) -> None:

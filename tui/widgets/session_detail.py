@@ -54,6 +54,8 @@ class Shown(NamedTuple):
     detail: SessionDetail
     gains: tuple[Gain, ...] = ()
     now: int = 0
+    active: int = 0
+    """Newest activity of the session with all below it; 0 asks the session alone."""
 
 
 class SessionDetailPanel(VerticalScroll, can_focus=False):
@@ -142,7 +144,10 @@ def _who(shown: Shown, width: int) -> Iterator[Content]:
     if line := " · ".join(each for each in spent if each):
         yield Content.styled(_cut(line, width), "$foreground-muted")
     yield Content.styled(
-        _cut(f"created {format.day(row.created)}, active {_ago(row.active, shown.now)}", width),
+        _cut(
+            f"created {format.day(row.created)}, active {_ago(shown.active or row.active, shown.now)}",
+            width,
+        ),
         "$foreground-muted",
     )
     if row.archived:

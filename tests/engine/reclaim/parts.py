@@ -199,15 +199,7 @@ def plan_for(
         for id, parent, title, updated in rows
     )
     found = find_payloads(store, levels)
-    return plan_reclaim(
-        forest,
-        found,
-        ReclaimPolicy(levels, **policy),
-        now,
-        running,
-        page_bytes=found.page_bytes,
-        rowids=found.rowids,
-    )
+    return plan_reclaim(forest, found, ReclaimPolicy(levels, **policy), now, running)
 
 
 def carry_out(plan: Plan, store: Store, stop: Event | None = None) -> Outcome:

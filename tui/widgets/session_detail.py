@@ -145,7 +145,8 @@ def _who(shown: Shown, width: int) -> Iterator[Content]:
         yield Content.styled(_cut(line, width), "$foreground-muted")
     yield Content.styled(
         _cut(
-            f"created {format.day(row.created)}, active {_ago(shown.active or row.active, shown.now)}",
+            f"created {format.day(row.created)}, "
+            f"active {_ago(shown.active or row.active, shown.now)}",
             width,
         ),
         "$foreground-muted",

@@ -19,6 +19,7 @@ from tui.ordering import Group, Grouping, Sort
 from tui.outline import Outline
 from tui.records import SessionRow
 from tui.widgets.line_list import LineList, Piece
+from tui.widgets.marks import Marks
 from tui.widgets.session_line import FOLD, MARK, Bars, Layout, heading, pieces
 
 
@@ -70,14 +71,13 @@ class SessionTree(LineList):
         self.outline: Outline | None = None
         self.opened: set[str] = set()
         """Session ids and group keys that are open."""
-        self.marks: set[str] = set()
+        self._marks = Marks()
         self._folded: set[str] = set()
         """What was folded by hand below the present filter, which opens all by itself."""
         self._welcomed: set[Grouping] = set()
         self._lines: list[int] = []
         self._key: str | None = None
         self._told: tuple[SessionRow | None, Group | None] | None = None
-        self._full: dict[str, bool] = {}
 
     # What the screen uses.
 
@@ -91,6 +91,11 @@ class SessionTree(LineList):
         self._welcome(outline)
         self._reflow()
         self._keep_marks({id for id in self.marks if outline.position(id) is not None})
+
+    @property
+    def marks(self) -> set[str]:
+        """The marked session ids."""
+        return self._marks.ids
 
     @property
     def cursor_id(self) -> str | None:
@@ -135,7 +140,7 @@ class SessionTree(LineList):
             about,
             self._layout(width),
             self.now or outline.order.now,
-            marked=self._is_marked(position, about.key),
+            marked=self._marks.covers(outline, position, about.key),
             is_open=self._is_open(about.key),
             mixed=len(outline.forest.shape.generations) > 1,
         )
@@ -163,7 +168,7 @@ class SessionTree(LineList):
             return
         below_top = self.cursor - self.scroll_offset.y if in_place else None
         self._lines = self.outline.lines(self.opened, self._folded)
-        self._full.clear()
+        self._marks.forget_groups()
         self.resized()
         line = self._nearest_line(self._key)
         self.cursor = self.cursor if line is None else line
@@ -263,29 +268,15 @@ class SessionTree(LineList):
 
     # Marks.
 
-    def _is_marked(self, position: int, key: str) -> bool:
-        """A group is marked when all its trees are."""
-        assert self.outline is not None
-        if self.outline.order.items[position] >= 0 or not self.marks:
-            return key in self.marks
-        if key not in self._full:
-            targets = self.outline.targets(position)
-            self._full[key] = bool(targets) and self.marks.issuperset(targets)
-        return self._full[key]
-
     def _keep_marks(self, marks: set[str]) -> None:
-        if marks != self.marks:
-            self.marks = marks
-            self._full.clear()
+        if self._marks.replace(marks):
             self.redraw()
             self.post_message(self.MarksChanged(frozenset(marks)))
 
     def _turn_mark(self) -> None:
         if self.outline is None or not self._lines:
             return
-        targets = set(self.outline.targets(self._lines[self.cursor]))
-        all_marked = targets <= self.marks
-        self._keep_marks(self.marks - targets if all_marked else self.marks | targets)
+        self._keep_marks(self._marks.turned(self.outline.targets(self._lines[self.cursor])))
 
     def action_mark(self) -> None:
         """Mark or unmark the line (a group: its trees) and go one down."""

@@ -340,6 +340,7 @@ def _events(given: Given, messages: Rows, parts: Rows) -> Rows:
 def execute(path: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run one statement on a database, as a stranger would (autocommit, foreign keys off)."""
     connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5000)
     try:
         return list(connection.execute(statement, values))
     finally:

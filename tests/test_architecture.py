@@ -26,7 +26,7 @@ FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk")
 WIDGETS = ("tui.widgets.*",)
 SCREENS = ("tui.screens.*",)
 CLI = ("tui.cli.*",)
-APP = ("tui.app", "tui.orders", "tui.reads", "tui.census")
+APP = ("tui.app", "tui.orders", "tui.loading", "tui.reads", "tui.census")
 
 MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (FLOOR_0, (*FLOOR_0, "humanize")),
@@ -57,6 +57,7 @@ OWN_POLICY = {
     "vacuum": "vacuum",
     "checkpoint": "vacuum",
     "copy_back": "vacuum",
+    "files": "files",
     "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
@@ -75,10 +76,13 @@ OPENS_FILES = {
     "tui.cli.output": "the null device, after a broken pipe",
     "tui.engine.demo": "a new file beside the demo database",
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
+    "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
+    "tui.store.descent": "folders, by descriptor",
     "tui.store.disk": "a new, empty file to measure the disk with",
     "tui.store.holders": "the name of a process",
     "tui.store.ledger": "ocdu's own database, before anything is connected to it",
     "tui.store.lock_probe": "the -shm file: runs as a process of its own for that reason",
+    "tui.store.prefetch": "the database, but in a process of its own that has no connection",
     "tui.store.session_files": "a session's files, which are no databases",
 }
 """Modules that open files, and which: never opencode's database (sqlite.org/howtocorrupt, 2.2)."""
@@ -90,6 +94,7 @@ VERBS = {
     "prune": ("policy/prune", "engine/prune", "screens/prune", "cli/prune"),
     "reclaim": ("policy/reclaim", "engine/reclaim/__init__", "screens/reclaim", "cli/reclaim"),
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
+    "files": ("store/files", "policy/files", "engine/files", "cli/files"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "undo": ("store/ledger", "engine/undo", "cli/undo"),
 }

@@ -52,7 +52,8 @@ class Visit:
         await self.pilot.pause()
         await self.until(lambda: app.worker.running is None and not app.worker.waiting())
         await self.until(lambda: app.jobs.running is None)
-        await self.until(lambda: not any(w.is_running for w in app.workers if w.group == "load"))
+        busy = {"load", "measure", "order"}
+        await self.until(lambda: not any(w.is_running for w in app.workers if w.group in busy))
         await self.pilot.pause()
 
     async def go_to(self, id: str) -> None:

@@ -1,19 +1,19 @@
 """Who is there and how much each takes: the forest, read and measured in slices for the app.
 
-Plain iterators without a thread or a screen of their own; the app runs them in its workers. Sizes
-once measured are kept over reloads, so that a change measures only the sessions it concerns.
+Plain methods without a thread or a screen of their own; the app runs them in its workers, reading
+rows and measuring side by side. Sizes once measured are kept over reloads, so that a change
+measures only the sessions it concerns.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Event, Lock
 
 from tui.engine.site import Site
 from tui.forest import Forest
-from tui.records import Usage
-from tui.store.holders import holders
+from tui.records import SessionRow, Usage
 from tui.store.sessions import load_sessions, running_sessions, with_last_messages
 from tui.store.usage import Measurement, measure, measure_sessions
 
@@ -31,64 +31,75 @@ class Census:
         """`clock` gives milliseconds UTC."""
         self.site = site
         self.clock = clock
+        self.forest = Forest.of(())
+        """As last read; whoever measures measures these."""
         self.running: frozenset[str] = frozenset()
-        self.usage: dict[str, Usage] = {}
         self.tables: dict[str, int] = {}
         self.complete = False
         """True once the whole file was measured."""
+        self._usage: Mapping[str, Usage] = {}
         self._seen: dict[str, int] = {}
         """Session id -> its activity when it was measured."""
         self._lock = Lock()
 
     def load(self, quickly: bool = False) -> Iterator[Forest]:
         """The sessions with the sizes known; `quickly` shows them once before all is read."""
+        from tui.store.holders import holders  # not before the first picture
+
         store = self.site.store
         pinned = self.site.ledger.pins()
         if quickly:
-            rows = load_sessions(store, pinned=pinned, check_directories=False)
-            yield Forest.of(rows, self.usage)
-        rows = load_sessions(store, pinned=pinned)
-        rows = with_last_messages(store, rows)
+            yield self._read(load_sessions(store, pinned=pinned, check_directories=False))
+        rows = with_last_messages(store, load_sessions(store, pinned=pinned))
+        at_work: frozenset[str] = frozenset()
         if holders(store.path, probe=False):
-            self.running = running_sessions(store, rows, self.clock())
-            rows = [row._replace(running=row.id in self.running) for row in rows]
-        else:
-            self.running = frozenset()
-        yield Forest.of(rows, self.usage)
+            at_work = running_sessions(store, rows, self.clock())
+            rows = [row._replace(running=row.id in at_work) for row in rows]
+        self.running = at_work
+        yield self._read(rows)
 
-    def measure(self, forest: Forest, stop: Event) -> Iterator[tuple[Forest, bool]]:
-        """Measure the whole file: the forest with growing sizes, True with the last one."""
-        shown = time.monotonic()
+    def _read(self, rows: Iterable[SessionRow]) -> Forest:
+        with self._lock:
+            self.forest = Forest.of(rows, self._usage)
+            return self.forest
+
+    def measure(self, stop: Event) -> Iterator[Forest]:
+        """Measure the whole file: the forest, as it is by then, with growing sizes."""
+        before = {row.id: row.active for row in self.forest.rows}
+        old = self._usage
         found = Measurement()
+        shown = time.monotonic()
         for found in measure(self.site.store, stop):
             if found.done or time.monotonic() - shown > SHOWN_EVERY:
-                sizes = self.usage | found.sessions if self.usage else found.sessions
-                yield forest.with_usage(sizes), False
+                yield self._sized({**old, **found.sessions})
                 shown = time.monotonic()
         if found.done:
-            with self._lock:
-                self.usage = dict.fromkeys((row.id for row in forest.rows), Usage())
-                self.usage |= found.sessions
-                self.tables = dict(found.tables)
-                self._seen = {row.id: row.active for row in forest.rows}
-                self.complete = True
-            yield forest.with_usage(self.usage), True
+            self.tables = dict(found.tables)
+            # What moved since the beginning is measured again by the next `catch_up`.
+            self._seen = before
+            self.complete = True
+            empty = dict.fromkeys((row.id for row in self.forest.rows), Usage())
+            yield self._sized({**empty, **found.sessions})
 
-    def catch_up(self, forest: Forest, also: Iterable[str] = ()) -> Forest | None:
+    def _sized(self, usage: Mapping[str, Usage]) -> Forest:
+        with self._lock:
+            self._usage = usage
+            self.forest = self.forest.with_usage(usage)
+            return self.forest
+
+    def catch_up(self, also: Iterable[str] = ()) -> Forest | None:
         """Measure what moved since; None when that is so much that only `measure` will do."""
-        moved = {row.id for row in forest.rows if self._seen.get(row.id) != row.active}
-        moved |= {id for id in also if id in forest}
-        if not self.complete or len(moved) > FEW:
+        rows = self.forest.rows
+        moved = {row.id for row in rows if self._seen.get(row.id) != row.active}
+        moved |= {id for id in also if id in self.forest}
+        if len(moved) > FEW:
             return None
         fresh = measure_sessions(self.site.store, moved)
-        with self._lock:
-            self.usage = {
-                row.id: fresh.get(row.id) or self.usage.get(row.id) or Usage()
-                for row in forest.rows
-            }
-            self._seen = {row.id: row.active for row in forest.rows}
-            self.tables |= _tables(self.usage.values())
-        return forest.with_usage(self.usage)
+        known = self._usage
+        usage = {row.id: fresh.get(row.id) or known.get(row.id) or Usage() for row in rows}
+        self._seen = {row.id: row.active for row in rows}
+        self.tables = _tables(usage.values())
+        return self._sized(usage)
 
 
 def _tables(usage: Iterable[Usage]) -> dict[str, int]:

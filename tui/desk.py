@@ -7,19 +7,22 @@ milliseconds UTC.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.worker import get_current_worker
 
 from tui.config import Config
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
 from tui.records import FileSizes, Holder, Payload, SessionDetail
+
+Answer = TypeVar("Answer")
 
 
 class Live(NamedTuple):
@@ -124,6 +127,11 @@ class Desk(Protocol):
     def now(self) -> int:
         """Milliseconds UTC."""
 
+    def ask(
+        self, question: Callable[[], Answer], then: Callable[[Answer], None], *, group: str
+    ) -> None:
+        """Answer a blocking question in a thread, then go on here, unless a newer one came."""
+
     def submit(self, plan: Plan) -> int | None:
         """Hand a plan to the worker; None (and a toast) when there is nothing to do."""
 
@@ -171,6 +179,24 @@ class Desk(Protocol):
         """Blocking: what was given back today and ever."""
 
 
+def this_thread() -> Event:
+    """Inside a question of `ask`: the event that is set when nobody waits for it any more."""
+    return get_current_worker().cancelled_event
+
+
+def last_of(growing: Iterator[Mapping[str, int]]) -> dict[str, int]:
+    """The last of a series that grows; {} of none."""
+    found: Mapping[str, int] = {}
+    for found in growing:  # noqa: B007 - the last one is meant
+        pass
+    return dict(found)
+
+
+def freeable(payload: Payload) -> int:
+    """Bytes of pages that dropping a payload frees; its octets where nobody counted pages."""
+    return payload.bytes if payload.page_bytes is None else payload.page_bytes
+
+
 def desk_of(node: DOMNode | Screen[Any]) -> Desk:
     """The app that this screen or widget lives in."""
     return cast(Desk, node.app)
@@ -187,4 +213,7 @@ __all__ = [
     "Running",
     "TrashBatch",
     "desk_of",
+    "freeable",
+    "last_of",
+    "this_thread",
 ]

@@ -1,28 +1,99 @@
-"""What screens read through the app: one method a question, each for a thread of its own."""
+"""What screens read through the app: one method a question, each for a thread of its own.
+
+What only a later key needs is imported by the method that needs it: the first picture waits for
+nothing it does not show.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
+from textual import on
+from textual.app import App
+from textual.message import Message
+from textual.reactive import var
+from textual.worker import get_current_worker
+
+from tui import format
 from tui.desk import Freed, JournalLine, TrashBatch
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_empty, plan_restore
-from tui.engine.vacuum import vacuum_facts
+from tui.errors import OcduError
 from tui.forest import Forest
+from tui.messages import Failed
 from tui.policy.plan import Plan
-from tui.policy.vacuum import plan_checkpoint, plan_vacuum
 from tui.records import Payload, SessionDetail
-from tui.store.details import kinds, session_detail
-from tui.store.payloads import find_payloads
+from tui.store.database import SQLITE_EXCEPTIONS, explained
+from tui.toasts import Severity
+
+log = logging.getLogger("ocdu")
+
+Answer = TypeVar("Answer")
 
 
-class Reads:
-    """The blocking half of `Desk`; whoever inherits it gives the site, the forest and the time."""
+class Reads(App[None]):
+    """The blocking half of `Desk`, and the threads it is asked in."""
 
     site: Site
-    forest: Forest
+    forest: var[Forest] = var(Forest.of(()), init=False)
+    database: Path
+    stop: Event
+    """Set when the app ends."""
+
+    def ask(
+        self, question: Callable[[], Answer], then: Callable[[Answer], None], *, group: str
+    ) -> None:
+        """Answer in a thread, then go on with it here; a newer question of the group replaces it.
+
+        Failures are told to the user; `then` must not mind that its screen may be gone.
+        """
+
+        def answer() -> None:
+            worker = get_current_worker()
+            with self.sentences():
+                found = question()
+                if not worker.is_cancelled:
+                    self.hand_over(then, found)
+
+        self.run_worker(answer, thread=True, group=group, exclusive=True, exit_on_error=False)
+
+    def hand_over(self, then: Callable[..., None], *values: object) -> None:
+        """From a thread: run this in the app, unless that has ended meanwhile. Does not wait."""
+        with suppress(RuntimeError):
+            self.call_later(then, *values)
+
+    def tell(self, message: Message) -> None:
+        """From a thread: post a fact, unless the app has ended."""
+        if not self.stop.is_set():
+            # The loop may end between the question and the post: then nobody is left to be told.
+            with suppress(RuntimeError):
+                self.post_message(message)
+
+    def say(self, text: str, severity: Severity = "information") -> None:
+        """A toast; never markup."""
+        self.notify(format.clean(text), severity=severity, markup=False)
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        self.say(message.sentence, "error")
+
+    @contextmanager
+    def sentences(self) -> Iterator[None]:
+        """Around the body of a thread: failures become sentences, and the log keeps the rest."""
+        try:
+            yield
+        except OcduError as error:
+            self.tell(Failed(str(error)))
+        except SQLITE_EXCEPTIONS as error:
+            self.tell(Failed(str(explained(error, self.database))))
+        except Exception as error:
+            if not self.stop.is_set():
+                self.tell(Failed(noted(error)))
 
     def now(self) -> int:
         """Milliseconds UTC."""
@@ -30,38 +101,73 @@ class Reads:
 
     def read_detail(self, session_id: str) -> SessionDetail:
         """All about one session."""
+        from tui.store.details import session_detail
+
         return session_detail(self.site.store, self.forest, session_id)
 
     def read_kinds(
         self, stop: Event, ids: Collection[str] | None = None
     ) -> Iterator[dict[str, int]]:
         """Octets by kind, growing; of these sessions or of the whole file."""
+        from tui.store.details import kinds
+
         return kinds(self.site.store, ids, stop)
 
     def read_payloads(
         self, levels: Sequence[str], ids: Collection[str] | None, stop: Event
     ) -> list[Payload]:
         """What the reclaim levels could drop; incomplete when `stop` was set."""
+        from tui.store.payloads import find_payloads
+
         return find_payloads(self.site.store, levels, session_ids=ids, stop=stop)
 
     def plan_vacuum(self) -> Plan:
         """What a vacuum would do now."""
+        from tui.engine.vacuum import vacuum_facts
+        from tui.policy.vacuum import plan_vacuum
+
         return plan_vacuum(vacuum_facts(self.site.store))
 
     def plan_checkpoint(self) -> Plan:
         """What folding the write-ahead log in would give."""
+        from tui.policy.vacuum import plan_checkpoint
+
         return plan_checkpoint(self.site.store.sizes())
+
+    def read_undoable(self) -> str | None:
+        """What `u` would undo, in words."""
+        from tui.engine.undo import undo_title
+
+        return undo_title(self.site)
+
+    def plan_undo(self) -> Plan:
+        """Reverse the newest job that can be reversed."""
+        from tui.engine.undo import plan_undo
+
+        return plan_undo(self.site)
+
+    def plan_redo(self) -> Plan:
+        """Do again what was undone last."""
+        from tui.engine.undo import plan_redo
+
+        return plan_redo(self.site)
 
     def read_trash(self) -> Sequence[TrashBatch]:
         """Batches of this database, newest first."""
-        return batches(self.site.ledger.trash_folder)
+        from tui.engine.trash import batches
+
+        return batches(self.site.ledger.trash_folder, self.site.ledger.database)
 
     def plan_restore(self, names: Sequence[str]) -> Plan:
         """Bring batches or sessions back."""
+        from tui.engine.trash import plan_restore
+
         return plan_restore(self.site, names)
 
     def plan_empty(self, names: Sequence[str] | None, older_than: timedelta | None) -> Plan:
         """Delete batches for good."""
+        from tui.engine.trash import plan_empty
+
         return plan_empty(self.site, names, older_than, self.now())
 
     def read_journal(self) -> Sequence[JournalLine]:
@@ -78,3 +184,20 @@ class Reads:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         ledger = self.site.ledger
         return Freed(ledger.freed(int(midnight.timestamp() * 1000)), ledger.freed())
+
+
+def keep_log(path: Path) -> None:
+    """Send what is logged to this file: on the terminal it would land in the middle of the app."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.propagate = False
+
+
+def noted(error: Exception) -> str:
+    """Keep the traceback in the log; the sentence for the user names the file."""
+    log.error("Unexpected", exc_info=error)
+    files = [h.baseFilename for h in log.handlers if isinstance(h, logging.FileHandler)]
+    where = f" {files[0]} says more." if files else ""
+    return f"Something unexpected happened ({type(error).__name__}); nothing was changed.{where}"

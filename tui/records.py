@@ -139,3 +139,47 @@ class SessionDetail:
     """Octets of the tree by kind: text, reasoning, tool, attachments, messages, events, other."""
     beginning: tuple[str, ...] = ()
     """The first user texts of the conversation, each bounded."""
+
+
+class FileRow(NamedTuple):
+    """A line of the data directory beside the database: a kind, or something of that kind."""
+
+    id: str
+    kind: str
+    """"snapshot", "tmp_pack", "tool-output", "log", "session_diff", "storage", …"""
+    parent: str
+    """Id of the row above; "" for a kind."""
+    title: str
+    """File names are in here as they are, with whatever bytes they are made of."""
+    says: str
+    """What it is, in one sentence."""
+    path: str
+    """Below the data directory, "/" between the parts; absolute for what lies outside of it."""
+    bytes: int
+    """Octets on the disk: blocks, so holes count nothing; a file with several names counts once."""
+    apparent_bytes: int
+    """Octets one would read."""
+    files: int
+    newest: int
+    """Last change of the newest file, milliseconds; 0 without files."""
+    safe: bool
+    """True when all of it may go; of a kind: when something of it may."""
+    why: str
+    """Why it may go, or why not, in one sentence."""
+    reason: str = ""
+    """In a word, why it stays: running, recent, owned, only_copy, kept; "" when it may go."""
+    safe_bytes: int = 0
+    """Octets of the part that may go."""
+    safe_files: int = 0
+
+
+class FileSurvey(NamedTuple):
+    """The data directory as far as it was read: kinds, each followed by what is of that kind."""
+
+    rows: tuple[FileRow, ...] = ()
+    files: int = 0
+    bytes: int = 0
+    """Blocks of all of it, directories included: what `du` says."""
+    errors: int = 0
+    """Folders and files that could not be looked at: no permission, or gone meanwhile."""
+    done: bool = False

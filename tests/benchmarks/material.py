@@ -38,7 +38,7 @@ def make_database(folder: Path, size: int) -> Path:
         for number in range(1, round(size / path.stat().st_size)):
             with connection:
                 for table, owner in TABLES.items():
-                    _repeat(connection, table, owner, f"{number:02d}")
+                    _repeat(connection, table, owner, f"_{number:x}")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()
@@ -46,7 +46,7 @@ def make_database(folder: Path, size: int) -> Path:
 
 
 def _repeat(connection: apsw.Connection, table: str, owner: str, mark: str) -> None:
-    """Insert the original rows again; their ids end in the mark instead of two random letters."""
+    """Insert the original rows again; their ids end in the mark, which no real id does."""
     found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()
     columns = [str(name) for (name,) in found]
     values = [f"substr({name}, 1, 28) || :mark" if name in IDS else name for name in columns]

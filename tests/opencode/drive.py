@@ -150,7 +150,9 @@ class Home:
         """Lines about a locked or broken database in everything opencode logged in this home."""
         logs = [*self.root.glob("serve*.log"), *self.root.glob("data/opencode/log/*.log")]
         lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
-        bad = re.compile(r"database is locked|SQLITE_BUSY|image is malformed|SQLiteError", re.IGNORECASE)
+        bad = re.compile(
+            r"database is locked|SQLITE_BUSY|image is malformed|SQLiteError", re.IGNORECASE
+        )
         return [line for line in lines if bad.search(line)]
 
 

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.opencode.ageing import age
 from tests.opencode.ocdu import ocdu
 from tests.opencode.past import TITLES, Past
 from tests.opencode.provider import Provider
-from tests.opencode.witness import opencode_accepts, reading, rows_of, session_rows
-
-PLACEHOLDER = "[Old tool result content cleared]"
-"""What opencode itself sends to the model for a tool part marked compacted."""
-
-RECLAIMED = "[reclaimed]"
-
-
-def tree(past: Past, title: str) -> set[str]:
-    """Ids of a root and its children."""
-    root = past.ids[title]
-    rows = session_rows(past.home).items()
-    return {root} | {key for key, row in rows if row.parent_id == root}
-
-
-def count(past: Past, table: str) -> int:
-    """Rows of a table; 0 when this version has no such table."""
-    with reading(past.home) as db:
-        known = db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
-        rows: int = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] if known else 0
-        return rows
-
-
-def is_reclaimed(state: dict[str, Any]) -> bool:
-    """Whether a tool part's state says so; the mark and the shape must fit as well."""
-    if state.get("output") != RECLAIMED:
-        return False
-    assert "compacted" in state["time"]
-    assert isinstance(state["metadata"], dict)
-    assert state.get("attachments", []) == []
-    return True
+from tests.opencode.witness import (
+    PLACEHOLDER,
+    RECLAIMED,
+    is_reclaimed,
+    opencode_accepts,
+    rows_of,
+    tree,
+)
 
 
 def test_opencode_sees_what_ocdu_archives_and_unarchives(past: Past) -> None:
@@ -133,23 +108,3 @@ def test_what_is_pruned_for_good_is_given_back_by_a_vacuum(past: Past) -> None:
     assert said.json["outcome"] == "done", str(said)
     assert before - past.home.db.stat().st_size >= stats["free_bytes"] * 0.9, str(said)
     opencode_accepts(past, exports=["summarised"])
-
-
-def test_the_other_levels_leave_old_conversations_readable(past: Past, provider: Provider) -> None:
-    age(past.home, days=45)
-    family, pruned = tree(past, "family"), past.ids["pruned"]
-    events, sequences = count(past, "event"), count(past, "event_sequence")
-    said = ocdu(past.home, "reclaim", "--level", "stale,subagents,events,diffs,orphans")
-    assert said.json["outcome"] == "done", str(said)
-    assert count(past, "event_sequence") == sequences
-    assert count(past, "event") < events or events == 0, str(said)
-
-    earlier = len(provider.turns_about("Sow cress."))
-    seen = opencode_accepts(past, continues="pruned", exports=["quiet"])
-    (child,) = family - {past.ids["family"]}
-    assert all(is_reclaimed(state) for state in seen[child].tool_states)
-    request = provider.turns_about("Sow cress.")[earlier]
-    assert [each == PLACEHOLDER for each in request.tool_results] == [
-        is_reclaimed(state) for state in seen[pruned].tool_states
-    ]
-    assert RECLAIMED not in request.text

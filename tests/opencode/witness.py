@@ -19,6 +19,12 @@ Messages = list[dict[str, Any]]
 """A conversation as opencode gives it out: [{"info": {…}, "parts": [{…}]}]."""
 
 
+PLACEHOLDER = "[Old tool result content cleared]"
+"""What opencode itself sends to the model for a tool part marked compacted."""
+
+RECLAIMED = "[reclaimed]"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """What the database holds of one session."""
@@ -79,6 +85,31 @@ def rows_of(home: Home, sessions: set[str]) -> dict[str, list[dict[str, Any]]]:
             mine = [row for row in every if sessions & {v for v in row.values() if type(v) is str}]
             found[table] = sorted(mine, key=repr)
         return found
+
+
+def tree(past: Past, title: str) -> set[str]:
+    """Ids of a root and its children."""
+    root = past.ids[title]
+    rows = session_rows(past.home).items()
+    return {root} | {key for key, row in rows if row.parent_id == root}
+
+
+def count(past: Past, table: str) -> int:
+    """Rows of a table; 0 when this version has no such table."""
+    with reading(past.home) as db:
+        known = db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        rows: int = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] if known else 0
+        return rows
+
+
+def is_reclaimed(state: dict[str, Any]) -> bool:
+    """Whether a tool part's state says so; the mark and the shape must fit as well."""
+    if state.get("output") != RECLAIMED:
+        return False
+    assert "compacted" in state["time"]
+    assert isinstance(state["metadata"], dict)
+    assert state.get("attachments", []) == []
+    return True
 
 
 def assert_sound(home: Home) -> None:

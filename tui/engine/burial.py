@@ -140,11 +140,11 @@ class Removal:
                 if owned.table == "session":
                     yield partial(self._sweep, id)
                 for (row,) in rows:
-                    yield partial(self._delete, owned.table, row, owned.where, id)
+                    yield partial(self._delete, owned.table, row, owned.check, id)
 
-    def _delete(self, table: str, row: int, where: str, id: str) -> None:
+    def _delete(self, table: str, row: int, check: str, id: str) -> None:
         self._connection.execute(
-            f'DELETE FROM main."{table}" WHERE rowid = :row AND ({where})', {"row": row, "id": id}
+            f'DELETE FROM main."{table}" WHERE rowid = :row AND ({check})', {"row": row, "id": id}
         )
 
     def _sweep(self, id: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from random import Random
 from typing import Any
 
@@ -88,11 +88,12 @@ ROLES = {
 }
 
 
-def make_demo(folder: Path, *, now_ms: int, seed: int = 1) -> Path:
+def make_demo(folder: Path, *, now_ms: int, seed: int = 1, work: PurePath | None = None) -> Path:
     """Make `<folder>/opencode/opencode.db` and what belongs to it; returns the database's path.
 
     `now_ms` is the newest moment in it (ms, UTC). Project folders are made in `<folder>/work`, but
-    for one that is meant to be gone. Raises Refused when there is a database already.
+    for one that is meant to be gone; with `work` they are only said to lie there, so that the
+    rows are the same on every machine. Raises Refused when there is a database already.
     """
     home = folder / "opencode"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -101,7 +102,9 @@ def make_demo(folder: Path, *, now_ms: int, seed: int = 1) -> Path:
         db = blank.create_blank(path, now_ms=now_ms - OLDEST * DAY)
     except FileExistsError as error:
         raise Refused(f"{path} exists already: name another folder for the demo.") from error
-    casting = Casting(folder / "work", now_ms, seed)
+    if work is None:
+        work = _make_folders(folder / "work")
+    casting = Casting(work, now_ms, seed)
     with db.atomic():
         blank.insert_projects(db, casting.projects())
         for cast in casting.sessions():
@@ -115,7 +118,7 @@ def make_demo(folder: Path, *, now_ms: int, seed: int = 1) -> Path:
 class Casting:
     """Decides which sessions there are: projects, trees, ages, roles."""
 
-    def __init__(self, work: Path, now_ms: int, seed: int) -> None:
+    def __init__(self, work: PurePath, now_ms: int, seed: int) -> None:
         self.texts = Texts(f"texts/{seed}")
         self._seed = seed
         self._rng = Random(f"casting/{seed}")
@@ -125,14 +128,12 @@ class Casting:
         self._projects = {project.name: project for project in PROJECTS}
 
     def projects(self) -> Iterator[tuple[str, str, str | None, int]]:
-        """(id, worktree, version control, created) of every project; makes their folders."""
+        """(id, worktree, version control, created) of every project."""
+        created = self._now - (OLDEST + 5) * DAY
         for project in PROJECTS:
-            folder = self._work / project.name
-            if project.name != GONE:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            id, loose = _project_id(project), project.name == LOOSE
-            created = self._now - (OLDEST + 5) * DAY
-            yield id, "/" if loose else str(folder), None if loose else "git", created
+            loose = project.name == LOOSE
+            worktree = "/" if loose else str(self._work / project.name)
+            yield _project_id(project), worktree, None if loose else "git", created
 
     def sessions(self) -> Iterator[Cast]:
         """Every session, subagents before the session that started them."""
@@ -162,8 +163,8 @@ class Casting:
             self._session(project, title, turns),
             steps=rng.randrange(2, 5),
             pictures=rng.random() < 0.2,
-            marks=count > 4 and rng.random() < 0.5,
-            compacted_after=count * 3 // 5 if count > 5 and rng.random() < 0.6 else None,
+            marks=count > 3 and rng.random() < 0.7,
+            compacted_after=count * 3 // 5 if count > 4 and rng.random() < 0.7 else None,
         )
         root.children = [[] for _ in turns]
         for number in range(children):
@@ -198,7 +199,7 @@ class Casting:
         child = self._session(project, f"{asked} (@{agent} subagent)", turns)
         child.parent, child.agent, child.version = parent.id, agent, parent.version
         child.steps = rng.randrange(1, 4)
-        child.marks = rng.random() < 0.06
+        child.marks = rng.random() < 0.2
         return child
 
     def _deepen(self, root: Cast, project: DemoProject) -> None:
@@ -252,6 +253,13 @@ class Casting:
         begin = self._now - 55 * DAY
         gone = self._session(PROJECTS[1], "deleted", [begin])
         return self._subagent(gone, PROJECTS[1], begin)
+
+
+def _make_folders(work: Path) -> Path:
+    for project in PROJECTS:
+        if project.name != GONE:
+            (work / project.name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return work
 
 
 def _project_id(project: DemoProject) -> str:

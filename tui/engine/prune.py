@@ -22,12 +22,12 @@ from tui.engine.burial import Burial, Deletion, Removal, exists
 from tui.engine.keeping import Kept, keep_tree
 from tui.engine.pace import Deed, in_slices
 from tui.engine.site import Site
-from tui.errors import Refused
+from tui.errors import OcduError, Refused
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
-from tui.store.database import transaction
+from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
 from tui.store.query import scalar
 
 GROUP_BYTES = 64_000_000
@@ -54,6 +54,8 @@ class _Job:
     gone: Totals = field(default_factory=Totals)
     excluded: Counter[str] = field(default_factory=Counter)
     seen: int = 0
+    failure: str = ""
+    """What ended the job before its time, as a sentence."""
     version: int = 0
     """data_version at the copy of the group under way."""
     others_wrote: bool = False
@@ -79,14 +81,19 @@ def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
             now=int(time.time() * 1000), rows=keeps,
         )  # fmt: skip
         job = _Job(site, plan, stop, connection, path, keeps)
-        try:
-            for group in _groups(plan):
-                if not stop.is_set():
-                    yield from _prune_group(job, group)
-        finally:
-            is_kept = _close(job)
+        for group in _groups(plan):
+            if stop.is_set():
+                break
+            try:
+                yield from _prune_group(job, group)
+            except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+                if not job.gone.sessions:
+                    raise
+                job.failure = _sentence(error, site)
+                break
+        kept = None if job.failure else _close(job)
     freed = before.used_bytes - site.store.sizes().used_bytes
-    return _outcome(job, path.stem if is_kept else None, freed)
+    return _outcome(job, path.stem if keeps and job.gone.sessions else kept, freed)
 
 
 def _check_disk(site: Site, plan: Plan) -> None:
@@ -177,15 +184,17 @@ def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
     job.gone += tree.totals
 
 
-def _close(job: _Job) -> bool:
-    """End the batch; a batch that keeps nothing is removed. True when it stays."""
-    with batch.attached(job.connection, job.path):
-        lines = batch.tree_lines(job.connection)
-    unfinished = any(line.state == batch.DELETING for line in lines)
-    if unfinished or (job.keeps and lines):
-        return job.keeps
-    job.path.unlink(missing_ok=True)
-    return False
+def _close(job: _Job) -> str | None:
+    """End the batch; without copies it was only there for the case of an interruption."""
+    if not job.keeps:
+        job.path.unlink()
+        return None
+    path = batch.close(job.path)
+    return path.stem if path else None
+
+
+def _sentence(error: Exception, site: Site) -> str:
+    return str(error if isinstance(error, OcduError) else explained(error, site.store.path))
 
 
 def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
@@ -200,7 +209,9 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
     message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
     if changed:
         message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
-    if left:
+    if job.failure:
+        message += f" {job.failure} {plural(left, 'tree')} left."
+    elif left:
         message += f" Stopped: {plural(left, 'tree')} left untouched."
     return Outcome(
         ending, message, done=gone, excluded=dict(job.excluded),

@@ -7,6 +7,7 @@ keeps no copies and is finished. A tree noted as `restoring` is restored to its 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -16,32 +17,33 @@ import apsw
 from tui.engine.burial import Removal, exists, put_back_deeds
 from tui.engine.pace import in_slices
 from tui.engine.site import Site
-from tui.engine.trash import SUFFIX, restore_tree
+from tui.engine.trash import restore_tree
 from tui.format import plural
 from tui.store import batch, session_files
 from tui.store.database import transaction
 from tui.store.query import fetch
 
+ABANDONED = 3600.0
+"""Seconds after which a batch file that never got its tables is nobody's any more."""
+
 
 def unfinished(site: Site) -> list[Path]:
-    """Batch files of this database that hold unfinished work, or were never completed."""
-    folder = site.ledger.trash_folder
-    return [path for path in sorted(folder.glob(f"*{SUFFIX}")) if _is_unfinished(site, path)]
+    """Batch files on which a job of this database was interrupted. Cheap: goes by the names."""
+    found = sorted(site.ledger.trash_folder.glob(f"*{batch.UNFINISHED}"))
+    return [path for path in found if _database_of(path) in (site.ledger.database, None)]
 
 
-def _is_unfinished(site: Site, path: Path) -> bool:
+def _database_of(path: Path) -> str | None:
+    """Whose batch it is; None when it was abandoned before it could say so."""
     connection = apsw.Connection(":memory:")
     try:
         with batch.attached(connection, path):
-            manifest = _manifest(connection)
-            states = {line.state for line in batch.tree_lines(connection)}
-    except apsw.Error:
-        # Not yet a batch, or another ocdu is writing it: nothing was ever relied on.
-        return False
+            return str(_manifest(connection)["database"])
+    except (apsw.Error, KeyError):
+        is_old = time.time() - path.stat().st_mtime > ABANDONED
+        return None if is_old else ""
     finally:
         connection.close()
-    mine = manifest.get("database") == site.ledger.database
-    return mine and bool(states & {batch.DELETING, batch.RESTORING})
 
 
 def _manifest(connection: apsw.Connection) -> dict[str, object]:
@@ -53,14 +55,18 @@ def recover(site: Site) -> list[str]:
     """Finish or roll back whatever was interrupted; returns a sentence for each tree touched."""
     said: list[str] = []
     for path in unfinished(site):
+        if _database_of(path) is None:
+            path.unlink()
+            continue
         with site.store.writing() as db:
             connection = db.connection()
             with batch.attached(connection, path):
                 keeps = bool(_manifest(connection).get("rows"))
                 for line in batch.tree_lines(connection):
                     said.extend(_mend(connection, site, line, keeps))
-                is_empty = not batch.tree_lines(connection)
-        if is_empty or not keeps:
+        if keeps:
+            batch.close(path)
+        else:
             path.unlink()
     return said
 

@@ -23,8 +23,6 @@ from tui.store.batch import TreeLine
 from tui.store.database import file_size, transaction
 from tui.store.query import scalar
 
-SUFFIX = ".trash"
-
 
 class Batch(NamedTuple):
     """One trash file: the trees of one prune."""
@@ -66,7 +64,7 @@ class TrashOptions:
 
 def batches(folder: Path, database: str | None = None) -> list[Batch]:
     """Every batch with something to bring back, newest first; of one database, or of all."""
-    found = [_read(path) for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True)]
+    found = [_read(path) for path in sorted(folder.glob(f"*{batch.TRASH}"), reverse=True)]
     return [each for each in found if each and each.lines and database in (None, each.database)]
 
 
@@ -160,16 +158,20 @@ def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
     with site.store.writing() as db:
         connection = db.connection()
         for id, roots in plan.options.roots.items():
-            path = site.ledger.trash_folder / f"{id}{SUFFIX}"
-            with batch.attached(connection, path):
-                for root in roots:
-                    if stop.is_set():
-                        break
-                    for _ in restore_tree(connection, site, root):
-                        yield Step(seen, len(plan), back.bytes, "restoring")
-                    seen += 1
-                    back += next(item.totals for item in plan if item.id == root)
-            _drop_if_empty(path)
+            path = batch.begin(site.ledger.trash_folder / f"{id}{batch.TRASH}")
+            try:
+                with batch.attached(connection, path):
+                    for root in roots:
+                        if stop.is_set():
+                            break
+                        for _ in restore_tree(connection, site, root):
+                            yield Step(seen, len(plan), back.bytes, "restoring")
+                        seen += 1
+                        back += next(item.totals for item in plan if item.id == root)
+            except Refused:
+                batch.close(path)
+                raise
+            batch.close(path)
     left = len(plan) - seen
     ending: Ending = "partial" if left else "done"
     message = f"{plural(back.sessions, 'session')} ({size(back.bytes)}) restored from the trash."
@@ -238,13 +240,6 @@ def _rows_there(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -
     )
 
 
-def _drop_if_empty(path: Path) -> None:
-    with _opened(path) as connection:
-        is_empty = not batch.tree_lines(connection)
-    if is_empty:
-        path.unlink()
-
-
 # emptying
 
 
@@ -283,7 +278,7 @@ def apply_empty(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
     for seen, item in enumerate(plan, start=1):
         if stop.is_set():
             break
-        path = site.ledger.trash_folder / f"{item.id}{SUFFIX}"
+        path = site.ledger.trash_folder / f"{item.id}{batch.TRASH}"
         freed += file_size(path)
         path.unlink(missing_ok=True)
         done += item.totals

@@ -14,10 +14,11 @@ from typing import Any, cast
 from tui.engine.archive import write_stamps
 from tui.engine.prune import apply_prune
 from tui.engine.site import Site
-from tui.engine.trash import SUFFIX, apply_restore, plan_restore
+from tui.engine.trash import apply_restore, plan_restore
 from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.store.batch import TRASH
 from tui.store.ledger import JournalEntry
 
 VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune"}
@@ -40,7 +41,7 @@ def plan_undo(site: Site) -> Plan:
 
 def _is_kept(site: Site, entry: JournalEntry) -> bool:
     """False for a prune whose batch was restored by hand or emptied meanwhile."""
-    return entry.batch is None or (site.ledger.trash_folder / f"{entry.batch}{SUFFIX}").exists()
+    return entry.batch is None or (site.ledger.trash_folder / f"{entry.batch}{TRASH}").exists()
 
 
 def plan_redo(site: Site) -> Plan:

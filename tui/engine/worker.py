@@ -90,6 +90,8 @@ def _journalled(
         raise
     except Exception as error:
         site.ledger.update(entry, state="failed", message=str(error))
+        with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
+            recover(site)  # what cannot be mended now is found at the next start
         raise
     site.ledger.update(
         entry,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from threading import Event
 from typing import NamedTuple
 
-from textual import on, work
+from textual import on
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
@@ -15,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.desk import Freed, Jobs
+from tui.desk import Freed, Jobs, freeable, last_of, this_thread
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
@@ -56,7 +55,6 @@ class DashboardScreen(Page):
         self._past = Past()
         self._idle: Plan | None = None
         self._dirty = True
-        self._stop = Event()
 
     def body(self) -> Iterable[Widget]:
         """Totals, curve, composition, what can be got back, three columns of sums."""
@@ -84,10 +82,6 @@ class DashboardScreen(Page):
         self.watch(self.app, "jobs", self._job_changed, init=False)
         self.set_interval(TICK, self._tick)
 
-    def on_unmount(self) -> None:
-        """Nobody waits for the kinds any more."""
-        self._stop.set()
-
     def on_screen_resume(self) -> None:
         """Everything anew."""
         self._dirty = True
@@ -111,24 +105,21 @@ class DashboardScreen(Page):
 
     # threads
 
-    @work(thread=True, group="past", exclusive=True, exit_on_error=False)
     def read_past(self) -> None:
         """History and what was freed."""
-        past = Past(self.desk.read_history(), self.desk.read_freed())
-        self.app.call_from_thread(self._past_came, past)
+        desk = self.desk
+        desk.ask(
+            lambda: Past(desk.read_history(), desk.read_freed()), self._past_came, group="past"
+        )
 
     def _past_came(self, past: Past) -> None:
         self._past = past
         self._show_live()
 
-    @work(thread=True, group="kinds", exclusive=True, exit_on_error=False)
     def count_kinds(self) -> None:
         """The octets by kind: reads every part once."""
-        found: dict[str, int] = {}
-        for found in self.desk.read_kinds(self._stop):  # noqa: B007 - the last one counts
-            pass
-        if not self._stop.is_set():
-            self.app.call_from_thread(self._kinds_came, dict(found))
+        desk = self.desk
+        desk.ask(lambda: last_of(desk.read_kinds(this_thread())), self._kinds_came, group="kinds")
 
     def _kinds_came(self, kinds: dict[str, int]) -> None:
         self._kinds = kinds
@@ -175,12 +166,15 @@ class DashboardScreen(Page):
         live, freed = self.desk.live, self._past.freed
         if live is None:
             return Content.styled("Looking …", "$foreground-muted")
-        return Content.assemble(
-            ("On disk now  ", "$foreground-muted"),
-            (format.size(live.on_disk), "bold"),
+        parts = (
             (f"   database {format.size(live.sizes.bytes)}", "$foreground-muted"),
             (f" · log {format.size(live.sizes.wal_bytes)}", "$foreground-muted"),
             (f" · free disk {format.size(live.free_disk)}", "$foreground-muted"),
+        )
+        return Content.assemble(
+            ("On disk now  ", "$foreground-muted"),
+            (format.size(live.on_disk), "bold"),
+            *(parts if self.size.width >= 100 else ()),
             ("   freed today ", "$foreground-muted"),
             (format.size(freed.today), "$text-success"),
             (" · ever ", "$foreground-muted"),
@@ -194,7 +188,7 @@ class DashboardScreen(Page):
         if desk.payloads is not None:
             levels = {"compacted": 0, "summarised": 0}
             for payload in desk.payloads:
-                levels[payload.level] = levels.get(payload.level, 0) + payload.bytes
+                levels[payload.level] = levels.get(payload.level, 0) + freeable(payload)
         days = format.plural(parse_age(desk.config.prune.older_than) // timedelta(days=1), "day")
         trees = len(self._idle.items) if self._idle else 0
         idle = self._idle.totals.bytes if self._idle else None

@@ -25,7 +25,7 @@ class Dialog(ModalScreen[Answer | None]):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "refuse", "No", show=False),
+        Binding("escape,q", "refuse", "No", show=False),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.getters import query_one
@@ -75,15 +74,15 @@ class JobsScreen(Page):
         elif before.waiting != after.waiting:
             self._show()
 
-    @work(thread=True, group="journal", exclusive=True, exit_on_error=False)
     def read(self) -> None:
         """Read the journal."""
-        lines, freed = self.desk.read_journal(), self.desk.read_freed()
-        self.app.call_from_thread(self._came, lines, freed)
+        desk = self.desk
+        desk.ask(lambda: (desk.read_journal(), desk.read_freed()), self._came, group="journal")
 
-    def _came(self, lines: Sequence[JournalLine], freed: Freed) -> None:
+    def _came(self, found: tuple[Sequence[JournalLine], Freed]) -> None:
         if not self.is_attached:
             return
+        lines, freed = found
         self._lines = lines
         self.query_one("#summary", Static).update(
             Content.assemble(

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tui import format
 from tui.actions import ACTIONS, Action
-from tui.desk import Desk, Jobs, Live, desk_of
+from tui.desk import Desk, Jobs, Live, desk_of, freeable
 from tui.widgets.job_bar import JobBar
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.status_header import Status, StatusHeader
@@ -67,7 +67,7 @@ class Page(Screen[None]):
 
     def _show_status(self) -> None:
         desk = self.desk
-        found = sum(payload.bytes for payload in desk.payloads or ())
+        found = sum(freeable(payload) for payload in desk.payloads or ())
         free = desk.live.sizes.free_bytes if desk.live else 0
         self.query_one(StatusHeader).status = status_of(desk, desk.live, found + free)
 

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable
 from threading import Event
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.desk import freeable
 from tui.policy.plan import Plan
 from tui.policy.reclaim import LEVELS, MALFORMED, ReclaimPolicy, plan_reclaim
 from tui.records import Payload
@@ -59,18 +60,16 @@ class ReclaimDialog(Dialog[Plan]):
     def on_mount(self) -> None:
         """Show the levels, then count their bytes in a thread."""
         self._preview()
-        self.look()
+        desk = self.desk
+        desk.ask(
+            lambda: desk.read_payloads(list(LEVELS), self.ids, self._stop),
+            self._came,
+            group="reclaim",
+        )
 
     def on_unmount(self) -> None:
         """Nobody waits for the answer any more."""
         self._stop.set()
-
-    @work(thread=True, group="payloads", exclusive=True, exit_on_error=False)
-    def look(self) -> None:
-        """Find what every level would drop."""
-        found = self.desk.read_payloads(list(LEVELS), self.ids, self._stop)
-        if not self._stop.is_set():
-            self.app.call_from_thread(self._came, found)
 
     def _came(self, payloads: list[Payload]) -> None:
         if self.is_attached:
@@ -106,7 +105,7 @@ class ReclaimDialog(Dialog[Plan]):
         )
         self.query_one("#items", PlanTable).show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan)))
-        amount = format.size(plan.totals.bytes)
+        amount = format.size(plan.predicted_bytes)
         outputs = format.plural(plan.totals.parts, "tool output")
         self.offer(
             f"Reclaim {outputs} — {amount}" if plan.items else "Nothing to reclaim",
@@ -117,7 +116,7 @@ class ReclaimDialog(Dialog[Plan]):
         level = LEVELS[name]
         found = None
         if self.payloads is not None:
-            found = sum(each.bytes for each in self.payloads if each.level == name)
+            found = sum(freeable(each) for each in self.payloads if each.level == name)
         tick: Piece = ("[✓]", "mark") if name in self.levels else ("[ ]", "muted")
         return Row(
             name,
@@ -139,4 +138,5 @@ def left_out(plan: Plan) -> str:
     ]
     if odd := plan.excluded.get(MALFORMED):
         parts.append(f"{format.plural(odd, 'row')} of an unknown shape")
-    return "left out: " + ", ".join(parts) if parts else "keeps the conversation; not undoable"
+    output = f"{format.size(plan.totals.bytes)} of output; the conversation stays, no undo"
+    return f"{output} · left out: {', '.join(parts)}" if parts else output

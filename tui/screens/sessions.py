@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar, TypeVar, cast
 
-from textual import on, work
+from textual import on
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
@@ -14,19 +14,15 @@ from textual.getters import query_one
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from tui import format
 from tui.actions import bindings
+from tui.desk import freeable, last_of, this_thread
 from tui.forest import Forest
 from tui.ordering import GROUPINGS, SORTS, VIEWS, Grouping, Sort, View
 from tui.outline import Outline
-from tui.policy.archive import plan_archive, plan_unarchive
-from tui.policy.plan import Plan
-from tui.policy.prune import PrunePolicy, needs_asking, plan_prune
 from tui.records import SessionDetail
-from tui.screens.confirm import ConfirmDialog, delete_question, prune_question
-from tui.screens.page import Page
+from tui.screens.deeds import Deeds
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
 from tui.widgets.session_line import Bars
@@ -42,7 +38,7 @@ REST = 0.08
 VIEW_NAMES = {"active": "active", "archived": "archived", "all": "active and archived"}
 
 
-class SessionsScreen(Page):
+class SessionsScreen(Deeds):
     """Looks and asks; whatever changes the database is a plan handed to the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +50,6 @@ class SessionsScreen(Page):
         )
     ]  # fmt: skip
 
-    sessions = query_one(SessionTree)
     filter_bar = query_one(FilterBar)
     panel = query_one(SessionDetailPanel)
 
@@ -81,6 +76,8 @@ class SessionsScreen(Page):
         self.sessions.empty_text = "Reading the sessions …"
         self.sessions.focus()
         self.watch(self.app, "forest", self.show_forest, init=False)
+        if len(self.desk.forest):
+            self.show_forest(self.desk.forest)
         self.watch(self.app, "measure", self._say_summary, init=False)
         self.watch(self.app, "payloads", self._show_detail_soon, init=False)
         self.set_interval(30, self._grow_older)
@@ -151,24 +148,24 @@ class SessionsScreen(Page):
             self._show_detail(known(self.desk.forest, id))
         self._resting = self.set_timer(REST, lambda: self._read_detail(id))
 
-    @work(thread=True, group="detail", exclusive=True, exit_on_error=False)
     def _read_detail(self, id: str) -> None:
-        stop = get_current_worker().cancelled_event
-        try:
-            detail = self.desk.read_detail(id)
-            ids = self.desk.forest.branch_of(id).ids
-        except KeyError:
-            return  # it went while we asked
-        self.app.call_from_thread(self._detail_came, detail)
-        kinds: dict[str, int] = {}
-        for kinds in self.desk.read_kinds(stop, ids):  # noqa: B007 - the last one counts
-            pass
-        if not stop.is_set():
-            self.app.call_from_thread(self._detail_came, replace(detail, kinds=dict(kinds)))
+        """First the row, then the kinds of bytes, which take longer in a large tree."""
+        desk = self.desk
+        if id in desk.forest:
+            desk.ask(lambda: desk.read_detail(id), self._detail_came, group="detail")
 
     def _detail_came(self, detail: SessionDetail) -> None:
-        if self.is_attached and detail.row.id == self.sessions.cursor_id:
-            self._show_detail(detail)
+        desk, id = self.desk, detail.row.id
+        if not self.is_attached or id != self.sessions.cursor_id or id not in desk.forest:
+            return
+        self._show_detail(detail)
+        if not detail.kinds:
+            ids = desk.forest.branch_of(id).ids
+
+            def count() -> SessionDetail:
+                return replace(detail, kinds=last_of(desk.read_kinds(this_thread(), ids)))
+
+            desk.ask(count, self._detail_came, group="detail")
 
     def _show_group(self) -> None:
         """A header has its numbers already."""
@@ -188,7 +185,7 @@ class SessionsScreen(Page):
         """What `r` and `d` would give back here."""
         desk = self.desk
         ids = {id for root in roots for id in desk.forest.tree_of(root).ids}
-        found = sum(each.bytes for each in desk.payloads or () if each.session_id in ids)
+        found = sum(freeable(each) for each in desk.payloads or () if each.session_id in ids)
         reclaim = (Gain("r", "tool output", found),) if found else ()
         return (*reclaim, Gain("d", what, octets))
 
@@ -270,87 +267,6 @@ class SessionsScreen(Page):
         line = self.query_one("#marks", Static)
         line.display = bool(event.ids)
         line.update(Content.styled(marks_line(self.desk.forest, event.ids), "$text-accent"))
-
-    def chosen_ids(self) -> list[str]:
-        """Roots of the marked trees, or of the one under the cursor (a group: all of its own)."""
-        tree, forest = self.sessions, self.desk.forest
-        ids: Sequence[str] = tree.marked_ids()
-        if not ids and tree.cursor_id:
-            ids = [tree.cursor_id]
-        if not ids and tree.cursor_group and tree.outline:
-            position = tree.outline.position(tree.cursor_group.key)
-            ids = [] if position is None else tree.outline.targets(position)
-        return list({forest.tree_of(id).root.id: None for id in ids if id in forest})
-
-    def project_here(self) -> tuple[str, str] | None:
-        """The project of the session or group under the cursor."""
-        forest, group = self.desk.forest, self.sessions.cursor_group
-        id = self.sessions.cursor_id
-        row = forest.row(id) if id and id in forest else None
-        if row is None and group is not None and self.grouping == "project":
-            row = forest.rows[group.roots[0]] if group.roots[0] < len(forest) else None
-        return (row.project_id, row.project) if row else None
-
-    def ids_here(self) -> frozenset[str] | None:
-        """Sessions of the marked trees; None when nothing is marked."""
-        if not self.sessions.marks:
-            return None
-        forest = self.desk.forest
-        return frozenset(id for root in self.chosen_ids() for id in forest.tree_of(root).ids)
-
-    def action_archive(self) -> None:
-        """Archive at once; where all are archived already, bring them back."""
-        ids, forest = self.chosen_ids(), self.desk.forest
-        if not ids:
-            return
-        archived = all(forest.row(id).archived for id in ids)
-        plan = (
-            plan_unarchive(forest, ids) if archived else plan_archive(forest, ids, self.desk.now())
-        )
-        self._submit(plan)
-
-    def action_prune_tree(self) -> None:
-        """To the trash at once, unless somebody may still need one of them."""
-        ids, desk = self.chosen_ids(), self.desk
-        if not ids:
-            return
-        plan = self._prune_plan(ids)
-        reason = needs_asking(desk.forest, ids, desk.now(), desk.running)
-        if reason is None and not self.sessions.marks and self.sessions.cursor_group is not None:
-            reason = "Nothing is marked: this is every tree of the group."
-        if reason is None:
-            self._submit(plan)
-        else:
-            self._ask(ConfirmDialog(prune_question(plan, reason)), plan)
-
-    def action_delete(self) -> None:
-        """Without trash: always asks, and wants the count typed."""
-        if ids := self.chosen_ids():
-            plan = self._prune_plan(ids, permanent=True)
-            self._ask(ConfirmDialog(delete_question(plan)), plan)
-
-    def _prune_plan(self, ids: Iterable[str], permanent: bool = False) -> Plan:
-        desk = self.desk
-        policy = PrunePolicy(ids=frozenset(ids), permanent=permanent)
-        used = desk.live.sizes.filled_bytes if desk.live else 0
-        return plan_prune(desk.forest, policy, desk.now(), desk.running, filled_bytes=used)
-
-    def _ask(self, dialog: ConfirmDialog, plan: Plan) -> None:
-        def answered(agreed: bool | None) -> None:
-            if agreed:
-                self._submit(plan)
-
-        self.app.push_screen(dialog, answered)
-
-    def _submit(self, plan: Plan) -> None:
-        if self.desk.submit(plan) is not None:
-            self.sessions.action_unmark_all()
-
-    def action_pin(self) -> None:
-        """Pin the chosen trees; where all are pinned, let them go."""
-        ids, forest = self.chosen_ids(), self.desk.forest
-        if ids:
-            self.desk.set_pins(ids, not all(forest.row(id).pinned for id in ids))
 
     def action_copy_id(self) -> None:
         """The id under the cursor, to the clipboard."""

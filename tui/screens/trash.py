@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.getters import query_one
@@ -65,11 +65,9 @@ class TrashScreen(Page):
         if before.running is not None and after.running is None and self.is_current:
             self.read()
 
-    @work(thread=True, group="trash", exclusive=True, exit_on_error=False)
     def read(self) -> None:
         """Read the batches."""
-        batches = self.desk.read_trash()
-        self.app.call_from_thread(self._came, batches)
+        self.desk.ask(self.desk.read_trash, self._came, group="trash")
 
     def _came(self, batches: Sequence[TrashBatch]) -> None:
         if not self.is_attached:
@@ -117,9 +115,8 @@ class TrashScreen(Page):
         """Delete every batch for good."""
         self._order(lambda: self.desk.plan_empty(None, None), self._ask)
 
-    @work(thread=True, group="order", exit_on_error=False)
     def _order(self, plan: Callable[[], Plan], then: Callable[[Plan], None]) -> None:
-        self.app.call_from_thread(then, plan())
+        self.desk.ask(plan, then, group="order")
 
     def _submit(self, plan: Plan) -> None:
         self.desk.submit(plan)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from textual import work
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -35,13 +34,7 @@ class VacuumDialog(Dialog[Plan]):
     def on_mount(self) -> None:
         """Decide in a thread: the disk's speed is measured once."""
         self.offer("Vacuum", possible=False)
-        self.decide()
-
-    @work(thread=True, group="vacuum", exclusive=True, exit_on_error=False)
-    def decide(self) -> None:
-        """Make the plan."""
-        plan = self.desk.plan_vacuum()
-        self.app.call_from_thread(self.show_plan, plan)
+        self.desk.ask(self.desk.plan_vacuum, self.show_plan, group="vacuum")
 
     def show_plan(self, plan: Plan) -> None:
         """Facts and the button that fits the way."""

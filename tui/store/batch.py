@@ -28,6 +28,10 @@ from tui.store.schema import Owned, Schema
 FORMAT = 1
 """Version of this layout, in the manifest."""
 
+TRASH, UNFINISHED = ".trash", ".unfinished"
+"""Endings of a batch file's name. The second stands while a job works on it, so that the next
+start finds interrupted work without opening every batch."""
+
 DELETING, GONE, RESTORING, RESTORED, KEPT = "deleting", "gone", "restoring", "restored", "kept"
 """States of a tree. `deleting` and `restoring` are unfinished work that the next start finds."""
 
@@ -80,7 +84,7 @@ def new_batch(folder: Path, database: str, schema: Schema, *, now: int, rows: bo
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     moment = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%d-%H%M%S")
-    path = folder / f"{moment}-{secrets.token_hex(2)}.trash"
+    path = folder / f"{moment}-{secrets.token_hex(2)}{UNFINISHED}"
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = apsw.Connection(":memory:")
     try:
@@ -257,6 +261,33 @@ def _names(connection: apsw.Connection) -> list[str]:
 def _has_values(connection: apsw.Connection, table: str, column: str) -> bool:
     question = f'SELECT EXISTS (SELECT 1 FROM trash."{table}" WHERE "{column}" IS NOT NULL)'
     return bool(scalar(connection, question))
+
+
+def begin(path: Path) -> Path:
+    """Name a batch unfinished while a job works on it; returns the new path."""
+    return _renamed(path, UNFINISHED)
+
+
+def close(path: Path) -> Path | None:
+    """Name a batch finished again; one that keeps no tree is removed (None)."""
+    connection = apsw.Connection(":memory:")
+    try:
+        with attached(connection, path):
+            is_empty = not tree_lines(connection)
+    finally:
+        connection.close()
+    if is_empty:
+        path.unlink()
+        return None
+    return _renamed(path, TRASH)
+
+
+def _renamed(path: Path, ending: str) -> Path:
+    wanted = path.with_suffix(ending)
+    if wanted != path:
+        path.rename(wanted)
+        sync_folder(path.parent)
+    return wanted
 
 
 def sync_file(path: Path) -> None:

@@ -100,7 +100,11 @@ class Store:
         if self.refusal:
             raise Refused(self.refusal)
         with _connected(self._writer, self.path) as db:
-            assert_write_rules(db.connection())
+            connection = db.connection()
+            # opencode leaves its WAL behind, too; folding it in at every close would cost an fsync
+            # of the whole file, and a moment in which nobody can open it.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            assert_write_rules(connection)
             yield db
 
     def sync(self) -> None:

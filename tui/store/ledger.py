@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -114,6 +115,7 @@ class Ledger:
         self.database = str(database.resolve())
         self._db = APSWDatabase(str(folder / "ledger.db"), timeout=5.0)
         self._made = False
+        self._making = threading.Lock()
 
     @property
     def trash_folder(self) -> Path:
@@ -122,15 +124,19 @@ class Ledger:
 
     def _connection(self) -> Any:
         """A context in which this thread is connected; makes the file the first time."""
-        if not self._made:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path = Path(self._db.database)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            models = (Pin, Entry, Size, Note)
-            with self._db.connection_context(), self._db.bind_ctx(models):
-                self._db.create_tables(models, safe=True)
-            self._made = True
+        with self._making:
+            if not self._made:
+                self._make()
+                self._made = True
         return self._db.connection_context()
+
+    def _make(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = Path(self._db.database)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        models = (Pin, Entry, Size, Note)
+        with self._db.connection_context(), self._db.bind_ctx(models):
+            self._db.create_tables(models, safe=True)
 
     @contextmanager
     def exclusive(self, patience: float = 5.0) -> Iterator[None]:

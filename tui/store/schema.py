@@ -35,11 +35,14 @@ SOFT_LINKS = (("event", "aggregate_id"), ("event_sequence", "aggregate_id"))
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """Rows of one table that belong to a session: `where` has one parameter, `:id`."""
+    """Rows of one table that belong to a session."""
 
     table: str
     where: str
+    """Finds them through an index; the one parameter is `:id`."""
     columns: tuple[str, ...]
+    check: str = ""
+    """Says of one row, found by its rowid, whether it is one of them; also with `:id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def _estate(
     cascades: Mapping[str, tuple[tuple[str, str, str], ...]],
 ) -> tuple[Owned, ...]:
     """Follow ON DELETE CASCADE from session down, so that a table of tomorrow is not forgotten."""
-    owned: list[Owned] = [Owned("session", '"id" = :id', columns["session"])]
+    owned: list[Owned] = [_direct("session", "id", columns)]
     seen = {"session"}
     waiting = [owned[0]]
     while waiting:
@@ -138,19 +141,33 @@ def _estate(
             if table in seen:
                 continue
             seen.add(table)
-            where = (
-                f'"{child_column}" = :id'
-                if parent.table == "session"
-                else f'"{child_column}" IN (SELECT "{parent_column}" FROM "{parent.table}"'
-                f" WHERE {parent.where})"
-            )
-            owned.append(Owned(table, where, columns[table]))
+            if parent.table == "session":
+                owned.append(_direct(table, child_column, columns))
+            else:
+                owned.append(_below(parent, table, child_column, parent_column, columns))
             waiting.append(owned[-1])
     for table, key in reversed(SOFT_LINKS):
         if key in columns.get(table, ()):
-            owned.append(Owned(table, f'"{key}" = :id', columns[table]))
-    owned.append(Owned("part", _STRAY_PARTS, columns["part"]))
+            owned.append(_direct(table, key, columns))
+    owned.append(Owned("part", _STRAY_PARTS, columns["part"], _STRAY_PARTS))
     return tuple(reversed(owned))
+
+
+def _direct(table: str, key: str, columns: Mapping[str, tuple[str, ...]]) -> Owned:
+    return Owned(table, f'"{key}" = :id', columns[table], f'"{table}"."{key}" = :id')
+
+
+def _below(
+    parent: Owned, table: str, own: str, key: str, columns: Mapping[str, tuple[str, ...]]
+) -> Owned:
+    """Rows that belong to a session because their parent row does."""
+    return Owned(
+        table,
+        f'"{own}" IN (SELECT "{key}" FROM "{parent.table}" WHERE {parent.where})',
+        columns[table],
+        f'EXISTS (SELECT 1 FROM "{parent.table}" WHERE'
+        f' "{parent.table}"."{key}" = "{table}"."{own}" AND {parent.check})',
+    )
 
 
 _STRAY_PARTS = '"session_id" = :id AND "message_id" NOT IN (SELECT "id" FROM "message")'

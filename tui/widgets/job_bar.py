@@ -48,7 +48,7 @@ def job_line(jobs: Jobs, now: int, width: int) -> Content:
     """The job bar as one line of at most `width` cells."""
     hint = "z goes on" if jobs.paused else "z pauses  Z stops"
     if jobs.running is None:
-        return Content(f" ◷ {format.plural(len(jobs.waiting), 'job')} waiting")
+        return Content(f" ◷ {_waiting(jobs)}").truncate(width, ellipsis=True)
     head = Content.assemble(
         (" ‖ " if jobs.paused else " ▶ ", "$text-warning" if jobs.paused else "$text-success"),
         format.clean(_title(jobs.running)),
@@ -60,6 +60,12 @@ def job_line(jobs: Jobs, now: int, width: int) -> Content:
     if room < 1:
         return line.truncate(width, ellipsis=True)
     return Content.assemble(line, " " * room, (hint, "$foreground-muted"))
+
+
+def _waiting(jobs: Jobs) -> str:
+    if any(getattr(plan.options, "way", "") == "wait" for _, plan in jobs.waiting):
+        return "the vacuum begins when nobody uses the database any more   Z takes it back"
+    return f"{format.plural(len(jobs.waiting), 'job')} waiting"
 
 
 def _title(running: Running) -> str:

@@ -53,12 +53,14 @@ def status_line(status: Status, width: int) -> Content:
     room = width - 1
     while left and _cells(left) + right.cell_length + 2 > room and any(rank for rank, _ in left):
         left.remove(max(left, key=lambda part: part[0]))
+    if _cells(left) + right.cell_length + 2 > room:
+        right = Content("")
     path_room = room - _cells(left) - right.cell_length - 4
     if status.path and path_room >= 8:
         path = _tail(status.path, path_room)
         left.insert(1, (0, Content.styled(path, "$foreground-muted")))
     gap = max(1, room - _cells(left) - right.cell_length)
-    return Content.assemble(*(_joined(left), " " * gap, right))
+    return Content.assemble(_joined(left), " " * gap, right)
 
 
 def _left_parts(status: Status) -> list[Part]:

@@ -1,0 +1,286 @@
+"""Every screen, drawn the same way on every machine: `python -m tests.scenes --write`.
+
+Clock, disk, holders, trash and journal are set; the sessions are those of the demo. The pictures
+lie in `screenshots/`, stand in the README, and `test_screenshots.py` compares them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from unittest.mock import patch
+
+from textual.pilot import Pilot
+
+import tui.app
+from tests.factories import DAY, HOUR, MINUTE, NOW
+from tui.app import OcduApp
+from tui.config import Config
+from tui.desk import Freed, Jobs, JournalLine, Running, TrashBatch
+from tui.engine.demo import make_demo
+from tui.engine.site import open_site
+from tui.engine.trash import Batch
+from tui.messages import Watched
+from tui.policy.plan import Item, Plan, Step, Totals
+from tui.policy.vacuum import VacuumFacts, plan_vacuum
+from tui.records import FileSizes, Holder, Payload
+from tui.store.batch import TreeLine
+from tui.store.ledger import JournalEntry
+
+PICTURES = Path(__file__).parent.parent / "screenshots"
+
+WIDE, SMALL = (120, 36), (80, 24)
+"""Columns and rows: a roomy terminal, and the smallest that is still usual."""
+
+WORK = PurePosixPath("/home/dev/work")
+"""Where the projects of the pictures lie: a folder of no machine."""
+
+OPENCODE = Holder(4121, "opencode")
+
+PATIENCE = 30.0
+"""Seconds a scene may take to come to rest."""
+
+
+class Scene(NamedTuple):
+    """One picture: how large, which keys lead to it, how many pages of the file are free."""
+
+    name: str
+    keys: tuple[str, ...]
+    size: tuple[int, int] = WIDE
+    free_pages: int = 0
+    busy: bool = False
+    """True when a job is at work."""
+
+
+SCENES = (
+    Scene("sessions", ("down", "down")),
+    Scene("dashboard", ("2",)),
+    Scene("prune", ("p",)),
+    Scene("reclaim", ("r",)),
+    Scene("vacuum", ("V",), free_pages=14_000),
+    Scene("trash", ("4",)),
+    Scene("jobs", ("5",), busy=True),
+    Scene("help", ("question_mark",)),
+    Scene("sessions-80", ("down", "down"), size=SMALL),
+)
+
+
+def sizes(free_pages: int) -> FileSizes:
+    """The database of the pictures."""
+    return FileSizes(28_000 * 4096, 4_120_032, 4096, 28_000, free_pages)
+
+
+class PictureApp(OcduApp):
+    """The app with everything taken out that is different tomorrow or elsewhere."""
+
+    CSS_PATH = str(Path(tui.app.__file__).with_name("app.tcss"))
+    scene: Scene
+
+    def tell_change(self) -> None:
+        """Nobody writes to a picture."""
+
+    def tell_look(self, sizes: FileSizes, holders: tuple[Holder, ...], free_disk: int) -> None:
+        """The disk of this machine is not the picture's."""
+
+    def tell_found(self, payloads: Sequence[Payload]) -> None:
+        """The question before the first reclaim in the background has no picture."""
+
+    def plan_vacuum(self) -> Plan:
+        """What a vacuum would do on the disk of the pictures."""
+        free = 41_000_000_000
+        facts = VacuumFacts(
+            sizes(self.scene.free_pages), free, free, holders=(OPENCODE,), write_speed=4e8
+        )
+        return plan_vacuum(facts)
+
+    def read_trash(self) -> Sequence[TrashBatch]:
+        """Three prunes of the last weeks."""
+        return BATCHES
+
+    def read_journal(self) -> Sequence[JournalLine]:
+        """What ocdu did so far."""
+        return JOURNAL
+
+    def read_history(self) -> Sequence[tuple[int, int]]:
+        """Two weeks of growth."""
+        return [(NOW - (14 - day) * DAY, 60_000_000 + day**2 * 280_000) for day in range(15)]
+
+    def read_freed(self) -> Freed:
+        """What was given back."""
+        return Freed(38_400_000, 2_310_000_000)
+
+
+def tree(title: str, project: str, sessions: int, octets: int) -> TreeLine:
+    """A tree in the trash."""
+    return TreeLine(
+        "ses_1", title, project, "idle", "whole", sessions, sessions * 8, sessions * 27,
+        sessions * 70, 0, octets,
+    )  # fmt: skip
+
+
+def batch(days: int, *lines: TreeLine) -> Batch:
+    """A batch that was pruned some days ago."""
+    octets = sum(line.bytes for line in lines)
+    made = NOW - days * DAY
+    return Batch(f"batch-{days}", Path("/"), made, "opencode.db", lines, octets // 5)
+
+
+BATCHES = (
+    batch(0, tree("Sort the invoices of 2025", "legacy-billing", 7, 22_100_000)),
+    batch(
+        3,
+        tree("Try three icon fonts", "pocket", 4, 9_800_000),
+        tree("Why does the build need 9 GB?", "shop", 19, 61_300_000),
+        tree("Read the Kafka book with me", "infra", 1, 1_250_000),
+    ),
+    batch(
+        16,
+        *(tree(f"Experiment {n}", "tinylang", n, n * 3_400_000) for n in range(3, 14)),
+    ),
+)
+
+
+def entry(id: int, ago: int, verb: str, title: str, message: str, octets: int = 0) -> JournalEntry:
+    """A job of the past; `ago` in milliseconds."""
+    return JournalEntry(
+        id, NOW - ago, verb, title, "done", message, octets, octets, octets - octets // 90, None, {}
+    )
+
+
+JOURNAL = (
+    entry(9, 12 * MINUTE, "reclaim", "marked output", "41 parts of 6 sessions.", 3_410_000),
+    entry(8, 2 * HOUR, "archive", "Fuzz the parser", "Archived 1 tree with 9 sessions."),
+    entry(7, 5 * HOUR, "prune", "Sort the invoices of 2025", "1 tree, 7 sessions.", 22_100_000),
+    entry(6, 3 * DAY, "vacuum", "", "The file shrank from 190 to 112 MB.", 78_000_000),
+    entry(5, 3 * DAY + HOUR, "prune", "3 trees", "3 trees with 24 sessions.", 72_350_000),
+)
+
+
+@contextmanager
+def frozen_world() -> Iterator[None]:
+    """What the app asks the machine: who holds the file, which folders exist, the time zone."""
+
+    def missing(folders: Iterable[str]) -> set[str]:
+        return {folder for folder in folders if "legacy-billing" in folder}
+
+    with (
+        patch("tui.store.holders.holders", lambda *_, **__: (OPENCODE,)),
+        patch("tui.store.sessions._missing", missing),
+        patch.dict(os.environ, {"TZ": "UTC", "COLORTERM": "truecolor"}),
+    ):
+        _time_zone_changed()
+        yield
+    _time_zone_changed()
+
+
+def _time_zone_changed() -> None:
+    if sys.platform != "win32":
+        time.tzset()
+
+
+def make_stage(folder: Path) -> Path:
+    """The database that all scenes show."""
+    return make_demo(folder, now_ms=NOW, work=WORK)
+
+
+async def draw(scene: Scene, database: Path) -> str:
+    """The picture of a scene as SVG."""
+    app = PictureApp(open_site(database), Config(), clock=lambda: NOW)
+    app.scene = scene
+    app.database = Path.home() / ".local" / "share" / "opencode" / "opencode.db"
+    app.animation_level = "none"
+    with frozen_world():
+        async with app.run_test(size=scene.size) as pilot:
+            await at_rest(pilot, app)
+            app.post_message(Watched(sizes(scene.free_pages), (OPENCODE,), 41_000_000_000))
+            if scene.busy:
+                app.jobs = busy()
+            for key in scene.keys:
+                await pilot.press(key)
+            await at_rest(pilot, app)
+            return portable(app.export_screenshot(title="ocdu", simplify=True))
+
+
+def busy() -> Jobs:
+    """A reclaim at work and a prune that waits."""
+
+    def plan(verb: str, titles: Collection[str], octets: int) -> Plan:
+        one = Totals(trees=1, sessions=1, bytes=octets // len(titles))
+        items = tuple(Item(title, title, "idle", one) for title in titles)
+        return Plan(verb, items, predicted_bytes=octets)
+
+    reclaim = plan("reclaim", [f"session {n}" for n in range(54)], 54_000_000)
+    waiting = plan("prune", ["Draft: what I learned about SQLite"], 1_900_000)
+    step = Step(38, 54, 38_000_000, "reclaiming")
+    return Jobs(Running(10, reclaim, step, NOW - 4_000), ((11, waiting),))
+
+
+async def at_rest(pilot: Pilot[None], app: OcduApp) -> None:
+    """Wait until everything is measured and two looks in a row show the same."""
+    until = time.monotonic() + PATIENCE
+    before = ""
+    while time.monotonic() < until:
+        await pilot.pause(0.12)
+        working = any(not worker.is_finished for worker in app.workers)
+        if working or app.payloads is None or not app.measure.done:
+            continue
+        now = app.export_screenshot()
+        if now == before:
+            return
+        before = now
+    raise TimeoutError("The scene never came to rest.")
+
+
+def portable(svg: str) -> str:
+    """Without addresses of fonts on other people's servers; one line for each element."""
+    bare = re.sub(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", "", svg)
+    unnamed = re.sub(r"terminal-\d+", "terminal", bare)
+    return "\n".join(line.rstrip() for line in unnamed.splitlines()) + "\n"
+
+
+def words_of(svg: str) -> list[str]:
+    """The text of a picture, line by line, for a failure one can read."""
+    lines: dict[float, str] = {}
+    for y, text in re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>([^<]*)</text>', svg):
+        lines[float(y)] = lines.get(float(y), "") + text.replace("&#160;", " ")
+    return [lines[y].rstrip() for y in sorted(lines)]
+
+
+def main() -> int:
+    """Draw every scene; with --write into `screenshots/`, else only tell which differ."""
+    parser = argparse.ArgumentParser(prog="python -m tests.scenes", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the pictures")
+    parser.add_argument("names", nargs="*", help="only these scenes")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            os.environ[name] = folder
+        stage = make_stage(Path(folder) / "stage")
+        differing = 0
+        for scene in SCENES:
+            if not options.names or scene.name in options.names:
+                differing += _show(scene, asyncio.run(draw(scene, stage)), options.write)
+    return int(bool(differing) and not options.write)
+
+
+def _show(scene: Scene, svg: str, write: bool) -> bool:
+    path = PICTURES / f"{scene.name}.svg"
+    same = path.exists() and path.read_text(encoding="utf-8") == svg
+    if write and not same:
+        PICTURES.mkdir(exist_ok=True)
+        path.write_text(svg, encoding="utf-8")
+    print(f"{scene.name}: {'as it was' if same else 'written' if write else 'differs'}")
+    return not same
+
+
+if __name__ == "__main__":
+    sys.exit(main())

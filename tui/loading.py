@@ -1,0 +1,182 @@
+"""The sessions and their sizes: loaded, measured, kept up to date while opencode writes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.reactive import var
+
+from tui.census import Census
+from tui.config import Config
+from tui.desk import Live, Measure
+from tui.messages import Changed, Found, Loaded, Measured, Watched
+from tui.reads import Reads
+from tui.records import FileSizes, Holder, Payload
+
+if TYPE_CHECKING:
+    from tui.engine.watch import Watch
+
+SETTLE = 2.0
+"""Seconds between two reloads while opencode writes: it writes many times a second."""
+
+REST_FACTOR = 10
+"""How many times as long as a reading took nothing is read again: a tenth of a core at most."""
+
+
+class Loading(Reads):
+    """One reading and one measurement at a time; a request that comes meanwhile is kept."""
+
+    live: var[Live | None] = var(None, init=False)
+    measure: var[Measure] = var(Measure({}, False), init=False)
+    payloads: var[tuple[Payload, ...] | None] = var(None, init=False)
+    undoable: var[str | None] = var(None, init=False)
+
+    config: Config
+    census: Census
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._touched: set[str] = set()
+        """Sessions that a job changed since they were read."""
+        self._loading = self._load_again = self._measuring = False
+        self._waits_for_reload = False
+        self._took = 0.0
+        """Seconds the last reading took."""
+        self._looked = False
+        """True once the payloads were looked for since they last changed."""
+        self._watcher: Watch | None = None
+
+    @property
+    def running(self) -> frozenset[str]:
+        """Sessions opencode is working on."""
+        return self.census.running
+
+    def load(self, touched: Collection[str] = ()) -> None:
+        """Read the sessions (again), and measure what moved; one reading at a time."""
+        self._touched |= set(touched)
+        if self._loading:
+            self._load_again = True
+            return
+        self._loading, self._load_again = True, False
+        touched, self._touched = self._touched, set()
+        self._load(touched)
+
+    @work(thread=True, group="load", exit_on_error=False)
+    def _load(self, touched: Collection[str]) -> None:
+        census = self.census
+        began = time.monotonic()
+        with self.sentences():
+            for forest in census.load(quickly=not len(self.forest)):
+                self.tell(Loaded(forest))
+            if census.complete:
+                fresh = census.catch_up(touched)
+                if fresh is None:
+                    self.hand_over(self.measure_all)
+                else:
+                    self.tell(Measured(fresh, dict(census.tables), True))
+        self._took = time.monotonic() - began
+        self.hand_over(self._load_ended)
+
+    def _load_ended(self) -> None:
+        self._loading = False
+        if self._load_again:
+            self.load()
+
+    def measure_all(self) -> None:
+        """Measure the whole file, once at a time; rows may be read meanwhile."""
+        if not self._measuring:
+            self._measuring = True
+            self._measure()
+
+    @work(thread=True, group="measure", exit_on_error=False)
+    def _measure(self) -> None:
+        census = self.census
+        with self.sentences():
+            for forest in census.measure(self.stop):
+                self.tell(Measured(forest, dict(census.tables), False))
+        self.hand_over(self._measure_ended)
+
+    def _measure_ended(self) -> None:
+        self._measuring = False
+        if self.census.complete:
+            self.load()  # catches up with what moved meanwhile, and says that all is measured
+
+    def look_for_payloads(self) -> None:
+        """What a reclaim would drop at each level."""
+        from tui.policy.reclaim import LEVELS
+
+        self.ask(
+            lambda: self.read_payloads(list(LEVELS), None, self.stop),
+            self._payloads_came,
+            group="payloads",
+        )
+
+    def _payloads_came(self, found: list[Payload]) -> None:
+        self.payloads = tuple(found)
+
+    def look_back(self) -> None:
+        """What `u` would undo."""
+        self.ask(self.read_undoable, self._undoable_came, group="undo")
+
+    def _undoable_came(self, title: str | None) -> None:
+        self.undoable = title
+
+    @on(Loaded)
+    def _loaded(self, message: Loaded) -> None:
+        self.forest = message.forest
+        if self.payloads:
+            self.payloads = tuple(each for each in self.payloads if each.session_id in self.forest)
+        if self._watcher is None:  # the sessions come first, all else after them
+            self._begin_to_watch()
+            self.look_back()
+            self.measure_all()
+
+    def _begin_to_watch(self) -> None:
+        from tui.engine.watch import Watch
+
+        self._watcher = Watch(
+            self.site,
+            self.tell_change,
+            self.tell_look,
+            self.tell_found,
+            search=self.config.compaction.reclaim,
+        )
+        self._watcher.start()
+
+    @on(Measured)
+    def _measured(self, message: Measured) -> None:
+        # First the word that all is measured: with it the tree sorts what it is given.
+        self.measure = Measure(message.tables, message.done)
+        self.forest = message.forest
+        if message.done and not self._looked:
+            self._looked = True
+            self.look_for_payloads()
+
+    @on(Watched)
+    def _watched(self, message: Watched) -> None:
+        self.live = Live(message.sizes, message.holders, message.free_disk)
+
+    @on(Changed)
+    def _changed(self) -> None:
+        if not self._waits_for_reload:
+            self._waits_for_reload = True
+            self.set_timer(max(SETTLE, self._took * REST_FACTOR), self._reload)
+
+    def _reload(self) -> None:
+        self._waits_for_reload = False
+        self.load()
+
+    def tell_change(self) -> None:
+        """From the watching thread: somebody wrote."""
+        self.tell(Changed())
+
+    def tell_look(self, sizes: FileSizes, holders: tuple[Holder, ...], free_disk: int) -> None:
+        """From the watching thread: the live numbers."""
+        self.tell(Watched(sizes, holders, free_disk))
+
+    def tell_found(self, payloads: Sequence[Payload]) -> None:
+        """From the watching thread: output that opencode marked since."""
+        self.tell(Found(tuple(payloads)))

@@ -1,0 +1,202 @@
+"""The rest of the data directory: what it is, how much it takes, what may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from threading import Event
+from typing import ClassVar, Protocol, cast
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.getters import query_one
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui import format
+from tui.desk import Desk, Jobs, this_thread
+from tui.policy.files import plan_files
+from tui.policy.plan import Plan
+from tui.records import FileRow, FileSurvey
+from tui.screens.confirm import ConfirmDialog, Question
+from tui.screens.page import Page
+from tui.widgets.file_tree import FileTree
+from tui.widgets.key_bar import Key
+
+STALE = 60_000
+"""Milliseconds after which showing the screen counts anew: reading 600,000 files takes seconds."""
+
+
+class FilesDesk(Desk, Protocol):
+    """What this screen asks of the app beside what all ask."""
+
+    def read_files(self, stop: Event) -> Iterator[FileSurvey]:
+        """Blocking: the data directory, growing; the last one is `done`."""
+
+    def hand_over(self, then: Callable[..., None], *values: object) -> None:
+        """From a thread: run this in the app."""
+
+
+class FilesScreen(Page):
+    """Removing always asks: nothing brings a file back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "remove", "Remove", show=False),
+        Binding("E", "remove_all", "Remove all that may go", show=False),
+        Binding("R", "rescan", "Count again", show=False),
+    ]
+
+    table = query_one(FileTree)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._survey = FileSurvey()
+        self._counted = 0
+        """When it was counted, milliseconds."""
+        self._counting = False
+        self._told = False
+        """True while a survey is on its way from the thread to the screen."""
+
+    def body(self) -> Iterable[Widget]:
+        """A line of summary, the tree, what the row under the cursor is."""
+        yield Static(id="summary", classes="summary", markup=False)
+        yield FileTree()
+        yield Static(id="message", classes="summary", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the jobs: each may remove files."""
+        self.table.empty_text = "Counting …"
+        self.table.focus()
+        self.watch(self.app, "jobs", self._job_changed, init=False)
+
+    def on_screen_resume(self) -> None:
+        """Count when it is shown first, and when the numbers are old."""
+        if self.desk.now() - self._counted >= STALE:
+            self.action_rescan()
+
+    def _job_changed(self, before: Jobs, after: Jobs) -> None:
+        if before.running is None or after.running is not None:
+            return
+        if self.is_current:
+            self.action_rescan()
+        else:
+            self._counted = 0
+
+    # counting, in a thread
+
+    def action_rescan(self) -> None:
+        """Count everything again."""
+        self._counting = True
+        self._counted = self.desk.now()
+        self.desk.ask(self._count, self._came, group="files")
+
+    def _count(self) -> FileSurvey:
+        desk, stop = cast(FilesDesk, self.desk), this_thread()
+        survey = FileSurvey()
+        for survey in desk.read_files(stop):
+            # While one survey waits to be drawn, newer ones take its place: never a queue of them.
+            if not self._told and not stop.is_set() and not survey.done:
+                self._told = True
+                desk.hand_over(self._grew, survey)
+        return survey
+
+    def _grew(self, survey: FileSurvey) -> None:
+        self._told = False
+        # The first count grows on screen; a later one replaces the old numbers when it is whole.
+        if self._counting and not self._survey.done:
+            self._show(survey)
+
+    def _came(self, survey: FileSurvey) -> None:
+        self._counting = False
+        self._survey = survey
+        self._show(survey)
+
+    # showing
+
+    def _show(self, survey: FileSurvey) -> None:
+        if not self.is_attached:
+            return
+        self.table.empty_text = "There is nothing beside the database."
+        self.table.show(survey.rows, self.desk.now())
+        self.query_one("#summary", Static).update(summary_of(survey))
+        self._say()
+
+    @on(FileTree.Highlighted)
+    def _say(self) -> None:
+        row = self.table.row
+        text = f"{row.says} {row.why}" if row and row.why != row.says else ""
+        self.query_one("#message", Static).update(
+            Content.styled(format.clean(text), "$foreground-muted")
+        )
+
+    def keys(self) -> Iterable[Key]:
+        """What can be done here, then the way out."""
+        return (
+            Key("d", "Remove", "screen.remove"),
+            Key("E", "Remove all that may go", "screen.remove_all"),
+            Key("↵", "Fold", "screen.fold"),
+            Key("R", "Count again", "screen.rescan"),
+            *self.table_keys(("show_sessions", "help", "quit")),
+        )
+
+    def action_fold(self) -> None:
+        """Fold or unfold the row under the cursor."""
+        self.table.action_fold()
+
+    # removing
+
+    def action_remove(self) -> None:
+        """Remove what may go of the row under the cursor."""
+        if (row := self.table.row) is not None:
+            self._order([row.id], row)
+
+    def action_remove_all(self) -> None:
+        """Remove everything that may go."""
+        self._order(None, None)
+
+    def _order(self, ids: list[str] | None, row: FileRow | None) -> None:
+        if not self._survey.done:
+            self.notify("Still counting: what may go is known in a moment.", markup=False)
+            return
+        plan = plan_files(self._survey.rows, (), self.desk.now(), ids=ids)
+        if not plan.items:
+            self.desk.submit(plan)  # says why there is nothing
+            return
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self.desk.submit(plan)
+
+        self.app.push_screen(ConfirmDialog(files_question(plan, row)), answered)
+
+
+def summary_of(survey: FileSurvey) -> Content:
+    """How much there is, how much may go, and whether it is still being counted."""
+    safe = sum(row.safe_bytes for row in survey.rows if not row.parent)
+    lost = f" · {format.plural(survey.errors, 'place')} could not be read"
+    return Content.assemble(
+        (format.size(survey.bytes), "bold"),
+        (f" on disk in {format.plural(survey.files, 'file')} · may go ", "$foreground-muted"),
+        (format.size(safe), "bold $text-success"),
+        (lost if survey.errors else "", "$text-warning"),
+        ("" if survey.done else " · counting …", "$foreground-muted"),
+    )
+
+
+def files_question(plan: Plan, row: FileRow | None) -> Question:
+    """Before files go: they have no trash."""
+    totals = plan.totals
+    files = format.plural(totals.files, "file")
+    what = f" of “{format.clip(format.clean(row.title), 40)}”" if row else ""
+    reason = f"{plan.items[0].reason}." if len(plan) == 1 else ""
+    return Question(
+        "Remove files",
+        (
+            f"{files}{what} ({format.size(totals.bytes)}) would be removed. {reason}".strip(),
+            "Files do not go to the trash: nothing brings them back.",
+        ),
+        f"Remove {files} — {format.size(totals.bytes)}",
+        safe="Keep the files",
+        destructive=True,
+        plan=plan,
+    )

@@ -244,7 +244,9 @@ def portable(svg: str) -> str:
     """Without addresses of fonts on other people's servers; one line for each element."""
     bare = re.sub(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", "", svg)
     unnamed = re.sub(r"terminal-\d+", "terminal", bare)
-    return "\n".join(line.rstrip() for line in unnamed.splitlines()) + "\n"
+    # Columns are made of spaces: a viewer that folds them together would tear the picture apart.
+    spaced = unnamed.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    return "\n".join(line.rstrip() for line in spaced.splitlines()) + "\n"
 
 
 def words_of(svg: str) -> list[str]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
@@ -27,8 +27,6 @@ from tui.screens.page import Page
 from tui.screens.palette import Actions
 from tui.screens.sessions import SessionsScreen
 
-if TYPE_CHECKING:
-    pass
 
 PATIENCE = 1.0
 """Seconds that leaving waits for a thread to come to the end of its step."""

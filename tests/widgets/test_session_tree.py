@@ -395,7 +395,7 @@ async def test_badges_have_words_where_there_is_room() -> None:
         app.tree_widget.show(an_outline(rows, sort="title"))
         await pilot.pause()
         text = "\n".join(screen_lines(app))
-        for badge in ("◆ shared", "1⑂", "▣ archived", "⚑ pinned", "⚠ directory is gone"):
+        for badge in ("◆ shared", "1↳", "▣ archived", "⚑ pinned", "⚠ directory is gone"):
             assert badge in text
         assert "V1" not in text
         await pilot.resize_terminal(50, 20)

@@ -108,7 +108,7 @@ def _sentence(items: Sequence[Item]) -> str:
 def _why_nothing(chosen: Sequence[FileRow]) -> str:
     if not chosen:
         return "Nothing to remove: there are no such files."
-    if len(chosen) == 1:
-        return f"Nothing to remove: {chosen[0].why[:1].lower()}{chosen[0].why[1:]}"
-    octets = size(sum(row.bytes for row in chosen))
-    return f"Nothing to remove: all {octets} of it must stay, see the reasons of each row."
+    largest = max(chosen, key=lambda row: row.bytes)
+    more = "" if len(chosen) == 1 else f"{largest.title}: "
+    why = largest.why if more else largest.why[:1].lower() + largest.why[1:]
+    return f"Nothing to remove: {more}{why}"

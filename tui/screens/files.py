@@ -26,6 +26,9 @@ from tui.widgets.key_bar import Key
 STALE = 60_000
 """Milliseconds after which showing the screen counts anew: reading 600,000 files takes seconds."""
 
+MOST_NAMED = 6
+"""Places named in the question; the table behind it names them all."""
+
 
 class FilesDesk(Desk, Protocol):
     """What this screen asks of the app beside what all ask."""
@@ -193,10 +196,22 @@ def files_question(plan: Plan, row: FileRow | None) -> Question:
         "Remove files",
         (
             f"{files}{what} ({format.size(totals.bytes)}) would be removed. {reason}".strip(),
+            *_lines(plan),
             "Files do not go to the trash: nothing brings them back.",
         ),
         f"Remove {files} — {format.size(totals.bytes)}",
         safe="Keep the files",
         destructive=True,
-        plan=plan,
     )
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    """The largest places, when there are several."""
+    if len(plan) < 2:
+        return
+    largest = sorted(plan, key=lambda item: -item.bytes)
+    for item in largest[:MOST_NAMED]:
+        name = format.clip(format.clean(item.title), 40)
+        yield f"{format.fit(format.size(item.bytes), format.SIZE_CELLS, right=True)}  {name}"
+    if len(plan) > MOST_NAMED:
+        yield f"and {format.count(len(plan) - MOST_NAMED)} more"

@@ -87,10 +87,10 @@ class JsonEra:
         """Whether the files may go; `complete` once all of them were noted."""
         if self.lost_sessions:
             what = plural(self.lost_sessions, "session")
-            return stays("only_copy", f"{what} in it are in no database: the only copy.")
+            return stays("only_copy", f"{what} in no database: the only copy.")
         if self.lost_messages:
             what = plural(self.lost_messages, "message")
-            return stays("only_copy", f"{what} in it are in no database: the only copy.")
+            return stays("only_copy", f"{what} in no database: the only copy.")
         if self.strange:
             what = plural(self.strange, "name")
             return stays("only_copy", f"{what} in it ocdu cannot read: perhaps the only copy.")

@@ -277,6 +277,16 @@ class Ledger:
         """Keep how far it has come."""
         self.set_note(f"watermark:{name}", str(value))
 
+    # tables kept elsewhere
+
+    @contextmanager
+    def tables(self, *models: type[Model]) -> Iterator[APSWDatabase]:
+        """A connection of this thread, with these further tables made where they are missing."""
+        with self._connection():
+            with self._db.bind_ctx(models):
+                self._db.create_tables(models, safe=True)
+            yield self._db
+
 
 def _now() -> int:
     return int(time.time() * 1000)

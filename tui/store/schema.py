@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
-import psutil
 
 from tui.errors import Refused
 from tui.store.query import fetch, scalar
@@ -197,6 +196,8 @@ def _is_without_rowid(sql: str | None) -> bool:
 
 def network_file_system(path: Path) -> str | None:
     """Type of the network file system that holds `path`; None on a local disk."""
+    import psutil  # not needed to show a list, and a tenth of the time it takes to start
+
     best, kind = "", ""
     real = str(path.resolve())
     for mount in psutil.disk_partitions(all=True):

@@ -113,7 +113,7 @@ class FileTree(LineList):
     def heading(self, width: int) -> Iterable[Piece]:
         """Names of the columns."""
         yield " ", ""
-        yield heading_piece("on disk", SIZE_CELLS, sorted_by=True)
+        yield heading_piece("on disk", SIZE_CELLS)
         if width >= _BAR_FROM:
             yield " " * (_BAR + 1), ""
         yield "  ", ""
@@ -152,8 +152,9 @@ class FileTree(LineList):
         yield title, "" if row.parent else "strong"
         left = room - len(start) - cells(title) - 2
         if with_why and left > 10:
-            text = ("✓ " if row.safe else "") + (row.why if row.parent else row.says)
-            yield "  " + clip(clean(text), left), "good" if row.safe and row.parent else "muted"
+            goes = row.safe and row.parent
+            text = ("✓ " if goes else "") + (row.why if row.parent else row.says)
+            yield "  " + clip(clean(text), left), "good" if goes else "muted"
 
     # keys and mouse
 

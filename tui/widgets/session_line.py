@@ -186,7 +186,7 @@ def _badges(line: Line, mixed: bool) -> list[Badge]:
         (row.pinned, ("⚑", "⚑ pinned", "mark")),
         (row.missing, ("⚠", "⚠ directory is gone", "warning")),
         (row.running, ("●", "● running", "good")),
-        (children, (f"{count(children)}⑂", f"{count(children)}⑂", "muted")),
+        (children, (f"{count(children)}↳", f"{count(children)}↳", "muted")),
     ]
     return [badge for applies, badge in found if applies]
 

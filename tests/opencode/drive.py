@@ -17,8 +17,8 @@ from typing import Any
 from tests.opencode.binary import ENVIRONMENT
 from tests.opencode.provider import CONTEXT, MODEL_ID, PROVIDER_ID
 
-COMMAND_SECONDS = 60.0
-"""A command of opencode takes 2 to 3 s."""
+COMMAND_SECONDS = 30.0
+"""A command of opencode takes 1 to 3 s."""
 
 
 class OpencodeError(AssertionError):
@@ -117,7 +117,16 @@ class Home:
         return replace(self, root=root)
 
     def run(self, *arguments: str, directory: Path) -> str:
-        """Standard output of an opencode command run in a directory."""
+        """Standard output of an opencode command that reads, run in a directory.
+
+        opencode 1.2 hung in its start once in some hundred commands; one more try is allowed.
+        """
+        try:
+            return self._run(*arguments, directory=directory)
+        except subprocess.TimeoutExpired:
+            return self._run(*arguments, directory=directory)
+
+    def _run(self, *arguments: str, directory: Path) -> str:
         # Through a file: some versions cut what they print into a pipe.
         with tempfile.TemporaryFile("w+b", dir=self.root) as printed:
             run = subprocess.run(

@@ -53,6 +53,7 @@ Two look one floor up: the details of a session sum over its tree, and undo plan
 OWN_POLICY = {
     "archive": "archive",
     "prune": "prune",
+    "files": "files",
     "reclaim": "reclaim",
     "vacuum": "vacuum",
     "checkpoint": "vacuum",
@@ -78,6 +79,7 @@ OPENS_FILES = {
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
     "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
     "tui.store.descent": "folders, by descriptor",
+    "tui.store.descent": "folders, so that no link can lead out of them",
     "tui.store.disk": "a new, empty file to measure the disk with",
     "tui.store.holders": "the name of a process",
     "tui.store.ledger": "ocdu's own database, before anything is connected to it",
@@ -96,6 +98,7 @@ VERBS = {
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
     "files": ("store/files", "policy/files", "engine/files", "cli/files"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
+    "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
     "undo": ("store/ledger", "engine/undo", "cli/undo"),
 }
 """Where each verb is decided, done, shown and said."""

@@ -49,6 +49,7 @@ ACTIONS: tuple[Action, ...] = (
     # go
     Action("show_sessions", "1", "Sessions", "The sessions as a tree", "Go"),
     Action("show_dashboard", "2", "Dashboard", "Where the disk space goes, live", "Go", footer=True),
+    Action("show_files", "3", "Files", "The rest of the data directory: what it is, what may go", "Go"),
     Action("show_trash", "4", "Trash", "Pruned trees: restore or empty", "Go"),
     Action("show_jobs", "5", "Jobs", "What runs, what waits, what was done", "Go"),
     Action("pause", "z", "Pause", "Pause the running job, or let it go on", "Job"),

@@ -48,6 +48,12 @@ def _dashboard() -> Screen[None]:
     return DashboardScreen()
 
 
+def _files() -> Screen[None]:
+    from tui.screens.files import FilesScreen
+
+    return FilesScreen()
+
+
 def _trash() -> Screen[None]:
     from tui.screens.trash import TrashScreen
 
@@ -68,6 +74,7 @@ class OcduApp(Orders):
     MODES: ClassVar = {
         "sessions": SessionsScreen,
         "dashboard": _dashboard,
+        "files": _files,
         "trash": _trash,
         "jobs": _jobs,
     }
@@ -136,6 +143,10 @@ class OcduApp(Orders):
     def action_show_dashboard(self) -> None:
         """Where the disk space goes."""
         self.switch_mode("dashboard")
+
+    def action_show_files(self) -> None:
+        """The rest of the data directory."""
+        self.switch_mode("files")
 
     def action_show_trash(self) -> None:
         """What was pruned."""

@@ -27,7 +27,7 @@ from tui.errors import OcduError
 from tui.forest import Forest
 from tui.messages import Failed
 from tui.policy.plan import Plan
-from tui.records import Payload, SessionDetail
+from tui.records import FileSurvey, Payload, SessionDetail
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.toasts import Severity
 
@@ -151,6 +151,12 @@ class Reads(App[None]):
         from tui.engine.undo import plan_redo
 
         return plan_redo(self.site)
+
+    def read_files(self, stop: Event) -> Iterator[FileSurvey]:
+        """The rest of the data directory, growing."""
+        from tui.store.files import survey_files
+
+        return survey_files(self.site.store, self.site.files, self.now(), stop)
 
     def read_trash(self) -> Sequence[TrashBatch]:
         """Batches of this database, newest first."""

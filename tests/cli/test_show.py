@@ -12,8 +12,47 @@ def test_it_tells_the_session_its_tree_and_its_kinds(ocdu: Ocdu, garden: Path) -
     said = ocdu("show", "ses_old", "--json", "--db", garden).json["session"]
     assert (said["id"], said["tree_sessions"]) == ("ses_old", 2)
     assert sum(said["kinds"].values()) == said["tree_bytes"]
-    assert said["kinds"]["tool"] > 90_000
-    assert said["kinds"]["events"] > 30_000
+    assert said["kinds"]["tool_output"] > 90_000
+    assert said["kinds"]["event:message.part.updated.1"] > 30_000
+
+
+def test_it_tells_the_largest_rows_of_the_tree(ocdu: Ocdu, garden: Path) -> None:
+    rows = ocdu("show", "ses_old", "--json", "--db", garden).json["session"]["largest"]
+    assert [(row["table"], row["kind"]) for row in rows[:3]] == [
+        ("part", "tool bash"),
+        ("event", "message.part.updated.1"),
+        ("part", "tool bash"),
+    ]
+    assert rows[0]["bytes"] > 60_000
+    assert rows[0]["preview"] == "o" * 200
+    assert len(rows) == 10
+    assert rows == sorted(rows, key=lambda row: -row["bytes"])
+
+
+def test_it_tells_what_each_action_would_give_back_here(ocdu: Ocdu, garden: Path) -> None:
+    for id in ("ses_attic", "ses_old"):
+        session = ocdu("show", id, "--json", "--db", garden).json["session"]
+        found = {(row["action"], row["level"]): row["bytes"] for row in session["get_back"]}
+        reclaim = ocdu("reclaim", id, "--json", "--db", garden).json["plan"]["totals"]["bytes"]
+        prune = ocdu("prune", id, "--json", "--db", garden).json["plan"]["totals"]["bytes"]
+        assert found["reclaim", "compacted"] == reclaim
+        assert found["prune", None] == prune > 0
+    assert found["reclaim", "compacted"] == 0
+
+
+def test_people_see_kinds_rows_and_gains(ocdu: Ocdu, garden: Path) -> None:
+    out = ocdu("show", "ses_old", "--db", garden).out
+    for words in ("Where its bytes are", "Tool output:", "Largest rows", "tool bash", "prune:"):
+        assert words in out
+
+
+def test_a_glimpse_is_shown_harmlessly(ocdu: Ocdu, tmp_path: Path) -> None:
+    talk = session("talk", turns=[Turn(answer="\x1b[31m[red]\n\u202eevil" + "!" * 900)])
+    out = ocdu("show", "ses_talk", "--db", make_database(tmp_path / "o.db", [talk])).out
+    line = next(line for line in out.splitlines() if "evil" in line)
+    assert "\x1b" not in line
+    assert "\u202e" not in line
+    assert "[red]" in line
 
 
 def test_a_shortened_id_is_enough(ocdu: Ocdu, garden: Path) -> None:

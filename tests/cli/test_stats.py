@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Ocdu
-from tests.factories import count_rows, execute, make_database, session
+from tests.factories import Tool, Turn, count_rows, execute, make_database, session
 from tui.store.models import Event, EventSequence
 
 
@@ -22,9 +25,54 @@ def test_tables_and_counts_are_exact(ocdu: Ocdu, garden: Path) -> None:
     for table in ("message", "part", "event", "session_message"):
         assert said["tables"][table] == octets(garden, table)
     assert sum(said["bytes"].values()) == sum(said["tables"].values())
+    assert said["bytes"]["superseded_events"] == 0 < said["bytes"]["event:message.updated.1"]
     for table in ("message", "part", "event"):
         assert said[table + "s"] == count_rows(garden, table)
     assert said["sessions"] == {"total": 6, "root": 5, "child": 1, "archived": 1}
+
+
+def test_every_kind_of_bytes_has_a_name_that_stays(ocdu: Ocdu, tmp_path: Path) -> None:
+    """`bytes` is a contract: these keys always, and `event:` with each type that occurs."""
+    said = ocdu("stats", "--json", "--db", make_database(tmp_path / "o.db", [session("a")])).json
+    assert list(said["bytes"]) == [
+        "text", "reasoning", "tool_output", "tool_input", "metadata", "attachments", "diffs",
+        "messages", "superseded_events", "other",
+    ]  # fmt: skip
+
+
+SHAPES = {
+    "no sessions": [],
+    "one": [session("one")],
+    "tools": [session("a", tools=[Tool(5000, duplicate=4000, attachment=900), Tool(1)])],
+    "diffs": [session("a", turns=[Turn(diffs=3000)])],
+    "events": [session("a", events=1), session("b", events=3, octets=9000)],
+    "children": [session("a", children=[session("b", children=[session("c", events=2)])])],
+    "orphan": [session("a", parent="ses_gone")],
+    "unicode": [session("a", turns=[Turn('日本 €äöü \n " \\', answer="🙂" * 300)])],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("damage", ("", "{", '{"type":"tool","state":1}', "\x00", "[1]"))
+def test_it_equals_a_slow_count_on_databases_of_every_shape(
+    ocdu: Ocdu, tmp_path: Path, shape: str, damage: str
+) -> None:
+    """Counted once more by the standard library's SQLite, with plain statements."""
+    path = make_database(tmp_path / "o.db", SHAPES[shape])
+    if damage:
+        for table in ("message", "part", "event"):
+            execute(path, f"UPDATE {table} SET data = ? WHERE rowid % 3 = 1", damage)
+    said = ocdu("stats", "--json", "--db", path).json
+    plain = sqlite3.connect(path)
+    for table, octets_said in said["tables"].items():
+        sum_of = f"SELECT coalesce(sum(length(CAST(data AS BLOB))), 0), count(*) FROM {table}"
+        octets_found, rows = plain.execute(sum_of).fetchone()
+        assert octets_said == octets_found, table
+        assert said.get(table + "s", rows) == rows
+    plain.close()
+    assert set(said["tables"]) == {"message", "part", "event", "session_message"}
+    assert sum(said["bytes"].values()) == sum(said["tables"].values())
+    assert min(said["bytes"].values()) >= 0
 
 
 def test_a_child_whose_parent_is_gone_is_no_root(ocdu: Ocdu, tmp_path: Path) -> None:
@@ -72,6 +120,16 @@ def test_people_read_a_summary(ocdu: Ocdu, garden: Path) -> None:
         "Total events",
     ]
     assert "Total sessions:    6 (5 root, 1 child)" in lines
+    for begin in ("Where the bytes are", "Beside the payload", "You get back"):
+        assert begin in lines
+    for name in ("Tool output", "Event message.updated.1", "Indices", "reclaim compacted"):
+        assert any(line.startswith(name + ":") for line in lines), name
+
+
+def test_a_type_of_event_never_reaches_the_terminal_raw(ocdu: Ocdu, garden: Path) -> None:
+    execute(garden, "UPDATE event SET type = 'x' || char(27, 10) || '[31my' WHERE seq = 0")
+    assert "\x1b" not in ocdu("stats", "--db", garden).out
+    assert "\x1b" not in ocdu("show", "ses_old", "--db", garden).out
 
 
 def test_the_wal_is_named_only_when_there_is_one(ocdu: Ocdu, garden: Path) -> None:

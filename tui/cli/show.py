@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.list import session_json
 from tui.cli.output import badges
-from tui.cli.stats import all_kinds
+from tui.cli.stats import RULE, action_of, all_kinds, name_of, reclaimable, table_of
 
 if TYPE_CHECKING:
+    from tui.forest import Forest
     from tui.records import SessionDetail
+    from tui.store.database import Store
 
 MOST_CELLS = 300
 """Terminal cells of the first question shown: enough to recognise a conversation."""
+
+
+MOST_KIND, MOST_WORDS = 28, 60
+"""Terminal cells of a large row's kind and of the glimpse into it."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(call: Call) -> Answer:
-    """Times, place, model, cost, bytes by kind, and how the conversation begins."""
+    """Times, place, model, cost, bytes by kind, the largest rows, and what could go."""
     from tui.cli.call import full_id
     from tui.format import plural, size
     from tui.store.details import session_detail
@@ -33,8 +40,9 @@ def run(call: Call) -> Answer:
     id = full_id(forest, call.options.id)
     forest = call.with_trees_measured(forest, [id])
     store = call.site.store
-    detail = session_detail(store, forest, id)
-    detail = replace(detail, kinds=all_kinds(store, forest.branch_of(id).ids))
+    branch = forest.branch_of(id)
+    detail = session_detail(store, branch.root, forest.usage_of(id), branch.usage, len(branch.rows))
+    detail = replace(detail, kinds=dict(all_kinds(store, branch.ids)))
     session = {
         **session_json(forest, forest.index(id)),
         "model": detail.model or None,
@@ -46,15 +54,36 @@ def run(call: Call) -> Answer:
         "running": detail.row.running,
         "missing": detail.row.missing,
         "tree_sessions": detail.tree_sessions,
-        "kinds": dict(detail.kinds),
+        "kinds": detail.kinds,
+        "largest": _largest(store, branch.ids),
+        "get_back": _get_back(call, forest, branch.ids),
         "beginning": list(detail.beginning),
     }
     what = plural(detail.tree_sessions, "session")
     message = f"{size(detail.tree_usage.bytes)} in {what}."
-    return Answer("done", message, {"session": session}, _text(call, detail))
+    text = "" if call.options.json else _text(call, detail, session)
+    return Answer("done", message, {"session": session}, text)
 
 
-def _text(call: Call, detail: SessionDetail) -> str:
+def _largest(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The largest rows of these sessions, each with a glimpse into it."""
+    from tui.store.largest import largest_rows, preview
+
+    return [{**row._asdict(), "preview": preview(store, row)} for row in largest_rows(store, ids)]
+
+
+def _get_back(call: Call, forest: Forest, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """What each action would give back here; a prune is to the trash."""
+    from tui.policy.prune import PrunePolicy, plan_prune
+
+    pruned = plan_prune(forest, PrunePolicy(ids=frozenset(ids[:1])), call.now, call.running)
+    return [
+        *reclaimable(call, forest, ids),
+        {"action": "prune", "level": None, "bytes": pruned.totals.bytes},
+    ]
+
+
+def _text(call: Call, detail: SessionDetail, session: dict[str, Any]) -> str:
     from tui.format import age, clean, clip, count, money, size
 
     row = detail.row
@@ -74,9 +103,18 @@ def _text(call: Call, detail: SessionDetail) -> str:
         "Messages": count(detail.usage.messages),
         "This session": size(detail.usage.bytes),
         "Its tree": f"{size(detail.tree_usage.bytes)} in {count(detail.tree_sessions)}",
-        **{f"  {kind}": size(octets) for kind, octets in detail.kinds.items() if octets},
     }
     lines = [f"{name + ':':<16}{value}" for name, value in facts.items() if value]
     for text in detail.beginning[:1]:
         lines += ["", "“" + clip(clean(text), MOST_CELLS) + "”"]
+    by_size = sorted(detail.kinds.items(), key=lambda kind: -kind[1])
+    lines += ["", "Where its bytes are", RULE]
+    lines += table_of((name_of(kind), octets) for kind, octets in by_size if octets)
+    lines += ["", "Largest rows", RULE]
+    for row in session["largest"]:
+        kind = clip(clean(row["kind"]), MOST_KIND)
+        words = clip(clean(row["preview"]), MOST_WORDS)
+        lines.append(f"{size(row['bytes']):>8}  {kind:<{MOST_KIND}}  {words}".rstrip())
+    lines += ["", "You get back", RULE]
+    lines += table_of((action_of(row), row["bytes"]) for row in session["get_back"])
     return "\n".join(lines) + "\n"

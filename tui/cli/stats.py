@@ -11,6 +11,7 @@ from tui.cli.call import Answer, Call, with_all_usage
 if TYPE_CHECKING:
     from tui.forest import Forest
     from tui.store.database import Store
+    from tui.store.kinds import Kinds
 
 RULE = "─" * 40
 
@@ -22,27 +23,29 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(call: Call) -> Answer:
     """Measure everything once; nothing is written."""
     from tui.format import plural, size
+    from tui.store.kinds import page_bytes
     from tui.store.usage import measure_all
 
     store = call.site.store
     measured = measure_all(store)
     forest = with_all_usage(call.forest, measured.sessions)
-    others = _other_tables(store, measured.tables)
     kinds = all_kinds(store)
-    kinds["other"] = kinds.get("other", 0) + sum(others.values())
     data: dict[str, Any] = {
         "database": _database(store),
         "sessions": _sessions(forest),
         "messages": measured.rows.get("message", 0),
         "parts": measured.rows.get("part", 0),
         "events": measured.rows.get("event", 0),
-        "tables": {**measured.tables, **others},
-        "bytes": kinds,
+        "tables": kinds.tables,
+        "bytes": dict(kinds),
         "get_back": _get_back(call, forest),
     }
     on_disk = data["database"]["bytes"] + data["database"]["wal_bytes"]
     message = f"{size(on_disk)} on disk for {plural(len(forest), 'session')}."
-    return Answer("done", message, data, "" if call.options.json else _text(data))
+    if call.options.json:
+        return Answer("done", message, data)
+    pages = page_bytes(store.sizes(), sum(kinds.tables.values()))
+    return Answer("done", message, data, _text(data, pages))
 
 
 def _database(store: Store) -> dict[str, Any]:
@@ -70,50 +73,48 @@ def _sessions(forest: Forest) -> dict[str, int]:
     }
 
 
-def _other_tables(store: Store, measured: dict[str, int]) -> dict[str, int]:
-    """Payload octets of the tables that belong to no session's size."""
-    from tui.store.usage import slices
-
-    return {
-        table: sum(octets for found in slices(store, table, "1") for _, _, octets, _ in found)
-        for table in store.schema.payload_tables
-        if table not in measured
-    }
-
-
-def all_kinds(store: Store, ids: Iterable[str] | None = None) -> dict[str, int]:
+def all_kinds(store: Store, ids: Iterable[str] | None = None) -> Kinds:
     """Octets by kind, of these sessions or of the whole file."""
-    from tui.store.details import kinds
+    from tui.store.kinds import Kinds, kinds
 
-    found: dict[str, int] = {}
+    found = Kinds()
     for found in kinds(store, ids):  # noqa: B007 - the last one is the answer
         pass
-    return dict(found)
+    return found
 
 
 def _get_back(call: Call, forest: Forest) -> list[dict[str, Any]]:
     """What each action would give back if it were carried out now; honest about zero."""
     from tui.policy.prune import PrunePolicy, plan_prune
-    from tui.policy.reclaim import LEVELS, ReclaimPolicy, plan_reclaim
     from tui.quantity import parse_age
+
+    idle = PrunePolicy(older_than=parse_age(call.config.prune.older_than))
+    old = plan_prune(forest, idle, call.now, call.running)
+    sizes = call.site.store.sizes()
+    return [
+        *reclaimable(call, forest),
+        {"action": "prune", "level": None, "bytes": old.totals.bytes},
+        {"action": "vacuum", "level": None, "bytes": sizes.free_bytes},
+        {"action": "checkpoint", "level": None, "bytes": sizes.wal_bytes},
+    ]
+
+
+def reclaimable(
+    call: Call, forest: Forest, ids: Iterable[str] | None = None
+) -> list[dict[str, Any]]:
+    """One row for each level of reclaim: what it would drop, of these sessions or of all."""
+    from tui.policy.reclaim import LEVELS, ReclaimPolicy, plan_reclaim
     from tui.store.payloads import find_payloads
 
-    store = call.site.store
-    payloads = find_payloads(store, tuple(LEVELS))
+    payloads = find_payloads(call.site.store, tuple(LEVELS), session_ids=ids)
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
         plan = plan_reclaim(forest, payloads, ReclaimPolicy((level,)), call.now, call.running)
         rows.append({"action": "reclaim", "level": level, "bytes": plan.totals.bytes})
-    idle = PrunePolicy(older_than=parse_age(call.config.prune.older_than))
-    old = plan_prune(forest, idle, call.now, call.running)
-    sizes = store.sizes()
-    rows.append({"action": "prune", "level": None, "bytes": old.totals.bytes})
-    rows.append({"action": "vacuum", "level": None, "bytes": sizes.free_bytes})
-    rows.append({"action": "checkpoint", "level": None, "bytes": sizes.wal_bytes})
     return rows
 
 
-def _text(data: dict[str, Any]) -> str:
+def _text(data: dict[str, Any], pages: dict[str, int]) -> str:
     from tui.format import clean, count, size
 
     database, sessions = data["database"], data["sessions"]
@@ -134,9 +135,29 @@ def _text(data: dict[str, Any]) -> str:
         lines.append(f"In use by:         {clean(holder['name'])} (pid {holder['pid']})")
     lines += ["", "Where the bytes are", RULE]
     by_size = sorted(data["bytes"].items(), key=lambda kind: -kind[1])
-    lines += [f"{kind.capitalize() + ':':<18} {size(octets):>8}" for kind, octets in by_size]
+    lines += table_of((name_of(kind), octets) for kind, octets in by_size if octets)
+    lines += ["", "Beside the payload", RULE]
+    lines += table_of((name_of(kind), octets) for kind, octets in pages.items())
     lines += ["", "You get back", RULE]
-    for row in data["get_back"]:
-        action = " ".join(filter(None, (row["action"], row["level"])))
-        lines.append(f"{action + ':':<24}{size(row['bytes']):>8}")
+    lines += table_of((action_of(row), row["bytes"]) for row in data["get_back"])
     return "\n".join([*lines, ""])
+
+
+def name_of(kind: str) -> str:
+    """What a kind of bytes is called in a sentence: "Tool output", "Event message.updated.1"."""
+    from tui.format import clean
+
+    words = clean(kind.replace("event:", "event ").replace("_", " "))
+    return words[:1].upper() + words[1:]
+
+
+def action_of(row: dict[str, Any]) -> str:
+    """What an action that gives back is called: "reclaim compacted"."""
+    return " ".join(filter(None, (row["action"], row["level"])))
+
+
+def table_of(rows: Iterable[tuple[str, int]]) -> list[str]:
+    """Lines of a name and its size, aligned."""
+    from tui.format import clip, size
+
+    return [f"{clip(name, 32) + ':':<33}{size(octets):>8}" for name, octets in rows]

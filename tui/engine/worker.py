@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from tui.engine.archive import apply_archive, apply_unarchive
 from tui.engine.checkpoint import apply_checkpoint
+from tui.engine.files import apply_files
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.recovery import recover
@@ -39,6 +40,7 @@ ENGINES: dict[str, Engine] = {
     "reclaim": lambda plan, site, stop: apply_reclaim(plan, site.store, stop),
     "vacuum": lambda plan, site, stop: apply_vacuum(plan, site.store, stop),
     "checkpoint": lambda plan, site, stop: apply_checkpoint(plan, site.store, stop),
+    "files": apply_files,
     "restore": apply_restore,
     "empty": apply_empty,
     "undo": apply_undo,

@@ -1,5 +1,4 @@
-"""What the details panel and `ocdu show` tell about one session: one row and a few bounded texts.
-"""
+"""What the details panel and `ocdu show` tell about a session: one row and a few bounded texts."""
 
 from __future__ import annotations
 
@@ -76,4 +75,3 @@ def _beginning(connection: Any, id: str) -> tuple[str, ...]:
         (id, FIRST_TEXTS, TEXT_LENGTH),
     )
     return tuple(as_text(text) for (text,) in found)
-

@@ -177,6 +177,7 @@ class _Count:
 
     def everything(self) -> Iterator[None]:
         """All rows in the order of the file, then the events session by session."""
+        self.found.tables |= dict.fromkeys(self.store.schema.payload_tables, 0)
         yield from map(self._count_parts, self.parts.everywhere())
         yield from map(self._count_messages, self.messages.everywhere())
         for table in self.store.schema.payload_tables:

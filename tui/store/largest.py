@@ -146,7 +146,7 @@ def _told(connection: apsw.Connection, seen: _Seen) -> Iterator[LargeRow]:
 
 
 def _kind(table: str, head: bytes) -> str:
-    """"user message", "tool bash", "text" …, as the head of the row says."""
+    """ "user message", "tool bash", "text" …, as the head of the row says."""
     if table == "message":
         role = _word(rb'"role":"([^"\\]{1,40})"', head)
         return f"{role} message".strip()

@@ -123,8 +123,11 @@ def head_of(connection: apsw.Connection, table: str, rowid: int, octets: int, at
     Empty when the row is gone or holds no text.
     """
     try:
-        with connection.blob_open("main", table, "data", rowid, False) as blob:
-            blob.seek(min(at, blob.length()))
-            return bytes(blob.read(octets))
+        blob = connection.blob_open("main", table, "data", rowid, False)
     except apsw.SQLError:
         return b""
+    try:
+        blob.seek(min(at, blob.length()))
+        return bytes(blob.read(octets))
+    finally:
+        blob.close()

@@ -20,6 +20,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 SMALLEST = 128_000_000
 """Octets of the smallest file worth it: a smaller one is read before the process has started."""
@@ -56,7 +60,7 @@ def prefetched(path: Path) -> Iterator[None]:
             process.wait()
 
 
-def _started(path: Path):  # type: ignore[no-untyped-def]
+def _started(path: Path) -> Popen[bytes] | None:
     import subprocess
 
     try:
@@ -95,9 +99,9 @@ def read_through(path: str) -> int:
             done += octets
             if os.getppid() != parent:
                 break
-            if held is None and done >= FIRST > done - octets:
-                if done / (time.perf_counter() - began) > MEMORY_SPEED:
-                    break
+            timed = held is None and done >= FIRST > done - octets
+            if timed and done / (time.perf_counter() - began) > MEMORY_SPEED:
+                break
     return done
 
 

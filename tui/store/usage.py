@@ -64,7 +64,7 @@ class Measurement:
         return sum(self.tables.values())
 
 
-def measure(store: Store, stop: Event | None = None) -> Iterator[Measurement]:
+def measure(store: Store, stop: Event | None = None) -> Generator[Measurement, None, None]:
     """Measure the whole file; yields the growing result after every slice, the last one `done`.
 
     Setting `stop` ends it; the last yielded measurement is then not `done`. However it ends, its

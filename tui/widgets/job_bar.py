@@ -19,6 +19,7 @@ DOING = {
     "checkpoint": "folding the log in",
     "restore": "restoring",
     "empty": "emptying the trash",
+    "files": "removing files",
     "undo": "undoing",
     "redo": "doing again",
 }

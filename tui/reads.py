@@ -103,15 +103,18 @@ class Reads(App[None]):
         """All about one session."""
         from tui.store.details import session_detail
 
-        return session_detail(self.site.store, self.forest, session_id)
+        forest = self.forest
+        tree = forest.branch_of(session_id)
+        own = forest.usage_of(session_id)
+        return session_detail(self.site.store, tree.root, own, tree.usage, len(tree.rows))
 
     def read_kinds(
         self, stop: Event, ids: Collection[str] | None = None
     ) -> Iterator[dict[str, int]]:
         """Octets by kind, growing; of these sessions or of the whole file."""
-        from tui.store.details import kinds
+        from tui.store.kinds import in_groups, kinds
 
-        return kinds(self.site.store, ids, stop)
+        return map(in_groups, kinds(self.site.store, ids, stop))
 
     def read_payloads(
         self, levels: Sequence[str], ids: Collection[str] | None, stop: Event

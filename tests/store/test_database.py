@@ -17,7 +17,8 @@ from tui.errors import OcduError, Refused
 from tui.forest import Forest
 from tui.store import schema
 from tui.store.database import Store, assert_write_rules, explained, open_store, transaction, wal_of
-from tui.store.details import kinds, session_detail
+from tui.store.details import session_detail
+from tui.store.kinds import kinds
 from tui.store.query import scalar
 from tui.store.sessions import load_sessions, running_sessions, with_last_messages
 from tui.store.usage import measure_all, measure_sessions
@@ -49,7 +50,7 @@ def browse(store: Store) -> None:
     running_sessions(store, rows, days_ago(0))
     list(kinds(store))
     for row in rows:
-        session_detail(store, forest, row.id)
+        session_detail(store, row)
     store.sizes()
 
 

@@ -10,7 +10,7 @@ longer than about 40 ms and opencode's checkpoints always get through.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from queue import SimpleQueue

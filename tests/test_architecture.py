@@ -32,7 +32,6 @@ MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (FLOOR_0, (*FLOOR_0, "humanize")),
     (SHAPES, (*FLOOR_0, *SHAPES)),
     (FLOOR_1, (*FLOOR_0, *FLOOR_1)),
-    (("tui.store.details",), (*FLOOR_0, *STORE, "tui.forest", "peewee", "apsw")),
     (STORE, (*FLOOR_0, *STORE, "peewee", "playhouse", "apsw", "psutil", "platformdirs")),
     (ENGINE, (*FLOOR_0, *STORE, *ENGINE, "tui.policy.plan", "apsw", "psutil")),
     (FLOOR_4, (*FLOOR_0, *FLOOR_1, *FLOOR_4, "textual")),
@@ -45,15 +44,11 @@ MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (("tui.__main__",), ("tui.cli.main",)),
 )
-"""Modules -> what they may import beside the standard library; the first match counts.
-
-Two look one floor up: the details of a session sum over its tree, and undo plans a prune again.
-"""
+"""Modules -> what they may import beside the standard library; the first match counts."""
 
 OWN_POLICY = {
     "archive": "archive",
     "prune": "prune",
-    "files": "files",
     "reclaim": "reclaim",
     "vacuum": "vacuum",
     "checkpoint": "vacuum",
@@ -78,7 +73,6 @@ OPENS_FILES = {
     "tui.engine.demo": "a new file beside the demo database",
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
     "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
-    "tui.store.descent": "folders, by descriptor",
     "tui.store.descent": "folders, so that no link can lead out of them",
     "tui.store.disk": "a new, empty file to measure the disk with",
     "tui.store.holders": "the name of a process",
@@ -96,7 +90,6 @@ VERBS = {
     "prune": ("policy/prune", "engine/prune", "screens/prune", "cli/prune"),
     "reclaim": ("policy/reclaim", "engine/reclaim/__init__", "screens/reclaim", "cli/reclaim"),
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
-    "files": ("store/files", "policy/files", "engine/files", "cli/files"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
     "undo": ("store/ledger", "engine/undo", "cli/undo"),

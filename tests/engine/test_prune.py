@@ -73,7 +73,10 @@ def picture_of_session(site: Site, id: str) -> list[object]:
         "event_sequence": "aggregate_id",
         "session": "id",
     }
-    return [execute(site.store.path, f"SELECT * FROM {t} WHERE {k} = ?", id) for t, k in tables.items()]
+    return [
+        execute(site.store.path, f"SELECT * FROM {table} WHERE {key} = ?", id)
+        for table, key in tables.items()
+    ]
 
 
 def test_the_plan_the_deed_and_the_database_count_the_same(site: Site) -> None:

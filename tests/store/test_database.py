@@ -46,7 +46,7 @@ def fingerprint(path: Path) -> dict[str, tuple[str, int]]:
 def browse(store: Store) -> None:
     """Everything a user can look at without changing anything."""
     rows = with_last_messages(store, load_sessions(store))
-    forest = Forest.of(rows, measure_all(store).sessions)
+    measure_all(store)
     running_sessions(store, rows, days_ago(0))
     list(kinds(store))
     for row in rows:

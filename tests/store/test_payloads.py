@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.engine.reclaim.parts import BIG, Database, compact, tool
-from tui.records import Payload
 from tui.store.payloads import (
     WATERMARK_MARGIN,
     Found,

@@ -156,6 +156,8 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
     for _ in in_slices(job.connection, deeds(), Event(), at_start=job.look):
         yield job.step("deleting")
     job.site.store.sync()
+    # From here on a power cut takes back no more than what recovery finds out by itself.
+    job.connection.execute("PRAGMA trash.synchronous=OFF")
     with transaction(job.connection, "BEGIN"):
         for tree in kept:
             _settle(job, tree, begun.get(tree.item.id))

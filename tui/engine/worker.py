@@ -30,6 +30,7 @@ from tui.policy.plan import Ending, Outcome, Plan, Step
 from tui.policy.vacuum import VacuumDecision
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.store.holders import holders
+from tui.store.size_cache import forget_usage
 
 Engine = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
 
@@ -47,6 +48,10 @@ ENGINES: dict[str, Engine] = {
     "redo": apply_redo,
 }
 """Who carries out a plan of which verb."""
+
+REWRITES = ("vacuum", "reclaim")
+"""Verbs after which remembered sizes no longer hold although their fingerprints would: rows change
+in place, or get new rowids."""
 
 LOOK_AGAIN = 1.0
 """Seconds between two looks whether a job that waits for opencode can begin."""
@@ -105,6 +110,8 @@ def _journalled(
         batch=outcome.batch,
         undo=_undo_of(plan, outcome),
     )
+    if plan.verb in REWRITES and outcome.ending in ("done", "partial"):
+        forget_usage(site.ledger)
     return outcome
 
 

@@ -14,7 +14,6 @@ from tui.desk import Live
 from tui.forest import Forest
 from tui.format import DAY, HOUR
 from tui.widgets.composition_bar import Portion
-from tui.widgets.session_detail import KINDS
 
 BANDS = (
     (DAY, "today"),
@@ -25,19 +24,23 @@ BANDS = (
 )
 OLDER = "older"
 
-LOOKS = {
-    "text": ("$success", "█"),
-    "reasoning": ("$success-darken-3", "█"),
-    "tool": ("$primary", "█"),
-    "attachments": ("$primary-lighten-3", "█"),
-    "messages": ("$secondary", "█"),
-    "events": ("$warning", "█"),
-    "other": ("$foreground-muted", "▓"),
-}
-"""Colour and glyph of each kind of bytes."""
+PORTIONS = (
+    ("conversation", ("text", "reasoning", "messages"), "$success", "█"),
+    ("tool output", ("tool_output", "metadata"), "$primary", "█"),
+    ("tool input", ("tool_input",), "$primary-darken-2", "█"),
+    ("attachments", ("attachments",), "$primary-lighten-3", "▓"),
+    ("diffs", ("diffs",), "$secondary", "▓"),
+    ("event history", ("events",), "$warning", "█"),
+    ("superseded events", ("superseded_events",), "$error", "▓"),
+)
+"""Label, kinds of bytes, colour and glyph; "other" goes with the indices."""
 
-TABLES = {"part": "tool", "message": "messages", "event": "events"}
-"""Which kind stands for a table while the kinds are not counted yet."""
+TABLES = {
+    "part": ("tool output and text", "$primary", "█"),
+    "message": ("messages", "$success", "█"),
+    "event": ("event history", "$warning", "█"),
+}
+"""What stands for a table while the kinds are not counted yet."""
 
 
 class Share(NamedTuple):
@@ -76,35 +79,36 @@ def largest_trees(forest: Forest, most: int = 8) -> list[Share]:
 
 
 def composition(
-    kinds: Mapping[str, int], tables: Mapping[str, int], live: Live | None
+    kinds: Mapping[str, int],
+    tables: Mapping[str, int],
+    live: Live | None,
+    outside: int | None = None,
 ) -> tuple[Portion, ...]:
-    """Everything on disk: payload by kind (or by table), indices, free pages, log."""
-    known = dict(kinds)
-    if not known:
-        for table, octets in tables.items():
-            kind = TABLES.get(table, "other")
-            known[kind] = known.get(kind, 0) + octets
-    portions = [
-        Portion(_label(kind, bool(kinds)), known.get(kind, 0), *LOOKS[kind]) for kind in KINDS
-    ]
+    """Everything on disk: payload by kind (or by table), indices, free pages, log, files.
+
+    `outside` are the files outside the database; None while nothing of them is counted.
+    """
+    if kinds:
+        portions = [
+            Portion(label, sum(kinds.get(kind, 0) for kind in of), style, glyph)
+            for label, of, style, glyph in PORTIONS
+        ]
+    else:
+        portions = [
+            Portion(label, tables.get(table, 0), style, glyph)
+            for table, (label, style, glyph) in TABLES.items()
+        ]
     if live is not None:
-        payload = sum(known.values())
-        rest = max(0, live.sizes.used_bytes - payload)
+        rest = max(0, live.sizes.used_bytes - sum(portion.bytes for portion in portions))
+        known = "indices and the rest" if kinds or tables else "not measured yet"
         portions += [
-            Portion(
-                "indices and the rest" if known else "not measured yet",
-                rest,
-                "$panel-lighten-3",
-                "▒",
-            ),
+            Portion(known, rest, "$panel-lighten-3", "▒"),
             Portion("free pages", live.sizes.free_bytes, "$text-success", "░"),
             Portion("log", live.sizes.wal_bytes, "$text-warning", "▒"),
         ]
+    if outside is not None:
+        portions.append(Portion("files outside", outside, "$accent", "▒"))
     return tuple(portions)
-
-
-def _label(kind: str, exact: bool) -> str:
-    return "tool output and text" if kind == "tool" and not exact else KINDS[kind]
 
 
 SPARKS = "▁▂▃▄▅▆▇█"

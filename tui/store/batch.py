@@ -89,6 +89,7 @@ def new_batch(folder: Path, database: str, schema: Schema, *, now: int, rows: bo
     connection = apsw.Connection(":memory:")
     try:
         connection.execute("ATTACH ? AS trash", (str(path),))
+        connection.execute("PRAGMA trash.synchronous=OFF")  # the copies that follow are synced
         connection.execute("BEGIN")
         connection.execute(_LAYOUT)
         manifest = {
@@ -265,11 +266,17 @@ def _has_values(connection: apsw.Connection, table: str, column: str) -> bool:
 
 def begin(path: Path) -> Path:
     """Name a batch unfinished while a job works on it; returns the new path."""
-    return _renamed(path, UNFINISHED)
+    unfinished = path.with_suffix(UNFINISHED)
+    path.rename(unfinished)
+    sync_folder(path.parent)
+    return unfinished
 
 
 def close(path: Path) -> Path | None:
-    """Name a batch finished again; one that keeps no tree is removed (None)."""
+    """Name a batch finished again; one that keeps no tree is removed (None).
+
+    Not synced: an old name that comes back after a power cut is looked at again, no more.
+    """
     connection = apsw.Connection(":memory:")
     try:
         with attached(connection, path):
@@ -279,15 +286,7 @@ def close(path: Path) -> Path | None:
     if is_empty:
         path.unlink()
         return None
-    return _renamed(path, TRASH)
-
-
-def _renamed(path: Path, ending: str) -> Path:
-    wanted = path.with_suffix(ending)
-    if wanted != path:
-        path.rename(wanted)
-        sync_folder(path.parent)
-    return wanted
+    return path.rename(path.with_suffix(TRASH))
 
 
 def sync_file(path: Path) -> None:

@@ -113,7 +113,8 @@ class Ledger:
     def __init__(self, folder: Path, database: Path) -> None:
         self.folder = folder
         self.database = str(database.resolve())
-        self._db = APSWDatabase(str(folder / "ledger.db"), timeout=5.0)
+        pragmas = {"journal_mode": "wal", "synchronous": "NORMAL"}
+        self._db = APSWDatabase(str(folder / "ledger.db"), timeout=5.0, pragmas=pragmas)
         self._made = False
         self._making = threading.Lock()
 

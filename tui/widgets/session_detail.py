@@ -17,13 +17,20 @@ from tui.records import SessionDetail
 KINDS = {
     "text": "conversation",
     "reasoning": "reasoning",
-    "tool": "tool output",
+    "tool_output": "tool output",
+    "tool_input": "tool input",
+    "metadata": "tool metadata",
     "attachments": "attachments",
-    "messages": "messages, diffs",
+    "diffs": "diffs",
+    "messages": "messages",
     "events": "event history",
+    "superseded_events": "superseded events",
     "other": "other",
 }
 """What the kinds of bytes are called on every screen, in the order of showing them."""
+
+LABEL_CELLS = 18
+"""Cells for the name of a kind: the longest, and a blank."""
 
 
 class Gain(NamedTuple):
@@ -170,9 +177,9 @@ def _kinds(detail: SessionDetail, width: int) -> Iterator[Content]:
     most = max(detail.kinds.values(), default=0)
     for kind, label in kinds_present(detail.kinds):
         amount = detail.kinds[kind]
-        room = width - 16 - format.SIZE_CELLS - 2
+        room = width - LABEL_CELLS - format.SIZE_CELLS - 2
         yield Content.assemble(
-            (format.fit(label, 16), "$foreground-muted"),
+            (format.fit(label, LABEL_CELLS), "$foreground-muted"),
             format.fit(format.size(amount), format.SIZE_CELLS, right=True),
             "  ",
             (format.share_bar(amount / most, max(0, room)).rstrip(), "$primary"),

@@ -76,7 +76,7 @@ def test_a_restore_killed_at_any_step_is_finished(database: Path, step: int) -> 
     assert count_rows(database, "session") == 0
     was_killed = dies(database, "restore", step)
     said = recover(site_of(database))
-    if was_killed:
+    if was_killed and step > 1:  # at the first step no row has moved yet
         assert any("restore" in sentence for sentence in said)
     assert_sound(database)
     assert everything(database) == before

@@ -5,6 +5,7 @@ Everything is opened on first demand, so that `ocdu --help` loads nothing of SQL
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 MOST_CANDIDATES = 5
 """Ids named when a shortened one fits several: a line, not a page."""
+
+
+LOOKS = ("list", "show", "stats", "files", "databases")
+"""Commands that change nothing, and so do not put right what was interrupted either."""
+
+INTERRUPTED = (
+    "An earlier ocdu was interrupted: what is shown may be half done. "
+    "The next change, or `ocdu trash list`, finishes it or rolls it back."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,21 @@ class Call:
 
         _ = self.config  # a broken configuration is told before anything is opened
         self.path = choose_database(self.options.db)
-        return open_site(self.path, read_only=self.options.read_only, force=self.options.force)
+        site = open_site(self.path, read_only=self.options.read_only, force=self.options.force)
+        self._mind_interruptions(site)
+        return site
+
+    def _mind_interruptions(self, site: Site) -> None:
+        """Say what an earlier ocdu left unfinished; put it right where the call may write."""
+        from tui.engine.recovery import put_right, unfinished
+        from tui.format import clean
+
+        if self.options.verb in LOOKS or self.options.dry_run or self.options.read_only:
+            if unfinished(site):
+                print(INTERRUPTED, file=sys.stderr)
+            return
+        for sentence in put_right(site):
+            print(clean(sentence), file=sys.stderr)
 
     @cached_property
     def pins(self) -> frozenset[str]:

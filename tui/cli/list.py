@@ -100,7 +100,7 @@ def _text(call: Call, forest: Forest, places: list[int]) -> str:
                 count(forest.subtree_messages(i)),
                 count(forest.span[i] - 1) if forest.span[i] > 1 else "",
                 clean(row.project),
-                row.id,
+                clean(row.id),
                 indent + title + (f"  [{special}]" if special else ""),
             )
         )

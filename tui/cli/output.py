@@ -39,9 +39,12 @@ def say(answer: Answer, verb: str | None, *, as_json: bool) -> int:
         else:
             _say_to_people(answer)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (OSError, ValueError) as error:
         # Python flushes once more at its end; that must find somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+        if not isinstance(error, BrokenPipeError):
+            print(f"The output could not be written: {error}.", file=sys.stderr)
+            return code or 1
     return code
 
 

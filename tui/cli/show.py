@@ -88,10 +88,10 @@ def _text(call: Call, detail: SessionDetail, session: dict[str, Any]) -> str:
 
     row = detail.row
     facts = {
-        "Id": row.id,
+        "Id": clean(row.id),
         "Title": clean(row.title),
         "State": badges(row) or "active",
-        "Parent": row.parent_id or "",
+        "Parent": clean(row.parent_id or ""),
         "Project": clean(row.project),
         "Directory": clean(row.directory),
         "opencode": row.version,

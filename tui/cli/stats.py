@@ -86,6 +86,7 @@ def all_kinds(store: Store, ids: Iterable[str] | None = None) -> Kinds:
 def _get_back(call: Call, forest: Forest) -> list[dict[str, Any]]:
     """What each action would give back if it were carried out now; honest about zero."""
     from tui.policy.prune import PrunePolicy, plan_prune
+    from tui.policy.vacuum import plan_checkpoint
     from tui.quantity import parse_age
 
     idle = PrunePolicy(older_than=parse_age(call.config.prune.older_than))
@@ -95,7 +96,7 @@ def _get_back(call: Call, forest: Forest) -> list[dict[str, Any]]:
         *reclaimable(call, forest),
         {"action": "prune", "level": None, "bytes": old.totals.bytes},
         {"action": "vacuum", "level": None, "bytes": sizes.free_bytes},
-        {"action": "checkpoint", "level": None, "bytes": sizes.wal_bytes},
+        {"action": "checkpoint", "level": None, "bytes": plan_checkpoint(sizes).predicted_bytes},
     ]
 
 

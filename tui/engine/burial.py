@@ -1,24 +1,24 @@
 """Deleting one session tree row by row, so that it can be sliced, checked and taken back.
 
 Every row is deleted by its rowid and, once anybody else has written since it was copied, only if
-it still equals its copy in every column. A session row goes last, and only when nothing of the
-session is left: what appeared meanwhile would otherwise vanish through ON DELETE CASCADE without
-a copy. If anything differs the tree is spoiled: what was deleted is put back and the tree stays.
+it still equals its copy in every column and no row would follow it by cascade. A session's own row
+and its event watermark go last and together, and only when nothing else of the session is left.
+If anything differs the tree is spoiled: what was deleted is put back and the tree stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 import apsw
 
 from tui.engine.pace import Deed
-from tui.store import batch
+from tui.engine.putting_back import PutBack
+from tui.store.kept import kept_tables
 from tui.store.query import fetch, scalar
-from tui.store.schema import Schema
+from tui.store.schema import LAST, Schema
 
 
 class Deletion(Protocol):
@@ -26,6 +26,8 @@ class Deletion(Protocol):
 
     spoiled: bool
     """True when the tree turned out to have changed, and stays."""
+    refused: list[str]
+    """What could not be put back into a spoiled tree: its copies must be kept."""
 
     def deeds(self) -> Iterator[Deed]:
         """Small deletions, to be done in this order."""
@@ -44,22 +46,26 @@ class Burial:
     ) -> None:
         """`ids` root first; `must_compare` tells whether others have written since the copy."""
         self.spoiled = False
+        self.refused: list[str] = []
         self._connection = connection
         self._schema = schema
         self._ids = ids
         self._must_compare = must_compare
+        self._tables = tuple(dict.fromkeys(owned.table for owned in schema.estate))
         self._deleted: list[tuple[str, int]] = []
 
     def deeds(self) -> Iterator[Deed]:
         """The deletions, descendants before ancestors; when spoiled, the way back."""
         for id in reversed(self._ids):
-            for table in dict.fromkeys(owned.table for owned in self._schema.estate):
-                if table == "session":
-                    yield partial(self._check_nothing_left, id)
+            for table in self._tables:
+                if table in LAST:
+                    continue
                 for copy, source in self._rows(table, id):
                     if self.spoiled:
                         break
                     yield partial(self._delete, table, copy, source)
+            if not self.spoiled:
+                yield partial(self._finish, id)
             if self.spoiled:
                 yield from self._way_back()
                 return
@@ -84,6 +90,16 @@ class Burial:
         else:
             self.spoiled = True
 
+    def _finish(self, id: str) -> None:
+        """The session itself, in one transaction with its watermark."""
+        if self.spoiled or self._is_something_left(id):
+            self.spoiled = True
+            return
+        for table in self._tables:
+            if table in LAST:
+                for copy, source in self._rows(table, id):
+                    self._delete(table, copy, source)
+
     def _careful(self, table: str) -> str:
         """Delete a row only if it equals its copy and no row would follow it by cascade."""
         same = " AND ".join(
@@ -98,132 +114,77 @@ class Burial:
             f' (SELECT 1 FROM trash."{table}" k WHERE k.rowid = ?2 AND {same}){alone}'
         )
 
-    def _check_nothing_left(self, id: str) -> None:
+    def _is_something_left(self, id: str) -> bool:
         conditions = [
             f'EXISTS (SELECT 1 FROM main."{owned.table}" WHERE {owned.where})'
             for owned in self._schema.estate
-            if owned.table != "session"
+            if owned.table not in LAST
         ]
-        conditions.append("EXISTS (SELECT 1 FROM main.session WHERE parent_id = :id AND id <> :id)")
-        question = "SELECT " + " OR ".join(conditions)
-        if scalar(self._connection, question, {"id": id}):
-            self.spoiled = True
+        if scalar(self._connection, "SELECT " + " OR ".join(conditions), {"id": id}):
+            return True
+        children = fetch(self._connection, "SELECT id FROM main.session WHERE parent_id = ?", (id,))
+        return any(child not in self._ids for (child,) in children)
 
     def _way_back(self) -> Iterator[Deed]:
         """Put every deleted row back, parents first; nothing, if somebody else took the tree."""
         if not exists(self._connection, self._ids[0]):
             return
-        tables = batch.kept_tables(self._connection, self._schema)
-        names = {each.name: each.names for each in tables}
+        tables = {each.name: each for each in kept_tables(self._connection, self._schema)}
         for table, copy in reversed(self._deleted):
-            yield PutBack(self._connection, table, names[table], copy)
+            yield PutBack(self._connection, tables[table], copy, self.refused)
 
 
 class Removal:
-    """The deletion of a tree for good, without a copy: whatever is there goes."""
+    """The deletion of a tree for good, without a copy."""
 
-    def __init__(self, connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        schema: Schema,
+        ids: tuple[str, ...],
+        has_moved_on: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`has_moved_on` is asked once with the lock held, before the first row goes."""
         self.spoiled = False
+        self.refused: list[str] = []
         self._connection = connection
         self._schema = schema
         self._ids = ids
+        self._has_moved_on = has_moved_on
 
     def deeds(self) -> Iterator[Deed]:
         """Row by row, and at the end of each session whatever appeared meanwhile."""
+        yield self._look
         for id in reversed(self._ids):
             for owned in self._schema.estate:
-                rows = fetch(
-                    self._connection,
-                    f'SELECT rowid FROM main."{owned.table}" WHERE {owned.where} ORDER BY rowid',
-                    {"id": id},
-                )
-                if owned.table == "session":
-                    yield partial(self._sweep, id)
-                for (row,) in rows:
+                if self.spoiled:
+                    return
+                if owned.table in LAST:
+                    continue
+                statement = f'SELECT rowid FROM main."{owned.table}" WHERE {owned.where}'
+                for (row,) in fetch(self._connection, statement, {"id": id}):
                     yield partial(self._delete, owned.table, row, owned.check, id)
+            yield partial(self._finish, id)
+
+    def _look(self) -> None:
+        self.spoiled = self._has_moved_on()
 
     def _delete(self, table: str, row: int, check: str, id: str) -> None:
-        self._connection.execute(
-            f'DELETE FROM main."{table}" WHERE rowid = :row AND ({check})', {"row": row, "id": id}
-        )
-
-    def _sweep(self, id: str) -> None:
-        for owned in self._schema.estate[:-1]:
+        if not self.spoiled:
             self._connection.execute(
-                f'DELETE FROM main."{owned.table}" WHERE {owned.where}', {"id": id}
+                f'DELETE FROM main."{table}" WHERE rowid = :row AND ({check})',
+                {"row": row, "id": id},
             )
 
-
-@dataclass(frozen=True, slots=True)
-class PutBack:
-    """Insert one kept row unless it is there; a deed.
-
-    Rows of a session that somebody else deleted meanwhile are left in the batch, and so is a row
-    that broke a foreign key before it was pruned (a part without its message).
-    """
-
-    connection: apsw.Connection
-    table: str
-    names: str
-    copy: int
-    broken: list[int] | None = None
-    """Takes the rows that break a foreign key."""
-
-    def __call__(self) -> None:
-        try:
-            self.connection.execute(
-                f'INSERT OR IGNORE INTO main."{self.table}" ({self.names})'
-                f' SELECT {self.names} FROM trash."{self.table}" k WHERE k.rowid = ?'
-                " AND (? IN ('session', 'project') OR EXISTS"
-                " (SELECT 1 FROM main.session WHERE id = k.ocdu_session))",
-                (self.copy, self.table),
-            )
-        except apsw.ConstraintError:
-            if self.broken is not None:
-                self.broken.append(self.copy)
-
-
-def put_back_deeds(
-    connection: apsw.Connection,
-    schema: Schema,
-    ids: tuple[str, ...],
-    broken: list[int] | None = None,
-) -> Iterator[Deed]:
-    """Insert every kept row of these sessions that is not there, ancestors first.
-
-    Restores a tree and rolls an interrupted prune back; doing it twice changes nothing.
-    """
-    tables = batch.kept_tables(connection, schema)
-    for table in tables:
-        if table.name == "project":
-            for copy in _project_copies(connection, ids):
-                yield PutBack(connection, table.name, table.names, copy)
-    for id in ids:
-        for table in tables:
-            if table.name != "project":
-                rows = fetch(
-                    connection,
-                    f'SELECT rowid FROM trash."{table.name}" WHERE ocdu_session = ? ORDER BY rowid',
-                    (id,),
-                )
-                for (copy,) in rows:
-                    yield PutBack(connection, table.name, table.names, copy, broken)
-
-
-def _project_copies(connection: apsw.Connection, ids: tuple[str, ...]) -> list[int]:
-    found: dict[int, None] = {}
-    for id in ids:
-        rows = fetch(
-            connection,
-            "SELECT p.rowid FROM trash.project p JOIN trash.session s ON s.project_id = p.id"
-            " WHERE s.ocdu_session = ?",
-            (id,),
-        )
-        found.update(dict.fromkeys(copy for (copy,) in rows))
-    return list(found)
+    def _finish(self, id: str) -> None:
+        if not self.spoiled:
+            for owned in self._schema.estate:
+                statement = f'DELETE FROM main."{owned.table}" WHERE {owned.where}'
+                self._connection.execute(statement, {"id": id})
 
 
 def exists(connection: apsw.Connection, id: str) -> bool:
     """True when the session is in the database."""
-    found = connection.execute("SELECT EXISTS (SELECT 1 FROM main.session WHERE id = ?)", (id,))
-    return bool(found.fetchall()[0][0])
+    return bool(
+        scalar(connection, "SELECT EXISTS (SELECT 1 FROM main.session WHERE id = ?)", (id,))
+    )

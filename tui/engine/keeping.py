@@ -10,7 +10,6 @@ import apsw
 
 from tui.policy.plan import Item, Totals
 from tui.store import batch, session_files
-from tui.store.database import transaction
 from tui.store.query import fetch, scalar
 from tui.store.schema import Schema
 from tui.store.sessions import milliseconds
@@ -36,25 +35,24 @@ class Kept:
 def keep_tree(
     connection: apsw.Connection, schema: Schema, files: Path, item: Item, *, rows: bool
 ) -> Kept | None:
-    """Copy a tree in one read of the database; None when it is no longer what was planned.
+    """Copy a tree; None when it is no longer what was planned. Runs in the caller's transaction.
 
     With `rows` False it is only counted. Raises OcduError when a copy does not come out right.
     """
+    if has_moved_on(connection, item):
+        return None
     counts: Counter[str] = Counter()
     kept_files = 0
-    with transaction(connection, "BEGIN"):
-        if _moved_on(connection, item):
-            return None
-        for id in item.sessions:
-            if rows:
-                counts.update(batch.copy_session(connection, schema.estate, id))
-                kept_files += session_files.keep_file(connection, files, id)
-            else:
-                counts.update(_count(connection, schema, id))
-                kept_files += session_files.diff_file(files, id) is not None
-        if rows and schema.has("project"):
-            _copy_projects(connection, item.sessions)
-        octets = _payload(connection, schema, item.sessions)
+    for id in item.sessions:
+        if rows:
+            counts.update(batch.copy_session(connection, schema.estate, id))
+            kept_files += session_files.keep_file(connection, files, id)
+        else:
+            counts.update(_count(connection, schema, id))
+            kept_files += session_files.diff_file(files, id) is not None
+    if rows and schema.has("project"):
+        _copy_projects(connection, item.sessions)
+    octets = _payload(connection, schema, item.sessions)
     line = batch.TreeLine(
         item.id, item.title, item.project, item.reason, batch.DELETING, len(item.sessions),
         counts["message"], counts["part"], counts["event"], kept_files, octets,
@@ -62,7 +60,7 @@ def keep_tree(
     return Kept(item, line)
 
 
-def _moved_on(connection: apsw.Connection, item: Item) -> bool:
+def has_moved_on(connection: apsw.Connection, item: Item) -> bool:
     """True when the tree has lost or won sessions, or activity that the plan did not know."""
     ids = set(item.sessions)
     for id in item.sessions:

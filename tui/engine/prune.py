@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -19,7 +20,7 @@ import apsw
 import psutil
 
 from tui.engine.burial import Burial, Deletion, Removal, exists
-from tui.engine.keeping import Kept, keep_tree
+from tui.engine.keeping import Kept, has_moved_on, keep_tree
 from tui.engine.pace import Deed, in_slices
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused
@@ -58,7 +59,16 @@ class _Job:
     """What ended the job before its time, as a sentence."""
     version: int = 0
     """data_version at the copy of the group under way."""
+    shape: int = 0
+    """schema_version at the same time."""
     others_wrote: bool = False
+    left_behind: int = 0
+    """Rows of changed trees that could not be put back; their copies stay in the batch."""
+
+    def begin_group(self) -> None:
+        """From here on a commit by anybody else means: compare before deleting."""
+        self.version, self.others_wrote = _data_version(self.connection), False
+        self.shape = _shape(self.connection)
 
     def step(self, phase: str) -> Step:
         return Step(self.seen, len(self.plan), self.gone.bytes, phase)
@@ -66,6 +76,8 @@ class _Job:
     def look(self) -> None:
         """Called with the write lock held: has anybody committed since the group was copied?"""
         self.others_wrote = self.others_wrote or _data_version(self.connection) != self.version
+        if _shape(self.connection) != self.shape:
+            raise Refused("opencode is changing this database's schema: prune again afterwards.")
 
 
 def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
@@ -81,11 +93,11 @@ def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
             now=int(time.time() * 1000), rows=keeps,
         )  # fmt: skip
         job = _Job(site, plan, stop, connection, path, keeps)
-        for group in _groups(plan):
+        for number, group in enumerate(_groups(plan)):
             if stop.is_set():
                 break
             try:
-                yield from _prune_group(job, group)
+                yield from _prune_group(job, group, is_first=number == 0)
             except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
                 if not job.gone.sessions:
                     raise
@@ -121,24 +133,32 @@ def _groups(plan: Plan) -> Iterator[list[Item]]:
         yield group
 
 
-def _prune_group(job: _Job, group: list[Item]) -> Generator[Step, None, None]:
-    schema, files = job.site.store.schema, job.site.files
+def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[Step, None, None]:
     kept: list[Kept] = []
-    with batch.unsynced(job.connection, job.path):
-        job.version, job.others_wrote = _data_version(job.connection), False
-        for item in group:
-            tree = keep_tree(job.connection, schema, files, item, rows=job.keeps)
-            if tree:
-                kept.append(tree)
-            else:
-                job.seen += 1
-                job.excluded["changed"] += 1
-            yield job.step("to trash" if job.keeps else "checking")
+    # The first group may be copied without waiting for the disk: until it is synced at the end,
+    # nothing relies on the file. Later ones share it with the only copies of what is gone.
+    with (batch.unsynced if is_first else batch.attached)(job.connection, job.path):
+        job.begin_group()
+        with nullcontext() if is_first else transaction(job.connection, "BEGIN"):
+            for item in group:
+                with transaction(job.connection, "BEGIN") if is_first else nullcontext():
+                    tree = _keep(job, item)
+                if tree:
+                    kept.append(tree)
+                else:
+                    job.seen += 1
+                    job.excluded["changed"] += 1
+    yield job.step("to trash" if job.keeps else "checking")
     with batch.attached(job.connection, job.path):
         with transaction(job.connection, "BEGIN"):
             for tree in kept:
                 batch.write_tree(job.connection, tree.line, tree.item.sessions)
         yield from _delete_group(job, kept)
+
+
+def _keep(job: _Job, item: Item) -> Kept | None:
+    store = job.site.store
+    return keep_tree(job.connection, store.schema, job.site.files, item, rows=job.keeps)
 
 
 def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
@@ -156,8 +176,6 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
     for _ in in_slices(job.connection, deeds(), Event(), at_start=job.look):
         yield job.step("deleting")
     job.site.store.sync()
-    # From here on a power cut takes back no more than what recovery finds out by itself.
-    job.connection.execute("PRAGMA trash.synchronous=OFF")
     with transaction(job.connection, "BEGIN"):
         for tree in kept:
             _settle(job, tree, begun.get(tree.item.id))
@@ -168,16 +186,25 @@ def _deletion(job: _Job, tree: Kept) -> Deletion:
     schema, ids = job.site.store.schema, tree.item.sessions
     if job.keeps:
         return Burial(job.connection, schema, ids, lambda: job.others_wrote)
-    return Removal(job.connection, schema, ids)
+    return Removal(
+        job.connection,
+        schema,
+        ids,
+        lambda: job.others_wrote and has_moved_on(job.connection, tree.item),
+    )
 
 
 def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
     root = tree.item.id
     if exists(job.connection, root):
-        batch.forget_tree(job.connection, root)
         if deletion is not None:
             job.seen += 1
             job.excluded["changed"] += 1
+        if deletion is not None and deletion.refused:
+            batch.set_state(job.connection, root, batch.KEPT)
+            job.left_behind += len(deletion.refused)
+        else:
+            batch.forget_tree(job.connection, root)
         return
     job.seen += 1
     for id in tree.item.sessions:
@@ -211,6 +238,9 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
     message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
     if changed:
         message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
+    if job.left_behind:
+        rows = plural(job.left_behind, "row")
+        message += f" {rows} could not be put back; the copies stay in the trash as {kept}."
     if job.failure:
         message += f" {job.failure} {plural(left, 'tree')} left."
     elif left:
@@ -219,6 +249,10 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
         ending, message, done=gone, excluded=dict(job.excluded),
         predicted_bytes=int(plan.predicted_bytes * share), freed_bytes=max(0, freed), batch=kept,
     )  # fmt: skip
+
+
+def _shape(connection: apsw.Connection) -> int:
+    return int(scalar(connection, "PRAGMA main.schema_version"))
 
 
 def _data_version(connection: apsw.Connection) -> int:

@@ -7,41 +7,44 @@ keeps no copies and is finished. A tree noted as `restoring` is restored to its 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
 import apsw
 
-from tui.engine.burial import Removal, exists, put_back_deeds
+from tui.engine.burial import Removal, exists
 from tui.engine.pace import in_slices
+from tui.engine.putting_back import put_back_deeds
 from tui.engine.site import Site
 from tui.engine.trash import restore_tree
+from tui.errors import OcduError
 from tui.format import plural
 from tui.store import batch, session_files
-from tui.store.database import transaction
-from tui.store.query import fetch
-
-ABANDONED = 3600.0
-"""Seconds after which a batch file that never got its tables is nobody's any more."""
+from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
+from tui.store.query import fetch, scalar
 
 
 def unfinished(site: Site) -> list[Path]:
     """Batch files on which a job of this database was interrupted. Cheap: goes by the names."""
     found = sorted(site.ledger.trash_folder.glob(f"*{batch.UNFINISHED}"))
-    return [path for path in found if _database_of(path) in (site.ledger.database, None)]
+    return [path for path in found if _database_of(path) in (site.ledger.database, NOBODY)]
+
+
+NOBODY = ""
+"""The database of a batch that was killed before it could say whose it is: it holds nothing."""
 
 
 def _database_of(path: Path) -> str | None:
-    """Whose batch it is; None when it was abandoned before it could say so."""
+    """Whose batch it is; None when it cannot be read now, and must therefore stay."""
     connection = apsw.Connection(":memory:")
     try:
         with batch.attached(connection, path):
+            if not scalar(connection, "SELECT count(*) FROM trash.sqlite_schema"):
+                return NOBODY
             return str(_manifest(connection)["database"])
-    except (apsw.Error, KeyError):
-        is_old = time.time() - path.stat().st_mtime > ABANDONED
-        return None if is_old else ""
+    except (apsw.Error, OSError, KeyError):
+        return None
     finally:
         connection.close()
 
@@ -51,23 +54,44 @@ def _manifest(connection: apsw.Connection) -> dict[str, object]:
     return {str(name): value for name, value in found}
 
 
+def put_right(site: Site) -> list[str]:
+    """Mend what was interrupted, if there is anything and nobody else is at it; what was done."""
+    if site.store.refusal or not unfinished(site):
+        return []
+    with site.ledger.exclusive(patience=0.1):
+        return recover(site)
+
+
 def recover(site: Site) -> list[str]:
-    """Finish or roll back whatever was interrupted; returns a sentence for each tree touched."""
+    """Finish or roll back whatever was interrupted; returns a sentence for each tree touched.
+
+    Needs the ledger's lock. A batch that cannot be mended now says so and stays for the next time.
+    """
     said: list[str] = []
     for path in unfinished(site):
-        if _database_of(path) is None:
-            path.unlink()
-            continue
-        with site.store.writing() as db:
-            connection = db.connection()
-            with batch.attached(connection, path):
-                keeps = bool(_manifest(connection).get("rows"))
-                for line in batch.tree_lines(connection):
-                    said.extend(_mend(connection, site, line, keeps))
-        if keeps:
-            batch.close(path)
-        else:
-            path.unlink()
+        try:
+            said += _mend_batch(site, path)
+        except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+            reason = explained(error, site.store.path)
+            said.append(f"An interrupted job ({path.stem}) could not be put right yet: {reason}")
+    return said
+
+
+def _mend_batch(site: Site, path: Path) -> list[str]:
+    if _database_of(path) == NOBODY:
+        path.unlink()
+        return []
+    said: list[str] = []
+    with site.store.writing() as db:
+        connection = db.connection()
+        with batch.attached(connection, path):
+            keeps = bool(_manifest(connection).get("rows"))
+            for line in batch.tree_lines(connection):
+                said.extend(_mend(connection, site, line, keeps))
+    is_kept = keeps and batch.close(path) is not None
+    if not keeps:
+        path.unlink()
+    site.ledger.interrupted(path.stem if is_kept else None)
     return said
 
 
@@ -83,15 +107,44 @@ def _mend(
         _run(in_slices(connection, Removal(connection, site.store.schema, ids).deeds(), Event()))
         _finish(connection, site, line.root, ids)
         yield f"An interrupted deletion of {what} was finished."
-    elif line.state == batch.DELETING and exists(connection, line.root):
-        _run(in_slices(connection, put_back_deeds(connection, site.store.schema, ids), Event()))
-        site.store.sync()
-        with transaction(connection, "BEGIN"):
-            batch.forget_tree(connection, line.root)
-        yield f"An interrupted prune of {what} was rolled back: all of it is in place again."
-    elif line.state == batch.DELETING:
+    elif line.state == batch.DELETING and not exists(connection, line.root):
         _finish(connection, site, line.root, ids)
         yield f"An interrupted prune of {what} was finished: it is in the trash."
+    elif line.state == batch.DELETING:
+        yield f"An interrupted prune of {what} {_roll_back(connection, site, line.root, ids)}"
+
+
+def _roll_back(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> str:
+    """Put back what is gone; returns how that ended."""
+    if _was_used_since(connection, ids):
+        # What is missing now may be missing on purpose: a revert, a deleted message.
+        with transaction(connection, "BEGIN"):
+            batch.set_state(connection, root, batch.KEPT)
+        return (
+            "was left as it is, because opencode has changed it since: its rows are in the trash, "
+            "and `ocdu trash restore` puts back those that are missing."
+        )
+    refused: list[str] = []
+    deeds = put_back_deeds(connection, site.store.schema, ids, refused)
+    _run(in_slices(connection, deeds, Event()))
+    site.store.sync()
+    with transaction(connection, "BEGIN"):
+        if refused:
+            batch.set_state(connection, root, batch.KEPT)
+        else:
+            batch.forget_tree(connection, root)
+    if refused:
+        return f"was rolled back but for {plural(len(refused), 'row')}, which stayed in the trash."
+    return "was rolled back: all of it is in place again."
+
+
+def _was_used_since(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
+    """True when a session that is still there is newer than its copy."""
+    question = (
+        "SELECT EXISTS (SELECT 1 FROM main.session s JOIN trash.session k ON k.id = s.id"
+        " WHERE s.id = ? AND s.time_updated > k.time_updated)"
+    )
+    return any(scalar(connection, question, (id,)) for id in ids)
 
 
 def _finish(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,16 +12,17 @@ from typing import NamedTuple
 
 import apsw
 
-from tui.engine.burial import exists, put_back_deeds
+from tui.engine.burial import Removal, exists
 from tui.engine.pace import in_slices
+from tui.engine.putting_back import put_back_deeds
 from tui.engine.site import Site
-from tui.errors import Refused, WrongCall
+from tui.errors import OcduError, Refused, WrongCall
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.store import batch, session_files
 from tui.store.batch import TreeLine
-from tui.store.database import file_size, transaction
-from tui.store.query import scalar
+from tui.store.database import SQLITE_EXCEPTIONS, explained, file_size, transaction
+from tui.store.kept import kept_tables, missing_project
 
 
 class Batch(NamedTuple):
@@ -78,7 +79,7 @@ def _read(path: Path) -> Batch | None:
             lines = batch.tree_lines(connection)
     except apsw.Error:
         return None
-    kept = tuple(line for line in lines if line.state in (batch.GONE, batch.RESTORING))
+    kept = tuple(line for line in lines if line.state != batch.DELETING)
     return Batch(
         path.stem,
         path,
@@ -150,94 +151,107 @@ def _item(line: TreeLine, reason: str) -> Item:
 def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Put trees back, byte for byte; the batch file goes when nothing is left in it.
 
-    Raises Refused when one of the ids exists in the database again.
+    Raises OcduError when not even the first tree can be restored, e.g. because its id exists again.
     """
     assert isinstance(plan.options, TrashOptions)
+    totals = {item.id: item.totals for item in plan}
     back = Totals()
-    seen = 0
+    seen, failure = 0, ""
     with site.store.writing() as db:
-        connection = db.connection()
         for id, roots in plan.options.roots.items():
             path = batch.begin(site.ledger.trash_folder / f"{id}{batch.TRASH}")
             try:
-                with batch.attached(connection, path):
-                    for root in roots:
-                        if stop.is_set():
-                            break
-                        for _ in restore_tree(connection, site, root):
-                            yield Step(seen, len(plan), back.bytes, "restoring")
-                        seen += 1
-                        back += next(item.totals for item in plan if item.id == root)
-            except Refused:
+                for root in roots:
+                    if stop.is_set() or failure:
+                        break
+                    yield Step(seen, len(plan), back.bytes, "restoring")
+                    yield from _restored(db.connection(), site, path, root, seen, len(plan))
+                    seen += 1
+                    back += totals[root]
+            except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+                if not seen:
+                    raise
+                failure = str(explained(error, site.store.path))
+            finally:
                 batch.close(path)
-                raise
-            batch.close(path)
-    left = len(plan) - seen
-    ending: Ending = "partial" if left else "done"
+    return _restore_outcome(back, len(plan) - seen, failure)
+
+
+def _restored(
+    connection: apsw.Connection, site: Site, path: Path, root: str, seen: int, total: int
+) -> Iterator[Step]:
+    with batch.attached(connection, path):
+        for _ in restore_tree(connection, site, root):
+            yield Step(seen, total, phase="restoring")
+
+
+def _restore_outcome(back: Totals, left: int, failure: str) -> Outcome:
     message = f"{plural(back.sessions, 'session')} ({size(back.bytes)}) restored from the trash."
+    if failure:
+        message += f" {failure}"
     if left:
-        message += f" Stopped: {plural(left, 'tree')} stayed in the trash."
+        message += f" {plural(left, 'tree')} stayed in the trash."
+    ending: Ending = "partial" if left else "done"
     return Outcome(ending, message, done=back)
 
 
 def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator[int]:
     """Put one tree of the attached batch back, whether or not an earlier try got half-way.
 
-    Raises Refused on a conflict of ids, and when a row could not be put back; the copies then stay.
+    Either all of it or nothing: whatever goes wrong, what this run inserted is taken out again and
+    the copies stay. Raises Refused for a conflict of ids, or what SQLite raised.
     """
-    line = next(line for line in batch.tree_lines(connection) if line.root == root)
+    line = batch.tree_line(connection, root)
+    if line is None:
+        return
     ids = batch.members(connection, root)
-    if line.state != batch.RESTORING:
-        taken = [id for id in ids if exists(connection, id)]
-        if taken:
-            raise Refused(
-                f"{taken[0]} exists in the database again: “{line.title}” stays in the trash."
-            )
+    begun_before = line.state != batch.GONE
+    if not begun_before:
+        _check_place(connection, site, line, ids)
         with transaction(connection, "BEGIN"):
             batch.set_state(connection, root, batch.RESTORING)
-    broken: list[int] = []
-    deeds = put_back_deeds(connection, site.store.schema, ids, broken)
-    yield from in_slices(connection, deeds, Event())
-    missing = _kept_rows(connection, site, ids) - _rows_there(connection, site, ids)
-    if missing > len(broken):
-        raise Refused(
-            f"{plural(missing, 'row')} could not be put back; “{line.title}” stays in the trash as "
-            "well. Run `ocdu trash restore` again."
-        )
+    refused: list[str] = []
+    try:
+        deeds = put_back_deeds(connection, site.store.schema, ids, refused)
+        yield from in_slices(connection, deeds, Event())
+        for id in ids:
+            session_files.restore_files(connection, site.files, id)
+    except (OcduError, OSError, *SQLITE_EXCEPTIONS):
+        if not begun_before:
+            _take_out(connection, site, root, ids)
+        raise
     site.store.sync()  # the copies go next
-    for id in ids:
-        session_files.restore_files(connection, site.files, id)
     with transaction(connection, "BEGIN"):
-        if broken:
-            # Rows that belonged to no message before: opencode never showed them. They stay here.
+        if refused:
+            # Rows that belonged to nothing before: opencode never showed them. They stay here.
             batch.set_state(connection, root, batch.RESTORED)
         else:
             batch.forget_tree(connection, root)
 
 
-def _kept_rows(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -> int:
-    tables = [
-        table.name
-        for table in batch.kept_tables(connection, site.store.schema)
-        if table.name != "project"
-    ]
-    return sum(
-        scalar(connection, f'SELECT count(*) FROM trash."{table}" WHERE ocdu_session = ?', (id,))
-        for id in ids
-        for table in tables
-    )
+def _check_place(
+    connection: apsw.Connection, site: Site, line: TreeLine, ids: tuple[str, ...]
+) -> None:
+    """Before the first row: is the place free, and is there a place for everything?"""
+    kept_tables(connection, site.store.schema)
+    for id in ids:
+        if exists(connection, id):
+            raise Refused(f"{id} exists in the database again: “{line.title}” stays in the trash.")
+        if missing_project(connection, id):
+            raise Refused(
+                f"The project of {id} is neither in the database nor in the trash: "
+                f"“{line.title}” stays in the trash."
+            )
 
 
-def _rows_there(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -> int:
-    return sum(
-        scalar(
-            connection,
-            f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}',
-            {"id": id},
-        )
-        for id in ids
-        for owned in site.store.schema.estate
-    )
+def _take_out(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:
+    """Undo half a restore; where even that fails, the next start finishes it."""
+    with suppress(*SQLITE_EXCEPTIONS):
+        removal = Removal(connection, site.store.schema, ids)
+        for _ in in_slices(connection, removal.deeds(), Event()):
+            pass
+        with transaction(connection, "BEGIN"):
+            batch.set_state(connection, root, batch.GONE)
 
 
 # emptying

@@ -46,9 +46,9 @@ def _is_kept(site: Site, entry: JournalEntry) -> bool:
 
 def plan_redo(site: Site) -> Plan:
     """Do the job again that was undone last; nothing, once something new was done."""
-    newest = next((each for each in site.ledger.entries() if each.undo is not None), None)
-    entries = [each for each in site.ledger.entries() if each.state == "undone"]
-    is_new = newest is not None and newest.undoable
+    known = [each for each in site.ledger.entries() if each.undo is not None]
+    entries = [each for each in known if each.state == "undone"]
+    is_new = bool(known) and known[0].undoable and _is_kept(site, known[0])
     # Undone entries stay undone in order: the oldest of the newest run was undone last.
     entry = None if is_new or not entries else _undone_last(entries)
     return _plan("redo", entry, "Nothing to redo.")
@@ -63,7 +63,7 @@ def _plan(verb: str, entry: JournalEntry | None, nothing: str) -> Plan:
         return Plan(verb, (), message=nothing)
     title = f"{VERBS.get(entry.verb, entry.verb)} of {entry.title}"
     item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes))
-    return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}")
+    return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}.")
 
 
 def undo_title(site: Site) -> str | None:
@@ -78,7 +78,7 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     undo = entry.undo or {}
     if "stamps" in undo:
         pairs = {id: (pair[1], pair[0]) for id, pair in undo["stamps"].items()}
-        outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}")
+        outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}", "back")
     elif entry.batch:
         outcome = yield from apply_restore(plan_restore(site, [entry.batch]), site, stop)
     else:
@@ -96,8 +96,10 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     undo = entry.undo or {}
     if "stamps" in undo:
         pairs = {id: (pair[0], pair[1]) for id, pair in undo["stamps"].items()}
-        outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}")
-        site.ledger.update(entry.id, state="done")
+        what = f"The {entry.verb} of {entry.title}"
+        outcome = yield from _stamp(site, stop, pairs, what, "again")
+        if outcome.done.sessions:
+            site.ledger.update(entry.id, state="done")
         return outcome
     outcome = yield from apply_prune(_prune_again(undo), site, stop)
     if outcome.done.sessions:
@@ -112,14 +114,15 @@ def _entry(plan: Plan) -> JournalEntry:
 
 
 def _stamp(
-    site: Site, stop: Event, pairs: dict[str, tuple[int | None, int | None]], what: str
+    site: Site, stop: Event, pairs: dict[str, tuple[int | None, int | None]], what: str, way: str
 ) -> Generator[Step, None, Outcome]:
     done: dict[str, tuple[int | None, int | None]] = {}
     for _ in write_stamps(site, pairs, stop, done):
         yield Step(len(done), len(pairs), phase="stamping")
     kept = len(pairs) - len(done)
     ending: Ending = "done" if not kept else "partial" if done else "nothing"
-    message = f"{what} was turned back or done again for {plural(len(done), 'session')}."
+    turned = "was undone" if way == "back" else "was done again"
+    message = f"{what} {turned} for {plural(len(done), 'session')}."
     if kept:
         message += f" {plural(kept, 'session')} had changed since and stayed as they are."
     return Outcome(ending, message, done=Totals(sessions=len(done)))

@@ -82,7 +82,7 @@ def perform(
             return (yield from _journalled(plan, site, stop, engine or ENGINES[plan.verb]))
     except OcduError as error:
         return _failed(error)
-    except SQLITE_EXCEPTIONS as error:
+    except (OSError, *SQLITE_EXCEPTIONS) as error:
         return _failed(explained(error, site.store.path))
 
 
@@ -100,6 +100,8 @@ def _journalled(
         with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
             recover(site)  # what cannot be mended now is found at the next start
         raise
+    for sentence in recover(site):  # what ended early is put right at once, if it can be
+        log.warning("%s", sentence)
     site.ledger.update(
         entry,
         state=outcome.ending,
@@ -122,7 +124,7 @@ def _title(plan: Plan) -> str:
 
 def _undo_of(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
     """What reverses it, for the journal; None when nothing can."""
-    if outcome.ending not in ("done", "partial"):
+    if outcome.ending not in ("done", "partial") or plan.verb in ("undo", "redo"):
         return None
     if "undo" in outcome.details:
         return dict(outcome.details["undo"])

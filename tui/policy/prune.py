@@ -76,8 +76,9 @@ def plan_prune(
     newest = _newest(forest, policy.keep)
     going: list[Tree] = []
     for tree in candidates:
-        reason = None if policy.ids else _protection(tree, now, running)
-        if reason is None and tree.root.id in newest:
+        whole = forest.tree_of(tree.root.id) if policy.children else tree
+        reason = None if policy.ids else _protection(tree, now, running, whole)
+        if reason is None and whole.root.id in newest:
             reason = "kept"
         if reason:
             excluded[reason] += 1
@@ -160,12 +161,16 @@ def _is_idle(tree: Tree, policy: PrunePolicy, now: int) -> bool:
     return tree.active < now - policy.older_than / timedelta(milliseconds=1)
 
 
-def _protection(tree: Tree, now: int, running: Collection[str]) -> str | None:
-    if any(row.id in running for row in tree.rows):
+def _protection(
+    tree: Tree, now: int, running: Collection[str], whole: Tree | None = None
+) -> str | None:
+    """Why a tree stays. `whole` is the tree a branch hangs on: what protects one protects both."""
+    rows = (whole or tree).rows
+    if any(row.id in running for row in rows):
         return "running"
-    if any(row.pinned for row in tree.rows):
+    if any(row.pinned for row in rows):
         return "pinned"
-    if any(row.shared for row in tree.rows):
+    if any(row.shared for row in rows):
         return "shared"
     if tree.active > now - RECENT / timedelta(milliseconds=1):
         return "recent"
@@ -243,9 +248,11 @@ def _why_nothing(forest: Forest, policy: PrunePolicy, excluded: Counter[str], no
     if policy.older_than is not None and not any(_is_idle(each, policy, now) for each in scoped):
         oldest = min(tree.active for tree in scoped)
         days = policy.older_than / timedelta(days=1)
+        ago = age(oldest, now)
+        when = ago if ago == "now" else f"{ago} ago"
         return (
-            f"Nothing to prune: the tree idle longest was active {age(oldest, now)} ago, "
-            f"the limit is {days:g} days."
+            f"Nothing to prune: the tree idle longest was active {when}, "
+            f"the limit is {days:g} {'day' if days == 1 else 'days'}."
         )
     if policy.budget:
         return f"Nothing to prune: {size(forest.bytes)} is within {size(policy.budget)}."

@@ -64,18 +64,6 @@ class TreeLine(NamedTuple):
     bytes: int
 
 
-class KeptTable(NamedTuple):
-    """A table of opencode in the batch, with the columns both sides have."""
-
-    name: str
-    columns: tuple[str, ...]
-
-    @property
-    def names(self) -> str:
-        """The columns, quoted, for a statement."""
-        return ", ".join(f'"{column}"' for column in self.columns)
-
-
 def new_batch(folder: Path, database: str, schema: Schema, *, now: int, rows: bool) -> Path:
     """Create an empty batch file (0600 in a 0700 folder) and return its path.
 
@@ -191,6 +179,13 @@ def tree_lines(connection: apsw.Connection) -> list[TreeLine]:
     return [TreeLine(*row) for row in found]
 
 
+def tree_line(connection: apsw.Connection, root: str) -> TreeLine | None:
+    """The line of one tree of the attached batch."""
+    columns = ", ".join(TreeLine._fields)
+    found = fetch(connection, f"SELECT {columns} FROM trash.ocdu_tree WHERE root = ?", (root,))
+    return TreeLine(*found[0]) if found else None
+
+
 def write_tree(connection: apsw.Connection, line: TreeLine, members: tuple[str, ...]) -> None:
     """Note a tree and its sessions (root first); from now on its copies are relied on."""
     marks = ", ".join("?" * len(line))
@@ -220,48 +215,6 @@ def members(connection: apsw.Connection, root: str) -> tuple[str, ...]:
         (root,),
     )
     return tuple(id for (id,) in found)
-
-
-def kept_tables(connection: apsw.Connection, schema: Schema) -> list[KeptTable]:
-    """opencode's tables in the attached batch, parents first, with the columns both sides have.
-
-    Raises OcduError when the batch holds rows this database has no table or column for.
-    """
-    order = [owned.table for owned in reversed(schema.estate)]
-    tables: list[KeptTable] = []
-    for name in _names(connection):
-        kept = [
-            column
-            for (column,) in connection.execute(
-                "SELECT name FROM pragma_table_info(?, 'trash')", (name,)
-            )
-            if not column.startswith("ocdu_")
-        ]
-        here = schema.columns.get(name, ())
-        for column in kept if here else ("id",):
-            if column not in here and _has_values(connection, name, column if here else "rowid"):
-                raise OcduError(
-                    f"This batch holds {name}.{column}, which this database does not have: "
-                    "restore it into a database of the opencode version it came from."
-                )
-        if here:
-            tables.append(KeptTable(name, tuple(column for column in kept if column in here)))
-    place = {name: position for position, name in reversed(list(enumerate(order)))}
-    return sorted(tables, key=lambda table: place.get(table.name, -1))
-
-
-def _names(connection: apsw.Connection) -> list[str]:
-    found = fetch(
-        connection,
-        "SELECT name FROM trash.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'ocdu\\_%'"
-        " ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    )
-    return [name for (name,) in found]
-
-
-def _has_values(connection: apsw.Connection, table: str, column: str) -> bool:
-    question = f'SELECT EXISTS (SELECT 1 FROM trash."{table}" WHERE "{column}" IS NOT NULL)'
-    return bool(scalar(connection, question))
 
 
 def begin(path: Path) -> Path:

@@ -41,10 +41,10 @@ class Store:
 
     def __init__(self, path: Path, *, read_only: bool = False, force: bool = False) -> None:
         """`force` allows writing on a network file system, where locks may not hold."""
-        self.path = path
+        self.path = path.resolve()  # SQLite keeps -wal and -shm beside the file, not the link
         self.read_only = read_only
         self.force = force
-        quoted = "file:" + quote(str(path), safe="/\\:")
+        quoted = "file:" + quote(os.fsencode(self.path), safe="/\\:")
         self._reader = APSWDatabase(
             quoted + "?mode=ro",
             timeout=BUSY_TIMEOUT,
@@ -97,6 +97,11 @@ class Store:
         commits are synced as opencode's own are (NORMAL): a power cut may take the newest ones
         back, never damage the file. Who must rely on a commit calls `sync`.
         """
+        is_nested = not self._writer.is_closed()
+        if not is_nested:
+            # opencode may have upgraded the file since we looked: a new table would be emptied by
+            # cascade without a copy, and a newer schema must not be written at all.
+            self.__dict__.pop("schema", None)
         if self.refusal:
             raise Refused(self.refusal)
         with _connected(self._writer, self.path) as db:
@@ -202,6 +207,11 @@ def open_store(path: Path, *, read_only: bool = False, force: bool = False) -> S
 
 def explained(error: Exception, path: Path) -> OcduError:
     """The sentence for an SQLite error on this file."""
+    if isinstance(error, OcduError):
+        return error
+    if isinstance(error, OSError):
+        where = error.filename or path
+        return OcduError(f"{where}: {error.strerror or error}. Check the disk, then try again.")
     text = str(error)
     name = type(error).__name__ + " " + type(error.__cause__).__name__
     if "NotADB" in name or "not a database" in text:

@@ -147,7 +147,9 @@ class Ledger:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = hashlib.sha256(self.database.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        lock = apsw.Connection(str(self.folder / f"busy-{name}.lock"))
+        path = self.folder / f"busy-{name}.lock"
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        lock = apsw.Connection(str(path))
         try:
             lock.set_busy_timeout(int(patience * 1000))
             try:
@@ -200,6 +202,18 @@ class Ledger:
             columns["undo"] = json.dumps(columns["undo"])
         with self._connection():
             Entry.update(**columns).where(Entry.id == entry).bind(self._db).execute()
+
+    def interrupted(self, batch: str | None) -> None:
+        """A job never came to its end: its entry says so, and can be undone if copies were kept.
+
+        Call with the lock of `exclusive`: nothing of this database is running then.
+        """
+        state = "partial" if batch else "interrupted"
+        undo = json.dumps({"trees": []}) if batch else None
+        mine = (Entry.database == self.database) & (Entry.state == "running")
+        with self._connection():
+            found = {"state": state, "batch": batch, "undo": undo}
+            Entry.update(found).where(mine).bind(self._db).execute()
 
     def entries(self, limit: int = 200) -> list[JournalEntry]:
         """The journal of this database, newest first."""

@@ -32,6 +32,12 @@ SOFT_LINKS = (("event", "aggregate_id"), ("event_sequence", "aggregate_id"))
 """Rows of a session that no foreign key ties to it; an SQL delete would leave them behind."""
 
 
+VIRTUAL = "CREATE VIRTUAL"
+
+LAST = {"event_sequence": 1, "session": 2}
+"""What goes last, and together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Owned:
     """Rows of one table that belong to a session."""
@@ -74,13 +80,18 @@ def discover(connection: apsw.Connection) -> Schema:
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%'"
         " ESCAPE '\\'",
     )
+    if scalar(connection, "PRAGMA encoding") != "UTF-8":
+        raise Refused("This database is not in UTF-8, as opencode's are: nothing was read.")
+    # A virtual table needs the module it was made with; opencode has none.
+    rows = [(name, sql) for name, sql in rows if not (sql or "").upper().startswith(VIRTUAL)]
     columns = {name: _columns(connection, name) for name, _ in rows}
     generation = _generation(columns)
     cascades = {table: _cascades(connection, columns, table) for table in columns}
     estate = _estate(columns, cascades)
     refusal = _refusal(connection, columns, generation)
-    keyless = [name for name, sql in rows if _is_without_rowid(sql)]
-    if refusal is None and any(owned.table in keyless for owned in estate):
+    owned_tables = {owned.table for owned in estate}
+    keyless = [name for name, sql in rows if name in owned_tables and _is_without_rowid(sql)]
+    if refusal is None and keyless:
         refusal = f"The table {keyless[0]} is of a shape ocdu does not know: nothing is changed."
     return Schema(generation, columns, estate, cascades, refusal)
 
@@ -149,7 +160,8 @@ def _estate(
         if key in columns.get(table, ()):
             owned.append(_direct(table, key, columns))
     owned.append(Owned("part", _STRAY_PARTS, columns["part"], _STRAY_PARTS))
-    return tuple(reversed(owned))
+    # The watermark goes with the session: without it a session that lives on starts again at 0.
+    return tuple(sorted(reversed(owned), key=lambda each: LAST.get(each.table, 0)))
 
 
 def _direct(table: str, key: str, columns: Mapping[str, tuple[str, ...]]) -> Owned:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 
+from tui.store.batch import sync_folder
 from tui.store.query import fetch
 
 SESSION_ID = re.compile(r"ses_[0-9A-Za-z]{1,64}")
@@ -92,7 +93,17 @@ def restore_files(connection: apsw.Connection, files: Path, session_id: str) -> 
         if not SESSION_ID.fullmatch(session_id) or path != wanted or path.exists():
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode or 0o600)
+        _write_whole(connection, row, path, mode or 0o600)
+        os.utime(path, (mtime, mtime))
+        written += 1
+    return written
+
+
+def _write_whole(connection: apsw.Connection, row: int, path: Path, mode: int) -> None:
+    """Write a kept file under another name first: half a file must never pass for the whole."""
+    unfinished = path.with_name(f".{path.name}.ocdu-{os.getpid()}")
+    descriptor = os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
+    try:
         with (
             os.fdopen(descriptor, "wb") as target,
             connection.blob_open("trash", "ocdu_file", "data", row, False) as blob,
@@ -101,6 +112,7 @@ def restore_files(connection: apsw.Connection, files: Path, session_id: str) -> 
                 target.write(block)
             target.flush()
             os.fsync(target.fileno())
-        os.utime(path, (mtime, mtime))
-        written += 1
-    return written
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync_folder(path.parent)

@@ -6,6 +6,7 @@ title with a broken byte must not hide the other sessions.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -32,9 +33,9 @@ def load_sessions(
     cost: Any = Session.cost if schema.has("session", "cost") else SQL("0")
     query = (
         Session.select(
-            Session.id,
-            Session.parent_id,
-            Session.project,
+            _blob(Session.id),
+            _blob(Session.parent_id),
+            _blob(Session.project),
             _blob(Project.name),
             _blob(Project.worktree),
             _blob(Session.title),
@@ -78,7 +79,7 @@ def _session_row(row: tuple[Any, ...], pins: frozenset[str], missing: set[str]) 
         pinned=as_text(id) in pins,
         missing=folder in missing,
         version=as_text(version),
-        cost=float(cost) if isinstance(cost, int | float) else 0.0,
+        cost=float(cost) if isinstance(cost, int | float) and math.isfinite(cost) else 0.0,
     )
 
 
@@ -91,7 +92,7 @@ def project_name(name: str, worktree: str) -> str:
 
 def milliseconds(value: Any) -> int:
     """A time column as milliseconds; 0 for NULL and for what is not a number."""
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 def _missing(directories: Iterable[str]) -> set[str]:
@@ -100,9 +101,10 @@ def _missing(directories: Iterable[str]) -> set[str]:
 
 def with_last_messages(store: Store, rows: Iterable[SessionRow]) -> list[SessionRow]:
     """The same rows with the time of each session's newest message (one covering-index scan)."""
-    query = Message.select(Message.session, fn.MAX(Message.time_created)).group_by(Message.session)
+    query = Message.select(_blob(Message.session), fn.MAX(Message.time_created))
     with store.reading() as db:
-        newest = {id: milliseconds(time) for id, time in answers(query, db)}
+        found = answers(query.group_by(Message.session), db)
+    newest = {as_text(id): milliseconds(time) for id, time in found}
     return [row._replace(last_message=newest.get(row.id, 0)) for row in rows]
 
 

@@ -140,7 +140,7 @@ def test_a_malformed_row_is_counted_left_alone_and_stops_nobody(
     plan = plan_for(store, "compacted")
     assert plan.excluded == {"malformed": 1}
     outcome = carry_out(plan, store)
-    assert outcome.done.parts == 2 and outcome.excluded == {"malformed": 1}
+    assert outcome.done.parts == 2 and outcome.excluded == {}
     assert database.data("prt_1") == data
 
 
@@ -186,7 +186,7 @@ def test_a_row_beyond_the_limit_is_left_alone_and_counted(
     database.part("prt_1", GOOD)
     database.part("prt_2", tool(BIG + "x"))
     outcome = carry_out(plan_for(database.store, "compacted"), database.store)
-    assert outcome.done.parts == 1 and outcome.excluded == {"malformed": 1}
+    assert outcome.done.parts == 1 and outcome.excluded == {}
     assert database.state("prt_1")["output"] == "[reclaimed]"
 
 

@@ -120,7 +120,7 @@ def _freed(before: FileSizes, after: FileSizes) -> int:
 
 def _outcome(plan: Plan, work: Work, problem: str, freed: int) -> Outcome:
     tally = work.kept
-    excluded = Counter(plan.excluded)
+    excluded: Counter[str] = Counter()  # beside what the plan left out
     if work.tally.changed:
         excluded["changed"] += len(work.tally.changed)
     done = Totals(sessions=len(tally.sessions), parts=tally.parts, bytes=tally.bytes)

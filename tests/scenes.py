@@ -16,6 +16,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from threading import Event
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -32,8 +33,9 @@ from tui.engine.trash import Batch
 from tui.messages import Watched
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.policy.vacuum import VacuumFacts, plan_vacuum
-from tui.records import FileSizes, Holder, Payload
+from tui.records import FileRow, FileSizes, FileSurvey, Holder, Payload
 from tui.store.batch import TreeLine
+from tui.store.file_kinds import KINDS
 from tui.store.ledger import JournalEntry
 
 PICTURES = Path(__file__).parent.parent / "screenshots"
@@ -64,6 +66,8 @@ class Scene(NamedTuple):
 SCENES = (
     Scene("sessions", ("down", "down")),
     Scene("dashboard", ("2",)),
+    Scene("files", ("3", "down", "down")),
+    Scene("largest", ("L",)),
     Scene("prune", ("p",)),
     Scene("reclaim", ("r",)),
     Scene("vacuum", ("V",), free_pages=14_000),
@@ -114,9 +118,50 @@ class PictureApp(OcduApp):
         """Two weeks of growth."""
         return [(NOW - (14 - day) * DAY, 60_000_000 + day**2 * 280_000) for day in range(15)]
 
+    def read_files(self, stop: Event) -> Iterator[FileSurvey]:
+        """Blocks differ from file system to file system."""
+        yield FILES
+
     def read_freed(self) -> Freed:
         """What was given back."""
         return Freed(38_400_000, 2_310_000_000)
+
+
+def file_row(
+    id: str, title: str, octets: int, files: int, days: int, why: str, safe: int = 0
+) -> FileRow:
+    """A line of the data directory: a kind, or below one; `safe` octets of it may go."""
+    kind, _, below = id.partition("/")
+    return FileRow(
+        id, kind, id.rpartition("/")[0], title, KINDS[kind], below, octets, octets, files,
+        NOW - days * DAY, bool(safe), why, "" if safe else "kept", safe, files if safe else 0,
+    )  # fmt: skip
+
+
+FILES = FileSurvey(
+    (
+        file_row("snapshot", "snapshot", 26_200_000, 8_214, 0, "", 8_040_000),
+        file_row("snapshot/a", "shop", 18_160_000, 6_120, 0,
+                 "Its project is in the database: undo and revert need it."),
+        file_row("snapshot/b", "1f0c9e2a (no project)", 8_040_000, 2_094, 61,
+                 "No database knows its project any more.", 8_040_000),
+        file_row("tmp_pack", "tmp_pack", 22_800_000, 3, 9, "", 22_800_000),
+        file_row("tmp_pack/a", "shop", 22_800_000, 3, 9,
+                 "Older than a day, and no process has it open.", 22_800_000),
+        file_row("tool-output", "tool-output", 3_820_000, 412, 0, "", 3_190_000),
+        file_row("tool-output/old", "older", 3_190_000, 350, 8, "Older than 7 days.", 3_190_000),
+        file_row("tool-output/young", "younger", 630_000, 62, 0,
+                 "opencode shows it for seven days."),
+        file_row("log", "log", 1_270_000, 2, 0, "", 1_210_000),
+        file_row("log/old", "older", 1_210_000, 1, 40, "Nobody reads it any more.", 1_210_000),
+        file_row("log/newest", "opencode.log", 60_000, 1, 0, "opencode writes to it."),
+        file_row("database", "database", 118_808_032, 3, 0, "", 0),
+        file_row("database/opencode.db", "opencode.db", 118_808_032, 3, 0,
+                 "Your sessions. Prune, reclaim and vacuum make it smaller."),
+    ),
+    8_634, 172_898_032, 0, True,
+)  # fmt: skip
+"""The data directory of the pictures."""
 
 
 def tree(title: str, project: str, sessions: int, octets: int) -> TreeLine:

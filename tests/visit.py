@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -20,6 +23,15 @@ from tui.widgets.session_tree import SessionTree
 
 SIZES = [(120, 40), (80, 24), (50, 20)]
 """Terminals that must look right: wide, ordinary, narrow."""
+
+LOOK = 0.001
+"""Seconds between two looks whether the app has come to rest."""
+
+QUIET = 3
+"""Looks in a row that must find nothing to do: a handler may just be about to post something."""
+
+LONGEST_REST = 1.0
+"""Seconds after which the app counts as at rest whatever its threads do, as Textual has it."""
 
 PATIENCE = 20.0
 """Seconds a test waits for something that takes milliseconds, on a machine that is busy."""
@@ -43,8 +55,8 @@ class Visit:
         waited = 0.0
         while not holds():
             assert waited < PATIENCE, "it did not happen in time"
-            await self.pilot.pause(0.02)
-            waited += 0.02
+            await self.pilot.pause(0.005)
+            waited += 0.005
 
     async def idle(self) -> None:
         """Wait until no job runs or waits and the tree shows the result."""
@@ -114,6 +126,34 @@ def garden(path: Path) -> Path:
 
 
 @asynccontextmanager
+async def hurried(app: OcduApp) -> AsyncIterator[None]:
+    """Textual waits after each key until the process used no processor for 20 ms, three times.
+
+    Here it goes on as soon as no message waits and no thread works.
+    """
+
+    async def settled(*_: object) -> None:
+        quiet, until = 0, time.monotonic() + LONGEST_REST
+        while quiet < QUIET and time.monotonic() < until:
+            await asyncio.sleep(LOOK)
+            quiet = 0 if is_busy(app) else quiet + 1
+
+    with patch("textual.app.wait_for_idle", settled), patch("textual.pilot.wait_for_idle", settled):
+        yield
+
+
+def is_busy(app: OcduApp) -> bool:
+    """True while a message waits anywhere, or a thread answers a question."""
+    if app.message_queue_size or any(not worker.is_finished for worker in app.workers):
+        return True
+    return any(
+        each.message_queue_size
+        for screen in app.screen_stack
+        for each in screen.walk_children(with_self=True)
+    )
+
+
+@asynccontextmanager
 async def visit(
     path: Path, size: tuple[int, int] = (120, 40), config: Config | None = None
 ) -> AsyncIterator[Visit]:
@@ -123,7 +163,7 @@ async def visit(
         config or Config(compaction=Compaction(reclaim=False)),
         clock=lambda: NOW,
     )
-    async with app.run_test(size=size) as pilot:
+    async with hurried(app), app.run_test(size=size) as pilot:
         here = Visit(app, pilot, path)
         await here.until(lambda: app.measure.done and app.live is not None)
         await here.idle()

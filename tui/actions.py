@@ -45,6 +45,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_view", "v", "View", "Show active, archived or all sessions", "Look", footer=True),
     Action("next_grouping", "t", "Grouping", "Group by project, by age, or not at all", "Look"),
     Action("details", "i", "Details", "Show or hide the details of the session", "Look"),
+    Action("largest", "L", "Largest rows", "The largest single rows of the whole file, and whose they are", "Look"),
     Action("rescan", "R", "Rescan", "Read and measure everything again", "Look"),
     # go
     Action("show_sessions", "1", "Sessions", "The sessions as a tree", "Go"),

@@ -27,7 +27,6 @@ from tui.screens.page import Page
 from tui.screens.palette import Actions
 from tui.screens.sessions import SessionsScreen
 
-
 PATIENCE = 1.0
 """Seconds that leaving waits for a thread to come to the end of its step."""
 
@@ -155,6 +154,23 @@ class OcduApp(Orders):
     def action_show_jobs(self) -> None:
         """What runs, waits and was done."""
         self.switch_mode("jobs")
+
+    def action_largest(self) -> None:
+        """The largest single rows."""
+        from tui.screens.largest import LargestDialog
+
+        self.push_screen(LargestDialog(), self._chosen)
+
+    def _chosen(self, id: str | None) -> None:
+        if id is not None:
+            self.show_session(id)
+
+    def show_session(self, session_id: str) -> None:
+        """Go to a session in the tree."""
+        self.switch_mode("sessions")
+        page = self.screen
+        if isinstance(page, SessionsScreen) and not page.show_session(session_id):
+            self.say("This session is gone meanwhile.")
 
     def action_prune(self) -> None:
         """Prune by policy."""

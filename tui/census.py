@@ -14,10 +14,11 @@ from threading import Event, Lock
 from tui.engine.site import Site
 from tui.forest import Forest
 from tui.records import SessionRow, Usage
+from tui.store.database import file_size
 from tui.store.sessions import load_sessions, running_sessions, with_last_messages
 from tui.store.usage import Measurement, measure, measure_sessions
 
-SHOWN_EVERY = 0.25
+SHOWN_EVERY = 0.5
 """Seconds between two measurements shown: each costs one pass over all sessions."""
 
 FEW = 400
@@ -65,13 +66,21 @@ class Census:
 
     def measure(self, stop: Event) -> Iterator[Forest]:
         """Measure the whole file: the forest, as it is by then, with growing sizes."""
+        from tui.store.size_cache import SMALLEST, cached_usage, fingerprints, remember_usage
+
+        store, ledger = self.site.store, self.site.ledger
         before = {row.id: row.active for row in self.forest.rows}
+        if not self._usage and (cached := cached_usage(store, ledger)):
+            yield self._sized(cached)
+        prints = fingerprints(store) if file_size(store.path) >= SMALLEST else {}
         old = self._usage
         found = Measurement()
         shown = time.monotonic()
-        for found in measure(self.site.store, stop):
+        for found in measure(store, stop):
             if found.done or time.monotonic() - shown > SHOWN_EVERY:
-                yield self._sized({**old, **found.sessions})
+                # What was known stands until the whole is measured: numbers that start again
+                # from nothing tell less.
+                yield self._sized({**found.sessions, **old})
                 shown = time.monotonic()
         if found.done:
             self.tables = dict(found.tables)
@@ -80,6 +89,7 @@ class Census:
             self.complete = True
             empty = dict.fromkeys((row.id for row in self.forest.rows), Usage())
             yield self._sized({**empty, **found.sessions})
+            remember_usage(store, ledger, found.sessions, prints)
 
     def _sized(self, usage: Mapping[str, Usage]) -> Forest:
         with self._lock:

@@ -20,7 +20,7 @@ from textual.worker import get_current_worker
 from tui.config import Config
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
-from tui.records import FileSizes, Holder, Payload, SessionDetail
+from tui.records import FileSizes, FileSurvey, Holder, LargeRow, Payload, SessionDetail
 
 Answer = TypeVar("Answer")
 
@@ -43,6 +43,17 @@ class Measure(NamedTuple):
 
     tables: Mapping[str, int]
     done: bool
+
+
+class Surveyed(NamedTuple):
+    """The files outside the database, as last counted; `at` is when that began (ms), 0 for never
+    or no longer true."""
+
+    survey: FileSurvey = FileSurvey()
+    at: int = 0
+    busy: bool = False
+    took: int = 0
+    """Milliseconds the last whole count took."""
 
 
 class Running(NamedTuple):
@@ -119,6 +130,7 @@ class Desk(Protocol):
     measure: Measure
     payloads: tuple[Payload, ...] | None
     undoable: str | None
+    surveyed: Surveyed
     running: frozenset[str]
     config: Config
     database: Path
@@ -153,6 +165,28 @@ class Desk(Protocol):
         self, levels: Sequence[str], ids: Collection[str] | None, stop: Event
     ) -> list[Payload]:
         """Blocking: what the reclaim levels could drop; incomplete when `stop` was set."""
+
+    def survey(self, older_than: int = 0) -> None:
+        """Count the files outside the database, in a thread, unless that is under way or was done
+        less than `older_than` milliseconds ago; `surveyed` grows."""
+
+    def stop_survey(self) -> None:
+        """Nobody looks any more: end a count under way."""
+
+    def read_largest(self, ids: Collection[str], limit: int, stop: Event) -> list[LargeRow]:
+        """Blocking: the largest single rows of these sessions."""
+
+    def read_large(self, stop: Event) -> Iterator[list[tuple[str, LargeRow]]]:
+        """Blocking: (session id, row) of the rows over 1 MB, the largest first, growing."""
+
+    def read_preview(self, row: LargeRow) -> str:
+        """Blocking: the first characters of what makes a row large, not yet harmless."""
+
+    def hand_over(self, then: Callable[..., None], *values: object) -> None:
+        """From a thread: run this in the app."""
+
+    def show_session(self, session_id: str) -> None:
+        """Go to a session in the tree."""
 
     def plan_vacuum(self) -> Plan:
         """Blocking: what a vacuum would do now; options hold the decision."""
@@ -211,6 +245,7 @@ __all__ = [
     "Measure",
     "Outcome",
     "Running",
+    "Surveyed",
     "TrashBatch",
     "desk_of",
     "freeable",

@@ -11,10 +11,10 @@ from textual.reactive import var
 
 from tui.census import Census
 from tui.config import Config
-from tui.desk import Live, Measure
+from tui.desk import Live, Measure, Surveyed, this_thread
 from tui.messages import Changed, Found, Loaded, Measured, Watched
 from tui.reads import Reads
-from tui.records import FileSizes, Holder, Payload
+from tui.records import FileSizes, FileSurvey, Holder, Payload
 
 if TYPE_CHECKING:
     from tui.engine.watch import Watch
@@ -26,6 +26,10 @@ REST_FACTOR = 10
 """How many times as long as a reading took nothing is read again: a tenth of a core at most."""
 
 
+GROWS_EVERY = 0.2
+"""Seconds between two surveys shown while the files are counted."""
+
+
 class Loading(Reads):
     """One reading and one measurement at a time; a request that comes meanwhile is kept."""
 
@@ -33,6 +37,7 @@ class Loading(Reads):
     measure: var[Measure] = var(Measure({}, False), init=False)
     payloads: var[tuple[Payload, ...] | None] = var(None, init=False)
     undoable: var[str | None] = var(None, init=False)
+    surveyed: var[Surveyed] = var(Surveyed(), init=False)
 
     config: Config
     census: Census
@@ -43,6 +48,8 @@ class Loading(Reads):
         """Sessions that a job changed since they were read."""
         self._loading = self._load_again = self._measuring = False
         self._waits_for_reload = False
+        self._growing = False
+        """True while a survey is on its way from the thread to the screens."""
         self._took = 0.0
         """Seconds the last reading took."""
         self._looked = False
@@ -123,6 +130,53 @@ class Loading(Reads):
 
     def _undoable_came(self, title: str | None) -> None:
         self.undoable = title
+
+    # the files outside the database
+
+    def survey(self, older_than: int = 0) -> None:
+        """Count them, unless that is under way or was done less than so many milliseconds ago."""
+        known, now = self.surveyed, self.now()
+        if not known.busy and now - known.at >= older_than:
+            self.surveyed = known._replace(at=now, busy=True)
+            self.ask(self._count_files, self._files_counted, group="files")
+
+    def stop_survey(self) -> None:
+        """End a count under way."""
+        if self.surveyed.busy:
+            self.workers.cancel_group(self, "files")
+            self.surveyed = self.surveyed._replace(at=0, busy=False)
+
+    def files_changed(self) -> None:
+        """What was counted is no longer true."""
+        again = self.surveyed.busy
+        self.stop_survey()
+        self.surveyed = self.surveyed._replace(at=0)
+        if again:
+            self.survey()
+
+    def _count_files(self) -> FileSurvey:
+        stop, survey, told = this_thread(), FileSurvey(), 0.0
+        try:
+            for survey in self.read_files(stop):
+                # While one waits to be drawn, newer ones take its place: never a queue of them.
+                waits = self._growing or stop.is_set() or survey.done
+                if not waits and time.monotonic() - told > GROWS_EVERY:
+                    self._growing, told = True, time.monotonic()
+                    self.hand_over(self._files_grew, survey)
+        except Exception:
+            self.hand_over(self.stop_survey)
+            raise
+        return survey
+
+    def _files_grew(self, survey: FileSurvey) -> None:
+        self._growing = False
+        # The first count grows on screen; a later one replaces the old numbers when it is whole.
+        if self.surveyed.busy and not self.surveyed.survey.done:
+            self.surveyed = self.surveyed._replace(survey=survey)
+
+    def _files_counted(self, survey: FileSurvey) -> None:
+        at = self.surveyed.at
+        self.surveyed = Surveyed(survey, at, False, self.now() - at)
 
     @on(Loaded)
     def _loaded(self, message: Loaded) -> None:

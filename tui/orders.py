@@ -90,6 +90,7 @@ class Orders(Loading):
 
     @on(Finished)
     def _finished(self, message: Finished) -> None:
+        self.files_changed()
         self.jobs = Jobs(None, tuple(self.worker.waiting()), self.worker.paused)
         quiet = message.job in self._quiet and message.outcome.ending in ("done", "nothing")
         self._quiet.discard(message.job)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from textual import on
 from textual.app import App
@@ -27,11 +27,14 @@ from tui.errors import OcduError
 from tui.forest import Forest
 from tui.messages import Failed
 from tui.policy.plan import Plan
-from tui.records import FileSurvey, Payload, SessionDetail
+from tui.records import FileSurvey, LargeRow, Payload, SessionDetail
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.toasts import Severity
 
 log = logging.getLogger("ocdu")
+
+MOST_LARGE = 500
+"""Rows among the largest that are listed: nobody reads on."""
 
 Answer = TypeVar("Answer")
 
@@ -116,6 +119,42 @@ class Reads(App[None]):
 
         return map(in_groups, kinds(self.site.store, ids, stop))
 
+    def read_largest(self, ids: Collection[str], limit: int, stop: Event) -> list[LargeRow]:
+        """The largest single rows of these sessions."""
+        from tui.store.largest import largest_rows
+
+        return largest_rows(self.site.store, ids, limit, stop=stop)
+
+    def read_large(self, stop: Event) -> Iterator[list[tuple[str, LargeRow]]]:
+        """(session id, row) of the rows over 1 MB of the whole file, the largest first, growing.
+
+        Session by session, the largest first: what matters comes at once, and on 7.7 GB all of it
+        in a quarter of the time that a run through the tables takes.
+        """
+        from tui.store.largest import OVER, largest_rows
+
+        forest = self.forest
+        usage = {row.id: forest.usage_of(row.id) for row in forest.rows}
+        sizes = {id: OVER + 1 if each is None else each.bytes for id, each in usage.items()}
+        found: list[tuple[str, LargeRow]] = []
+        floor = OVER
+        for id in sorted(sizes, key=lambda id: -sizes[id]):
+            if sizes[id] <= floor or stop.is_set():
+                break  # not one row of those that follow can be among the largest
+            rows = largest_rows(self.site.store, [id], MOST_LARGE, floor, stop)
+            if rows:
+                found = [*found, *((id, row) for row in rows)]
+                found = sorted(found, key=lambda each: -each[1].bytes)[:MOST_LARGE]
+                floor = found[-1][1].bytes if len(found) == MOST_LARGE else floor
+                yield found
+        yield found
+
+    def read_preview(self, row: LargeRow) -> str:
+        """The first characters of what makes a row large; as they stand in the database."""
+        from tui.store.largest import preview
+
+        return preview(self.site.store, row)
+
     def read_payloads(
         self, levels: Sequence[str], ids: Collection[str] | None, stop: Event
     ) -> list[Payload]:
@@ -198,10 +237,20 @@ class Reads(App[None]):
 def keep_log(path: Path) -> None:
     """Send what is logged to this file: on the terminal it would land in the middle of the app."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler = PrivateLog(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.propagate = False
+
+
+class PrivateLog(logging.FileHandler):
+    """A log that nobody else can read: tracebacks name folders and titles."""
+
+    def _open(self) -> Any:
+        path = Path(self.baseFilename)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        return super()._open()
 
 
 def noted(error: Exception) -> str:

@@ -152,6 +152,8 @@ def main(argv: Sequence[str] | None = None, *, now: int | None = None) -> int:
             from tui.cli.log import complaint
 
             answer = complaint(error, arguments, call.path if call else None)
+    if call is not None:
+        verb = call.options.verb
     return say(answer, verb, as_json="--json" in arguments)
 
 

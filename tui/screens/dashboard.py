@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
@@ -9,31 +10,47 @@ from typing import NamedTuple
 from textual import on
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.geometry import Region, Spacing
 from textual.getters import query_one
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.desk import Freed, Jobs, freeable, last_of, this_thread
+from tui.desk import Freed, Jobs, this_thread
+from tui.forest import Forest
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
+from tui.screens.board import altogether_text, curve_text, sums_text, total_text
+from tui.screens.files import STALE
+from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, total
 from tui.screens.page import Page
 from tui.screens.tally import (
     Share,
     by_age,
     by_project,
     composition,
-    growth,
     largest_trees,
-    sparkline,
+    verdict,
 )
 from tui.widgets.composition_bar import CompositionBar
-from tui.widgets.get_back_table import GetBack, GetBackTable
+from tui.widgets.get_back_table import GetBackTable
 from tui.widgets.key_bar import Key
+from tui.widgets.line_list import HEADING
+from tui.widgets.row_table import RowTable
 
 TICK = 1.0
 """Seconds between two repaints; nothing is computed while the screen is hidden."""
+
+DRIFT = 0.05
+"""Share by which the payload must have changed for its kinds to be counted again: that reads all
+of the file."""
+
+GROWS_EVERY = 0.5
+"""Seconds between two pictures of a count under way."""
+
+REST_FACTOR = 10
+"""How many times as long as counting the files took they are not counted again."""
 
 
 class Past(NamedTuple):
@@ -41,6 +58,15 @@ class Past(NamedTuple):
 
     history: Sequence[tuple[int, int]] = ()
     freed: Freed = Freed(0, 0)
+
+
+class Sums(NamedTuple):
+    """What is summed over all sessions."""
+
+    largest: Sequence[Share] = ()
+    projects: Sequence[Share] = ()
+    ages: Sequence[Share] = ()
+    idle: Plan | None = None
 
 
 class DashboardScreen(Page):
@@ -51,18 +77,23 @@ class DashboardScreen(Page):
     def __init__(self) -> None:
         super().__init__()
         self._kinds: dict[str, int] = {}
-        self._counting = False
+        self._counted: int | None = None
+        """Payload octets when the kinds were last counted; None asks for counting."""
+        self._kinds_done = self._telling = False
         self._past = Past()
-        self._idle: Plan | None = None
+        self._sums = Sums()
         self._dirty = True
 
     def body(self) -> Iterable[Widget]:
         """Totals, curve, composition, what can be got back, three columns of sums."""
         yield VerticalScroll(
             Static(id="total", markup=False),
+            Static(id="words", markup=False),
             Static(id="curve", markup=False),
             CompositionBar(id="composition"),
             GetBackTable(id="get-back"),
+            Static(id="hint", markup=False),
+            Static(id="altogether", markup=False),
             Horizontal(
                 Static(id="largest", markup=False),
                 Static(id="projects", markup=False),
@@ -77,8 +108,9 @@ class DashboardScreen(Page):
         """Follow the facts."""
         self.table.focus(scroll_visible=False)
         self.watch(self.app, "live", self._show_live)
+        self.watch(self.app, "surveyed", self._show_live, init=False)
         self.watch(self.app, "forest", self._forest_changed, init=False)
-        self.watch(self.app, "payloads", self._forest_changed, init=False)
+        self.watch(self.app, "payloads", self._show_live, init=False)
         self.watch(self.app, "jobs", self._job_changed, init=False)
         self.set_interval(TICK, self._tick)
 
@@ -89,10 +121,15 @@ class DashboardScreen(Page):
         self._tick()
         self._show_live()
 
+    def on_screen_suspend(self) -> None:
+        """Nobody looks any more."""
+        if self.app.current_mode != "dashboard":
+            self.desk.stop_survey()
+
     def on_resize(self) -> None:
         """The columns depend on the width."""
-        self._dirty = True
-        self._tick()
+        self._show_sums()
+        self._show_live()
 
     def _forest_changed(self) -> None:
         self._dirty = True
@@ -100,10 +137,26 @@ class DashboardScreen(Page):
     def _job_changed(self, before: Jobs, after: Jobs) -> None:
         if before.running is not None and after.running is None:
             self._dirty = True
-            self._counting = False  # what the kinds were no longer holds
+            self._counted = None  # what the kinds were no longer holds
             self.read_past()
 
     # threads
+
+    def _tick(self) -> None:
+        if not (self.is_current and self.is_attached):
+            return
+        desk = self.desk
+        desk.survey(max(STALE, desk.surveyed.took * REST_FACTOR))
+        if self._dirty:
+            self._dirty = False
+            forest, done = desk.forest, desk.measure.done
+            desk.ask(lambda: self._sum(forest, done), self._sums_came, group="sums")
+        payload = sum(desk.measure.tables.values())
+        if desk.measure.done and (
+            self._counted is None or abs(payload - self._counted) > DRIFT * self._counted
+        ):
+            self._counted = payload
+            desk.ask(self._count_kinds, self._kinds_came, group="kinds")
 
     def read_past(self) -> None:
         """History and what was freed."""
@@ -116,112 +169,111 @@ class DashboardScreen(Page):
         self._past = past
         self._show_live()
 
-    def count_kinds(self) -> None:
-        """The octets by kind: reads every part once."""
-        desk = self.desk
-        desk.ask(lambda: last_of(desk.read_kinds(this_thread())), self._kinds_came, group="kinds")
+    def _sum(self, forest: Forest, done: bool) -> Sums:
+        """Over 100,000 sessions this takes longer than a frame."""
+        desk, now = self.desk, self.desk.now()
+        filled = desk.live.sizes.filled_bytes if desk.live else 0
+        policy = PrunePolicy(older_than=parse_age(desk.config.prune.older_than))
+        idle = plan_prune(forest, policy, now, desk.running, filled_bytes=filled) if done else None
+        return Sums(largest_trees(forest), by_project(forest), by_age(forest, now), idle)
+
+    def _sums_came(self, sums: Sums) -> None:
+        self._sums = sums
+        self._show_sums()
+        self._show_live()
+
+    def _count_kinds(self) -> dict[str, int]:
+        """The octets by kind: reads every part once. The first count grows on screen."""
+        desk, stop = self.desk, this_thread()
+        found: dict[str, int] = {}
+        told = 0.0
+        for found in desk.read_kinds(stop):
+            waits = self._telling or self._kinds_done or stop.is_set()
+            if not waits and time.monotonic() - told > GROWS_EVERY:
+                self._telling, told = True, time.monotonic()
+                desk.hand_over(self._kinds_grew, dict(found))
+        return found
+
+    def _kinds_grew(self, kinds: dict[str, int]) -> None:
+        self._telling = False
+        if not self._kinds_done:
+            self._kinds = kinds
+            self._show_live()
 
     def _kinds_came(self, kinds: dict[str, int]) -> None:
-        self._kinds = kinds
+        self._kinds, self._kinds_done = kinds, True
         self._show_live()
 
     # showing
 
-    def _tick(self) -> None:
-        if not (self._dirty and self.is_current and self.is_attached):
-            return
-        self._dirty = False
+    def known(self) -> Known:
+        """What the lines of the table are made of."""
         desk = self.desk
-        if desk.measure.done and not self._counting:
-            self._counting = True
-            self.count_kinds()
-        idle = parse_age(desk.config.prune.older_than)
-        self._idle = (
-            plan_prune(desk.forest, PrunePolicy(older_than=idle), desk.now(), desk.running)
-            if desk.measure.done
-            else None
+        days = parse_age(desk.config.prune.older_than) // timedelta(days=1)
+        survey = desk.surveyed.survey
+        return Known(
+            desk.live,
+            desk.payloads,
+            self._sums.idle,
+            format.plural(days, "day"),
+            self._kinds if self._kinds_done else None,
+            survey if survey.done else None,
         )
-        self._show_sums()
-        self._show_live()
 
     def _show_live(self) -> None:
         if not (self.is_attached and self.is_current):
             return
-        desk, live = self.desk, self.desk.live
-        self.query_one("#total", Static).update(self._total())
-        width = max(10, min(40, self.size.width // 3))
-        self.query_one("#curve", Static).update(
-            Content.assemble(
-                (sparkline(self._past.history, width), "$primary"),
-                "  " if len(self._past.history) > 1 else "",
-                (growth(self._past.history, live.free_disk if live else None), "$foreground-muted"),
-            )
+        desk, live, known = self.desk, self.desk.live, self.known()
+        outside, width = self._outside(), self.size.width
+        self.query_one("#total", Static).update(
+            total_text(live, self._past.freed, desk.surveyed.survey, outside, width)
         )
-        self.query_one(CompositionBar).portions = composition(
-            self._kinds, desk.measure.tables, live
-        )
-        self.table.offer(self.get_back())
+        self.query_one("#curve", Static).update(curve_text(live, self._past.history, width))
+        portions = composition(self._kinds, desk.measure.tables, live, outside)
+        self.query_one(CompositionBar).portions = portions
+        said = verdict(portions, live.sizes.free_bytes if live else 0)
+        self.query_one("#words", Static).update(Content(said))
+        self.table.offer(get_back(known))
+        self._show_hint()
+        self.query_one("#altogether", Static).update(altogether_text(total(known)))
 
-    def _total(self) -> Content:
-        live, freed = self.desk.live, self._past.freed
-        if live is None:
-            return Content.styled("Looking …", "$foreground-muted")
-        parts = (
-            (f"   database {format.size(live.sizes.bytes)}", "$foreground-muted"),
-            (f" · log {format.size(live.sizes.wal_bytes)}", "$foreground-muted"),
-            (f" · free disk {format.size(live.free_disk)}", "$foreground-muted"),
-        )
-        return Content.assemble(
-            ("On disk now  ", "$foreground-muted"),
-            (format.size(live.on_disk), "bold"),
-            *(parts if self.size.width >= 100 else ()),
-            ("   freed today ", "$foreground-muted"),
-            (format.size(freed.today), "$text-success"),
-            (" · ever ", "$foreground-muted"),
-            (format.size(freed.ever), "$text-success"),
-        )
+    def _outside(self) -> int | None:
+        """Octets of the files outside the database, as far as they are counted."""
+        desk = self.desk
+        if not desk.surveyed.survey.rows and not desk.surveyed.survey.done:
+            return None
+        return outside_bytes(desk.surveyed.survey, desk.database.name)
 
-    def get_back(self) -> list[GetBack]:
-        """One line per action; None where it is still being counted."""
-        desk, live = self.desk, self.desk.live
-        levels: dict[str, int] | None = None
-        if desk.payloads is not None:
-            levels = {"compacted": 0, "summarised": 0}
-            for payload in desk.payloads:
-                levels[payload.level] = levels.get(payload.level, 0) + freeable(payload)
-        days = format.plural(parse_age(desk.config.prune.older_than) // timedelta(days=1), "day")
-        trees = len(self._idle.items) if self._idle else 0
-        idle = self._idle.totals.bytes if self._idle else None
-        return [
-            GetBack("reclaim:compacted", "r", "tool output marked compacted",
-                    None if levels is None else levels["compacted"],
-                    "cannot be read again; the model no longer gets it"),
-            GetBack("reclaim:summarised", "r", "tool output before a summary",
-                    None if levels is None else levels["summarised"],
-                    "cannot be read again, nor by a revert"),
-            GetBack("prune", "p", f"{format.plural(trees, 'tree')} idle for {days}", idle,
-                    "goes to the trash; u brings it back"),
-            GetBack("vacuum", "V", "free pages",
-                    live.sizes.free_bytes if live else None,
-                    "nothing" if live and live.sizes.free_pages
-                    else "no free pages yet: prune or reclaim first, then V"),
-            GetBack("checkpoint", "c", "write-ahead log",
-                    live.sizes.wal_bytes if live else None,
-                    "nothing" if live and live.sizes.wal_bytes else "the log is empty"),
-        ]  # fmt: skip
+    def _show_hint(self) -> None:
+        """What the line under the cursor costs, where the table has no room for it."""
+        table = self.table
+        row = table.rows[table.cursor] if table.cursor < table.count else None
+        text = row.cells[-1][0] if row and self.size.width < 100 else ""
+        self.query_one("#hint", Static).update(Content.styled(f" {text}", "$foreground-muted"))
 
     def _show_sums(self) -> None:
-        forest, now = self.desk.forest, self.desk.now()
+        if not self.is_attached:
+            return
         width = self.size.width - 6
         column = width if self.size.width < 100 else width // 3 - 2
         for id, heading, shares in (
-            ("#largest", "Top trees", largest_trees(forest)),
-            ("#projects", "By project", by_project(forest)),
-            ("#ages", "By last activity", by_age(forest, now)),
+            ("#largest", "Top trees", self._sums.largest),
+            ("#projects", "By project", self._sums.projects),
+            ("#ages", "By last activity", self._sums.ages),
         ):
             self.query_one(id, Static).update(sums_text(heading, shares, column, id != "#largest"))
 
     # keys
+
+    @on(RowTable.Moved)
+    def _follow(self) -> None:
+        """The table is part of what scrolls: its cursor stays on the screen."""
+        self._show_hint()
+        if self.table.cursor:
+            at = self.table.virtual_region.y + HEADING + self.table.cursor
+            self.query_one("#board").scroll_to_region(
+                Region(0, at, 1, 1), spacing=Spacing(1, 0, 2, 0), animate=False
+            )
 
     @on(GetBackTable.Left)
     def _scroll_board(self, event: GetBackTable.Left) -> None:
@@ -229,6 +281,9 @@ class DashboardScreen(Page):
 
     @on(GetBackTable.Chosen)
     async def _chosen(self, event: GetBackTable.Chosen) -> None:
+        if event.key == SHOWN_ONLY:
+            self.app.notify("No action of this version takes superseded events.", markup=False)
+            return
         action, _, argument = event.key.partition(":")
         await self.run_action(f"app.{action}('{argument}')" if argument else f"app.{action}")
 
@@ -238,35 +293,10 @@ class DashboardScreen(Page):
             Key("↵", "Open", "screen.open"),
             *self.table_keys(
                 ("prune", "reclaim", "vacuum", "checkpoint", "undo", "show_sessions",
-                 "show_trash", "show_jobs", "help", "quit")
+                 "show_files", "show_trash", "show_jobs", "largest", "help", "quit")
             ),
         )  # fmt: skip
 
     def action_open(self) -> None:
         """What the line under the cursor names."""
         self.table.action_choose()
-
-
-def sums_text(heading: str, shares: Sequence[Share], width: int, bars: bool) -> Content:
-    """A heading and one line for each share: bytes, bar, name."""
-    most = max((share.bytes for share in shares), default=0)
-    lines = [Content.styled(heading, "bold $text-accent")]
-    bar = 8 if bars and width >= 30 else 0
-    for share in shares:
-        name = format.clip(
-            format.clean(share.name) or "(no title)",
-            max(4, width - format.SIZE_CELLS - 2 - (bar + 1 if bar else 0)),
-        )
-        part = share.bytes / most if most else 0.0
-        lines.append(
-            Content.assemble(
-                (
-                    format.fit(format.size(share.bytes), format.SIZE_CELLS, right=True),
-                    "bold" if share.bytes else "$foreground-muted",
-                ),
-                (" " + format.share_bar(part, bar) if bar else "", "$primary"),
-                "  ",
-                (name, "" if share.bytes else "$foreground-muted"),
-            )
-        )
-    return Content("\n").join(lines)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from threading import Event
-from typing import ClassVar, Protocol, cast
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -14,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.desk import Desk, Jobs, this_thread
+from tui.desk import Jobs, Surveyed
 from tui.policy.files import plan_files
 from tui.policy.plan import Plan
 from tui.records import FileRow, FileSurvey
@@ -30,16 +29,6 @@ MOST_NAMED = 6
 """Places named in the question; the table behind it names them all."""
 
 
-class FilesDesk(Desk, Protocol):
-    """What this screen asks of the app beside what all ask."""
-
-    def read_files(self, stop: Event) -> Iterator[FileSurvey]:
-        """Blocking: the data directory, growing; the last one is `done`."""
-
-    def hand_over(self, then: Callable[..., None], *values: object) -> None:
-        """From a thread: run this in the app."""
-
-
 class FilesScreen(Page):
     """Removing always asks: nothing brings a file back."""
 
@@ -50,15 +39,6 @@ class FilesScreen(Page):
     ]
 
     table = query_one(FileTree)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._survey = FileSurvey()
-        self._counted = 0
-        """When it was counted, milliseconds."""
-        self._counting = False
-        self._told = False
-        """True while a survey is on its way from the thread to the screen."""
 
     def body(self) -> Iterable[Widget]:
         """A line of summary, the tree, what the row under the cursor is."""
@@ -71,55 +51,33 @@ class FilesScreen(Page):
         self.table.empty_text = "Counting …"
         self.table.focus()
         self.watch(self.app, "jobs", self._job_changed, init=False)
+        self.watch(self.app, "surveyed", self._show)
 
     def on_screen_resume(self) -> None:
         """Count when it is shown first, and when the numbers are old."""
-        if self.desk.now() - self._counted >= STALE:
-            self.action_rescan()
+        self.desk.survey(STALE)
+
+    def on_screen_suspend(self) -> None:
+        """Nobody looks any more."""
+        if self.app.current_mode != "files":
+            self.desk.stop_survey()
 
     def _job_changed(self, before: Jobs, after: Jobs) -> None:
-        if before.running is None or after.running is not None:
-            return
-        if self.is_current:
-            self.action_rescan()
-        else:
-            self._counted = 0
-
-    # counting, in a thread
+        if before.running is not None and after.running is None and self.is_current:
+            self.desk.survey(STALE)
 
     def action_rescan(self) -> None:
         """Count everything again."""
-        self._counting = True
-        self._counted = self.desk.now()
-        self.desk.ask(self._count, self._came, group="files")
-
-    def _count(self) -> FileSurvey:
-        desk, stop = cast(FilesDesk, self.desk), this_thread()
-        survey = FileSurvey()
-        for survey in desk.read_files(stop):
-            # While one survey waits to be drawn, newer ones take its place: never a queue of them.
-            if not self._told and not stop.is_set() and not survey.done:
-                self._told = True
-                desk.hand_over(self._grew, survey)
-        return survey
-
-    def _grew(self, survey: FileSurvey) -> None:
-        self._told = False
-        # The first count grows on screen; a later one replaces the old numbers when it is whole.
-        if self._counting and not self._survey.done:
-            self._show(survey)
-
-    def _came(self, survey: FileSurvey) -> None:
-        self._counting = False
-        self._survey = survey
-        self._show(survey)
+        self.desk.survey()
 
     # showing
 
-    def _show(self, survey: FileSurvey) -> None:
-        if not self.is_attached:
+    def _show(self, surveyed: Surveyed) -> None:
+        if not self.is_attached or not surveyed.at:
             return
-        self.table.empty_text = "There is nothing beside the database."
+        survey = surveyed.survey
+        if survey.done:
+            self.table.empty_text = "There is nothing beside the database."
         self.table.show(survey.rows, self.desk.now())
         self.query_one("#summary", Static).update(summary_of(survey))
         self._say()
@@ -158,10 +116,11 @@ class FilesScreen(Page):
         self._order(None, None)
 
     def _order(self, ids: list[str] | None, row: FileRow | None) -> None:
-        if not self._survey.done:
+        survey = self.desk.surveyed.survey
+        if not survey.done:
             self.notify("Still counting: what may go is known in a moment.", markup=False)
             return
-        plan = plan_files(self._survey.rows, (), self.desk.now(), ids=ids)
+        plan = plan_files(survey.rows, (), self.desk.now(), ids=ids)
         if not plan.items:
             self.desk.submit(plan)  # says why there is nothing
             return

@@ -50,6 +50,7 @@ class Page(Screen[None]):
         """Follow the app's facts."""
         self.watch(self.app, "live", self._show_status)
         self.watch(self.app, "payloads", self._show_status)
+        self.watch(self.app, "surveyed", self._show_status)
         self.watch(self.app, "jobs", self._show_jobs)
         self.watch(self.app, "undoable", self.show_keys)
 
@@ -68,8 +69,10 @@ class Page(Screen[None]):
     def _show_status(self) -> None:
         desk = self.desk
         found = sum(freeable(payload) for payload in desk.payloads or ())
-        free = desk.live.sizes.free_bytes if desk.live else 0
-        self.query_one(StatusHeader).status = status_of(desk, desk.live, found + free)
+        found += sum(row.safe_bytes for row in desk.surveyed.survey.rows if not row.parent)
+        if desk.live is not None:
+            found += desk.live.sizes.free_bytes + desk.live.sizes.wal_bytes
+        self.query_one(StatusHeader).status = status_of(desk, desk.live, found)
 
     def _show_jobs(self, jobs: Jobs) -> None:
         bar = self.query_one(JobBar)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import ClassVar, TypeVar, cast
 
 from textual import on
@@ -11,20 +10,17 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.getters import query_one
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
 from tui.actions import bindings
-from tui.desk import freeable, last_of, this_thread
 from tui.forest import Forest
 from tui.ordering import GROUPINGS, SORTS, VIEWS, Grouping, Sort, View
 from tui.outline import Outline
-from tui.records import SessionDetail
-from tui.screens.deeds import Deeds
+from tui.screens.details import Details
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
+from tui.widgets.session_detail import SessionDetailPanel
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
 
@@ -32,13 +28,10 @@ T = TypeVar("T")
 
 BARS: tuple[Bars, ...] = ("bar", "percent", "both", "none")
 
-REST = 0.08
-"""Seconds the cursor must rest before the database is asked for details."""
-
 VIEW_NAMES = {"active": "active", "archived": "archived", "all": "active and archived"}
 
 
-class SessionsScreen(Deeds):
+class SessionsScreen(Details):
     """Looks and asks; whatever changes the database is a plan handed to the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,7 +44,6 @@ class SessionsScreen(Deeds):
     ]  # fmt: skip
 
     filter_bar = query_one(FilterBar)
-    panel = query_one(SessionDetailPanel)
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +51,6 @@ class SessionsScreen(Deeds):
         self.sort: Sort = "size"
         self.reverse = False
         self.view: View = "active"
-        self._resting: Timer | None = None
         self._sorted_for: Forest | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -79,7 +70,7 @@ class SessionsScreen(Deeds):
         if len(self.desk.forest):
             self.show_forest(self.desk.forest)
         self.watch(self.app, "measure", self._say_summary, init=False)
-        self.watch(self.app, "payloads", self._show_detail_soon, init=False)
+        self.watch(self.app, "payloads", self.show_detail_soon, init=False)
         self.set_interval(30, self._grow_older)
 
     # showing
@@ -88,12 +79,15 @@ class SessionsScreen(Deeds):
         """New sessions are put in order; new sizes of the same ones only repaint."""
         before = self.sessions.outline
         same = before is not None and before.forest.shape is forest.shape
-        if before is not None and same and not self.desk.measure.done:
+        done = self.desk.measure.done
+        whole = forest.measured == len(forest)
+        self.sessions.confirmed = done
+        if before is not None and same and not done and not (whole and not before.forest.measured):
             self.sessions.show(before.with_forest(forest))
         else:
             self._arrange()
         self._say_summary()
-        self._show_detail_soon()
+        self.show_detail_soon()
 
     def _arrange(self) -> None:
         """Sort and group anew."""
@@ -127,75 +121,11 @@ class SessionsScreen(Deeds):
         ]
         if not self.desk.measure.done and len(self.desk.forest):
             part = self.desk.forest.measured / len(self.desk.forest)
-            parts.append(f"measuring {format.percent(part)}")
+            parts.append("checking sizes" if part == 1 else f"measuring {format.percent(part)}")
         self.filter_bar.say(" · ".join(parts))
 
     def _grow_older(self) -> None:
         self.sessions.now = self.desk.now()
-
-    # details
-
-    @on(SessionTree.Highlighted)
-    def _show_detail_soon(self) -> None:
-        if self._resting is not None:
-            self._resting.stop()
-        id = self.sessions.cursor_id
-        if id is None or id not in self.desk.forest:
-            self._show_group()
-            return
-        shown = self.panel.shown
-        if not isinstance(shown, Shown) or shown.detail.row.id != id:
-            self._show_detail(known(self.desk.forest, id))
-        self._resting = self.set_timer(REST, lambda: self._read_detail(id))
-
-    def _read_detail(self, id: str) -> None:
-        """First the row, then the kinds of bytes, which take longer in a large tree."""
-        desk = self.desk
-        if id in desk.forest:
-            desk.ask(lambda: desk.read_detail(id), self._detail_came, group="detail")
-
-    def _detail_came(self, detail: SessionDetail) -> None:
-        desk, id = self.desk, detail.row.id
-        if not self.is_attached or id != self.sessions.cursor_id or id not in desk.forest:
-            return
-        self._show_detail(detail)
-        if not detail.kinds:
-            ids = desk.forest.branch_of(id).ids
-
-            def count() -> SessionDetail:
-                return replace(detail, kinds=last_of(desk.read_kinds(this_thread(), ids)))
-
-            desk.ask(count, self._detail_came, group="detail")
-
-    def _show_group(self) -> None:
-        """A header has its numbers already."""
-        group, outline = self.sessions.cursor_group, self.sessions.outline
-        position = outline.position(group.key) if group and outline else None
-        if group is None or outline is None or position is None:
-            self.panel.shown = None
-            return
-        line, desk = outline.line(position), self.desk
-        gains = self._gains(outline.targets(position), "all its trees, to trash", line.bytes or 0)
-        self.panel.shown = ShownGroup(
-            group.label, group.hint, line.trees, line.sessions, line.messages, line.bytes,
-            line.active, desk.now(), gains,
-        )  # fmt: skip
-
-    def _gains(self, roots: Iterable[str], what: str, octets: int) -> tuple[Gain, ...]:
-        """What `r` and `d` would give back here."""
-        desk = self.desk
-        ids = {id for root in roots for id in desk.forest.tree_of(root).ids}
-        found = sum(freeable(each) for each in desk.payloads or () if each.session_id in ids)
-        reclaim = (Gain("r", "tool output", found),) if found else ()
-        return (*reclaim, Gain("d", what, octets))
-
-    def _show_detail(self, detail: SessionDetail) -> None:
-        desk = self.desk
-        tree = desk.forest.tree_of(detail.row.id)
-        gains = self._gains([tree.root.id], "the whole tree, to trash", tree.bytes)
-        self.panel.shown = Shown(
-            detail, gains, desk.now(), desk.forest.branch_of(detail.row.id).active
-        )
 
     def action_details(self) -> None:
         """Show or hide the panel; below 100 columns it opens under the tree."""
@@ -205,6 +135,18 @@ class SessionsScreen(Deeds):
     def _chosen(self) -> None:
         if self.app.size.width < 100:
             self.add_class("-details-on")
+
+    def show_session(self, id: str) -> bool:
+        """Put the cursor on a session, whatever hides it; False when it is gone."""
+        if id not in self.desk.forest:
+            return False
+        self.filter_bar.clear()
+        archived = self.desk.forest.tree_of(id).root.archived or self.desk.forest.row(id).archived
+        if self.view == ("active" if archived else "archived"):
+            self.view = "all"
+        self._arrange()
+        self.sessions.focus()
+        return self.sessions.select(id)
 
     # filter, order, view
 
@@ -278,13 +220,6 @@ class SessionsScreen(Deeds):
 def following(values: Sequence[T], value: T) -> T:
     """The next one; after the last the first."""
     return values[(values.index(value) + 1) % len(values)]
-
-
-def known(forest: Forest, id: str) -> SessionDetail:
-    """What can be told about a session without asking the database."""
-    tree = forest.branch_of(id)
-    row = forest.row(id)
-    return SessionDetail(row, tree_usage=tree.usage, tree_sessions=len(tree.rows))
 
 
 def marks_line(forest: Forest, ids: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ OLDER = "older"
 PORTIONS = (
     ("conversation", ("text", "reasoning", "messages"), "$success", "█"),
     ("tool output", ("tool_output", "metadata"), "$primary", "█"),
-    ("tool input", ("tool_input",), "$primary-darken-2", "█"),
+    ("tool input", ("tool_input",), "$primary-darken-2", "▒"),
     ("attachments", ("attachments",), "$primary-lighten-3", "▓"),
     ("diffs", ("diffs",), "$secondary", "▓"),
     ("event history", ("events",), "$warning", "█"),
@@ -41,6 +41,16 @@ TABLES = {
     "event": ("event history", "$warning", "█"),
 }
 """What stands for a table while the kinds are not counted yet."""
+
+
+SAID = {
+    "attachments": "are attachments",
+    "diffs": "are diffs",
+    "free pages": "are free pages",
+    "log": "is the write-ahead log",
+    "files outside": "lies outside the database",
+}
+"""How a sentence goes on for a portion, where that is not "is …"."""
 
 
 class Share(NamedTuple):
@@ -93,6 +103,8 @@ def composition(
             Portion(label, sum(kinds.get(kind, 0) for kind in of), style, glyph)
             for label, of, style, glyph in PORTIONS
         ]
+        missing = sum(tables.values()) - sum(kinds.values())
+        portions.append(Portion("not looked into yet", max(0, missing), "$panel-lighten-3", "░"))
     else:
         portions = [
             Portion(label, tables.get(table, 0), style, glyph)
@@ -107,8 +119,27 @@ def composition(
             Portion("log", live.sizes.wal_bytes, "$text-warning", "▒"),
         ]
     if outside is not None:
-        portions.append(Portion("files outside", outside, "$accent", "▒"))
+        portions.append(Portion("files outside", outside, "$success-lighten-2", "▒"))
     return tuple(portions)
+
+
+def verdict(portions: Sequence[Portion], free: int) -> str:
+    """One sentence that says where most of it is, and what a vacuum alone would give.
+
+    `free` are octets of free pages.
+    """
+    sums = {portion.label: portion.bytes for portion in portions}
+    total = sum(sums.values())
+    if not total or "not measured yet" in sums:
+        return "Counting what the bytes are …"
+    old = sums.pop("superseded events", 0)
+    if old:
+        sums["event history"] += old
+    label = max(sums, key=lambda each: sums[each])
+    text = f"{format.size(sums[label])} of {format.size(total)} {SAID.get(label, f'is {label}')}"
+    if label == "event history" and old:
+        text += f", {format.size(old)} of it superseded"
+    return f"{text}; a vacuum now frees {format.size(free)}."
 
 
 SPARKS = "▁▂▃▄▅▆▇█"

@@ -48,6 +48,12 @@ class RowTable(LineList):
             """The table it came from."""
             return self.table
 
+    @dataclass
+    class Moved(Message):
+        """The cursor stands on another line."""
+
+        table: RowTable
+
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
@@ -97,6 +103,10 @@ class RowTable(LineList):
         shown = [column for column in self.columns if width >= column.from_width]
         fixed = sum(column.width for column in shown) + 2 * len(shown)
         return [(column, column.width or max(0, width - fixed)) for column in shown]
+
+    def cursor_moved(self) -> None:
+        """Tell the screen."""
+        self.post_message(self.Moved(self))
 
     def action_choose(self) -> None:
         """Tell which row was meant."""

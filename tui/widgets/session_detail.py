@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from tui import format
-from tui.records import SessionDetail
+from tui.records import LargeRow, SessionDetail
 
 KINDS = {
     "text": "conversation",
@@ -31,6 +31,10 @@ KINDS = {
 
 LABEL_CELLS = 18
 """Cells for the name of a kind: the longest, and a blank."""
+
+
+LEAST_ROWS = 3
+"""Fewer largest rows than this are no list."""
 
 
 class Gain(NamedTuple):
@@ -63,13 +67,17 @@ class Shown(NamedTuple):
     now: int = 0
     active: int = 0
     """Newest activity of the session with all below it; 0 asks the session alone."""
+    largest: tuple[LargeRow, ...] = ()
+    """Its largest single rows, as far as they are known."""
 
 
 class SessionDetailPanel(VerticalScroll, can_focus=False):
     """Reserves its place from the start; empty while nothing is under the cursor."""
 
     DEFAULT_CSS = """
-    SessionDetailPanel { width: 42; padding: 0 1; scrollbar-size-vertical: 1; }
+    SessionDetailPanel {
+        width: 42; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
     SessionDetailPanel Static { width: 1fr; height: auto; }
     """
 
@@ -88,16 +96,15 @@ class SessionDetailPanel(VerticalScroll, can_focus=False):
         self._write()
 
     def _write(self) -> None:
-        # One cell is kept for the scroll bar, so that its coming does not wrap the lines.
-        width = max(20, self.content_size.width)
-        self.query_one("#detail", Static).update(panel_text(self.shown, width))
+        width = max(20, self.scrollable_content_region.width - 1)
+        self.query_one("#detail", Static).update(panel_text(self.shown, width, self.size.height))
 
 
-def panel_text(shown: Shown | ShownGroup | None, width: int) -> Content:
+def panel_text(shown: Shown | ShownGroup | None, width: int, height: int = 0) -> Content:
     """Whatever is under the cursor."""
     match shown:
         case Shown():
-            return detail_text(shown, width)
+            return detail_text(shown, width, height)
         case ShownGroup():
             return group_text(shown, width)
         case _:
@@ -122,15 +129,16 @@ def group_text(group: ShownGroup, width: int) -> Content:
     return Content("\n").join(lines)
 
 
-def detail_text(shown: Shown, width: int) -> Content:
-    """The whole panel as lines of at most `width` cells."""
+def detail_text(shown: Shown, width: int, height: int = 0) -> Content:
+    """The whole panel as lines of at most `width` cells; largest rows as far as `height` goes."""
     parts = [
         *_who(shown, width),
         Content(""),
         *_kinds(shown.detail, width),
         *_gains(shown.gains, width),
-        *_beginning(shown.detail, width),
     ]
+    parts += _largest(shown.largest, width, height - len(parts) - 2)
+    parts += _beginning(shown.detail, width)
     return Content("\n").join(parts)
 
 
@@ -207,12 +215,24 @@ def _gains(gains: tuple[Gain, ...], width: int) -> Iterator[Content]:
     yield Content("")
     yield Content.styled("you get back", "$foreground-muted")
     for gain in gains:
+        look = "$text-success" if gain.bytes else "$foreground-muted"
         label = format.fit(gain.label, max(8, width - format.SIZE_CELLS - 4))
         yield Content.assemble(
             (f" {gain.key}", "bold $text-accent"),
             f"  {label}",
-            (format.fit(format.size(gain.bytes), format.SIZE_CELLS, right=True), "$text-success"),
+            (format.fit(format.size(gain.bytes), format.SIZE_CELLS, right=True), look),
         )
+
+
+def _largest(rows: tuple[LargeRow, ...], width: int, room: int) -> Iterator[Content]:
+    """Single rows, when there is room for a few of them."""
+    if not rows or room < LEAST_ROWS:
+        return
+    yield Content("")
+    yield Content.styled("largest rows", "$foreground-muted")
+    for row in rows[:room]:
+        amount = format.fit(format.size(row.bytes), format.SIZE_CELLS, right=True)
+        yield Content.assemble(amount, "  ", (_cut(row.kind, width - format.SIZE_CELLS - 2), ""))
 
 
 def _beginning(detail: SessionDetail, width: int) -> Iterator[Content]:

@@ -127,15 +127,25 @@ def heading(layout: Layout) -> list[Piece]:
 
 
 def pieces(
-    line: Line, layout: Layout, now: int, marked: bool, is_open: bool, mixed: bool
+    line: Line,
+    layout: Layout,
+    now: int,
+    marked: bool,
+    is_open: bool,
+    mixed: bool,
+    confirmed: bool = True,
 ) -> list[Piece]:
-    """One line; `mixed` when generations differ, so that each session names its own."""
+    """One line; `mixed` when generations differ, so that each session names its own; sizes that
+    are not `confirmed` are muted."""
     strong = "strong" if line.group else "muted" if line.context else ""
     fold = (("▾" if is_open else "▸") if line.folds else " ") + " "
     parts: list[Piece] = [
         ("✓" if marked else " ", "mark"),
         (fold, "muted"),
-        (fit(size(line.bytes), SIZE_CELLS, right=True), strong if line.complete else "muted"),
+        (
+            fit(size(line.bytes), SIZE_CELLS, right=True),
+            strong if line.complete and confirmed else "muted",
+        ),
     ]
     if layout.bar:
         parts.append((" " + share_bar(line.share, layout.bar), "bar"))

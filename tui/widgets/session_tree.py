@@ -37,6 +37,8 @@ class SessionTree(LineList):
 
     bars: reactive[Bars] = reactive("bar", init=False)
     now: reactive[int] = reactive(0, init=False)
+    confirmed: reactive[bool] = reactive(True, init=False)
+    """False while the sizes are partly measured, or remembered from last time."""
     """The time ages are counted to, ms UTC; 0 takes the outline's."""
 
     @dataclass
@@ -143,6 +145,7 @@ class SessionTree(LineList):
             marked=self._marks.covers(outline, position, about.key),
             is_open=self._is_open(about.key),
             mixed=len(outline.forest.shape.generations) > 1,
+            confirmed=self.confirmed,
         )
 
     def heading(self, width: int) -> Iterable[Piece]:
@@ -158,9 +161,7 @@ class SessionTree(LineList):
         """Other columns: draw anew."""
         self.redraw()
 
-    def watch_now(self) -> None:
-        """Other ages: draw anew."""
-        self.redraw()
+    watch_now = watch_confirmed = watch_bars
 
     def _reflow(self, in_place: bool = True) -> None:
         """Find the lines on show and put the cursor back on its session, on the same row."""

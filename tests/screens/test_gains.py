@@ -1,0 +1,99 @@
+"""What can be got back: every line honest, the total without counting anything twice."""
+
+from __future__ import annotations
+
+from tests.test_forest import a_row
+from tui.desk import Live
+from tui.forest import Forest
+from tui.format import DAY
+from tui.policy.prune import PrunePolicy, plan_prune
+from tui.quantity import parse_age
+from tui.records import FileRow, FileSizes, FileSurvey, Payload, Usage
+from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, total
+from tui.screens.tally import composition, verdict
+
+
+def live(wal: int = 0, free_pages: int = 0) -> Live:
+    return Live(FileSizes(400_000, wal, 4096, 100, free_pages), (), 10**9)
+
+
+def file_row(id: str, octets: int, safe: int = 0) -> FileRow:
+    kind, _, _ = id.partition("/")
+    parent = id.rpartition("/")[0]
+    return FileRow(
+        id, kind, parent, id, "", id, octets, octets, 1, 0, bool(safe), "", safe_bytes=safe
+    )
+
+
+SURVEY = FileSurvey(
+    (
+        file_row("log", 9_000, 7_000),
+        file_row("log/old", 7_000, 7_000),
+        file_row("database", 500_000),
+        file_row("database/opencode.db", 400_000),
+        file_row("database/opencode-dev.db", 100_000),
+    ),
+    files=3,
+    bytes=509_000,
+    done=True,
+)
+
+
+def test_while_nothing_is_known_every_line_is_still_being_counted() -> None:
+    assert {row.bytes for row in get_back(Known())} == {None}
+
+
+def test_each_line_that_gives_nothing_says_why() -> None:
+    idle = plan_prune(
+        Forest.of([a_row("a", updated=9 * DAY)]),
+        PrunePolicy(older_than=parse_age("30d")),
+        10 * DAY,
+    )
+    known = Known(live(), (), idle, "30 days", {"superseded_events": 0}, FileSurvey(done=True))
+    rows = {row.action: row for row in get_back(known)}
+    assert {row.bytes for row in rows.values()} == {0}
+    assert rows["prune"].loses == idle.message
+    assert "no free pages" in rows["vacuum"].loses
+    assert rows["checkpoint"].loses == "the log is empty"
+    assert all("cannot be read" not in row.loses for row in rows.values())
+
+
+def test_superseded_events_are_shown_without_a_key() -> None:
+    rows = {row.action: row for row in get_back(Known(kinds={"superseded_events": 7}))}
+    assert (rows[SHOWN_ONLY].bytes, rows[SHOWN_ONLY].key) == (7, "")
+
+
+def test_what_two_keys_would_take_counts_once() -> None:
+    rows = [a_row("old", updated=1 * DAY), a_row("new", updated=99 * DAY)]
+    forest = Forest.of(rows, {"old": Usage(part_bytes=1_000), "new": Usage(part_bytes=1_000)})
+    idle = plan_prune(forest, PrunePolicy(older_than=parse_age("30d")), 100 * DAY)
+    payloads = [Payload("old", "compacted", 1, 600), Payload("new", "summarised", 1, 50)]
+    known = Known(live(wal=20, free_pages=1), payloads, idle, "30 days", {}, SURVEY)
+    beside = 20 + 4096 + 7_000
+    pruned = idle.predicted_bytes or 1_000
+    assert total(known) == (pruned + 50 + beside, 650 + beside)
+
+
+def test_the_database_on_show_is_not_outside_of_itself() -> None:
+    assert outside_bytes(SURVEY, "opencode.db") == 109_000
+
+
+def test_one_sentence_says_where_most_of_it_is() -> None:
+    kinds = {"events": 4_000, "superseded_events": 300_000, "text": 5_000}
+    portions = composition(kinds, {}, live(free_pages=2), outside=1_000)
+    assert verdict(portions, 2 * 4096) == (
+        "304 kB of 411 kB is event history, 300 kB of it superseded; a vacuum now frees 8.2 kB."
+    )
+    outside = composition(kinds, {}, live(), outside=10**9)
+    assert verdict(outside, 0) == (
+        "1.00 GB of 1.00 GB lies outside the database; a vacuum now frees 0 B."
+    )
+
+
+def test_while_the_kinds_are_counted_the_rest_is_not_called_indices() -> None:
+    portions = {
+        portion.label: portion.bytes
+        for portion in composition({"text": 100}, {"part": 900}, live(), outside=None)
+    }
+    assert portions["not looked into yet"] == 800
+    assert sum(portions.values()) == 400 * 1024

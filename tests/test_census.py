@@ -1,0 +1,60 @@
+"""Sizes at once where measuring takes long: remembered, muted until measured."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.factories import NOW
+from tests.visit import garden
+from tui import reads
+from tui.census import Census
+from tui.engine.site import Site, open_site
+from tui.store import size_cache
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A small database that is treated as a large one."""
+    monkeypatch.setattr(size_cache, "SMALLEST", 0)
+    return open_site(garden(tmp_path))
+
+
+def loaded(site: Site) -> Census:
+    census = Census(site, lambda: NOW)
+    list(census.load(quickly=True))
+    return census
+
+
+def test_the_second_start_shows_all_sizes_before_it_measures(site: Site) -> None:
+    measured = list(loaded(site).measure(Event()))[-1]
+    again = loaded(site)
+    first = next(iter(again.measure(Event())))
+    assert first.measured == len(first) and not again.complete
+    assert first.bytes == measured.bytes
+
+
+def test_known_sizes_stand_until_the_whole_file_is_measured_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.census.SHOWN_EVERY", 0.0)
+    census = loaded(site)
+    *_, whole = census.measure(Event())
+    assert {forest.bytes for forest in census.measure(Event())} == {whole.bytes}
+
+
+def test_the_log_is_nobody_elses_business(tmp_path: Path) -> None:
+    path = tmp_path / "ledger" / "ocdu.log"
+    before = list(reads.log.handlers)
+    try:
+        reads.keep_log(path)
+        reads.log.error("Something")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        for handler in set(reads.log.handlers) - set(before):
+            handler.close()
+            reads.log.removeHandler(handler)
+        reads.log.propagate = True

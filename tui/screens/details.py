@@ -1,0 +1,129 @@
+"""What the panel beside the tree tells: asked for once the cursor rests, piece by piece."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from textual import on
+from textual.getters import query_one
+from textual.timer import Timer
+
+from tui.desk import freeable, last_of, this_thread
+from tui.forest import Forest
+from tui.records import LargeRow, SessionDetail
+from tui.screens.deeds import Deeds
+from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
+from tui.widgets.session_tree import SessionTree
+
+LEVELS = ("compacted", "summarised")
+"""Levels of reclaim that the details name."""
+
+LARGEST = 5
+"""Single rows that the details name."""
+
+REST = 0.08
+"""Seconds the cursor must rest before the database is asked for details."""
+
+
+class Details(Deeds):
+    """A page with a session tree and a panel about what is under its cursor."""
+
+    panel = query_one(SessionDetailPanel)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._resting: Timer | None = None
+
+    @on(SessionTree.Highlighted)
+    def show_detail_soon(self) -> None:
+        """Once the cursor rests."""
+        if self._resting is not None:
+            self._resting.stop()
+        id = self.sessions.cursor_id
+        if id is None or id not in self.desk.forest:
+            self._show_group()
+            return
+        shown = self.panel.shown
+        if not isinstance(shown, Shown) or shown.detail.row.id != id:
+            self._show_detail(known(self.desk.forest, id))
+        self._resting = self.set_timer(REST, lambda: self._read_detail(id))
+
+    def _read_detail(self, id: str) -> None:
+        """First the row, then the kinds of bytes, which take longer in a large tree."""
+        desk = self.desk
+        if id in desk.forest:
+            desk.ask(lambda: desk.read_detail(id), self._detail_came, group="detail")
+
+    def _detail_came(self, detail: SessionDetail) -> None:
+        desk, id = self.desk, detail.row.id
+        if not self.is_attached or id != self.sessions.cursor_id or id not in desk.forest:
+            return
+        self._show_detail(detail)
+        ids = desk.forest.branch_of(id).ids
+        if not detail.kinds and detail.tree_usage.bytes:
+
+            def count() -> SessionDetail:
+                return replace(detail, kinds=last_of(desk.read_kinds(this_thread(), ids)))
+
+            desk.ask(count, self._detail_came, group="detail")
+        elif detail.kinds and self.app.size.width >= 100:
+            desk.ask(
+                lambda: (id, tuple(desk.read_largest(ids, LARGEST, this_thread()))),
+                self._largest_came,
+                group="detail",
+            )
+
+    def _largest_came(self, found: tuple[str, tuple[LargeRow, ...]]) -> None:
+        id, rows = found
+        shown = self.panel.shown
+        if self.is_attached and isinstance(shown, Shown) and shown.detail.row.id == id:
+            self.panel.shown = shown._replace(largest=rows)
+
+    def _show_group(self) -> None:
+        """A header has its numbers already."""
+        group, outline = self.sessions.cursor_group, self.sessions.outline
+        position = outline.position(group.key) if group and outline else None
+        if group is None or outline is None or position is None:
+            self.panel.shown = None
+            return
+        line, desk = outline.line(position), self.desk
+        gains = self._gains(outline.targets(position), "all its trees, to trash", line.bytes or 0)
+        self.panel.shown = ShownGroup(
+            group.label, group.hint, line.trees, line.sessions, line.messages, line.bytes,
+            line.active, desk.now(), gains,
+        )  # fmt: skip
+
+    def _gains(self, roots: Iterable[str], what: str, octets: int) -> tuple[Gain, ...]:
+        """What `r` and `d` would give back here."""
+        desk = self.desk
+        ids = {id for root in roots for id in desk.forest.tree_of(root).ids}
+        found: Counter[str] = Counter()
+        for each in desk.payloads or ():
+            if each.session_id in ids:
+                found[each.level] += freeable(each)
+        counted = desk.payloads is not None
+        reclaim = [Gain("r", f"{each} output", found[each]) for each in LEVELS if counted]
+        return (*reclaim, Gain("d", what, octets))
+
+    def _show_detail(self, detail: SessionDetail) -> None:
+        desk = self.desk
+        tree = desk.forest.tree_of(detail.row.id)
+        gains = self._gains([tree.root.id], "the whole tree, to trash", tree.bytes)
+        before = self.panel.shown
+        same = isinstance(before, Shown) and before.detail.row.id == detail.row.id
+        self.panel.shown = Shown(
+            detail,
+            gains,
+            desk.now(),
+            desk.forest.branch_of(detail.row.id).active,
+            before.largest if same and isinstance(before, Shown) else (),
+        )
+
+
+def known(forest: Forest, id: str) -> SessionDetail:
+    """What can be told about a session without asking the database."""
+    tree = forest.branch_of(id)
+    row = forest.row(id)
+    return SessionDetail(row, tree_usage=tree.usage, tree_sessions=len(tree.rows))

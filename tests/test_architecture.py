@@ -26,7 +26,7 @@ FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk")
 WIDGETS = ("tui.widgets.*",)
 SCREENS = ("tui.screens.*",)
 CLI = ("tui.cli.*",)
-APP = ("tui.app", "tui.orders", "tui.loading", "tui.reads", "tui.census")
+APP = ("tui.app", "tui.app.*")
 
 MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (FLOOR_0, (*FLOOR_0, "humanize")),

@@ -96,3 +96,10 @@ class Found(Message):
     """opencode marked output as compacted since the last look."""
 
     payloads: tuple[Payload, ...]
+
+
+@dataclass
+class Recovered(Message):
+    """Something an earlier ocdu left half done was put right; the sentence is for the user."""
+
+    sentence: str

@@ -76,7 +76,7 @@ async def test_cursor_folds_and_marks_survive_a_reload(tmp_path: Path) -> None:
 async def test_what_opencode_writes_appears_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.loading.SETTLE", 0.01)
+    monkeypatch.setattr("tui.app.loading.SETTLE", 0.01)
     monkeypatch.setattr("tui.engine.watch.EVERY", 0.05)
     path = garden(tmp_path)
     async with visit(path) as here:

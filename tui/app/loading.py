@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.reactive import var
 
-from tui.census import Census
+from tui.app.census import Census
+from tui.app.reads import Reads
 from tui.config import Config
 from tui.desk import Live, Measure, Surveyed, this_thread
 from tui.messages import Changed, Found, Loaded, Measured, Watched
-from tui.reads import Reads
 from tui.records import FileSizes, FileSurvey, Holder, Payload
 
 if TYPE_CHECKING:

@@ -6,6 +6,10 @@ screen before the engines are read.
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +21,12 @@ from textual.content import Content
 from textual.screen import Screen
 
 from tui.actions import ACTIONS, bindings
-from tui.census import Census
+from tui.app.census import Census
+from tui.app.orders import Orders
+from tui.app.reads import keep_log, noted
 from tui.config import Config
 from tui.engine.site import Site
-from tui.orders import Orders
 from tui.policy.plan import Plan
-from tui.reads import keep_log, noted
 from tui.screens.page import Page
 from tui.screens.palette import Actions
 from tui.screens.sessions import SessionsScreen
@@ -107,6 +111,9 @@ class OcduApp(Orders):
     def on_mount(self) -> None:
         """The frame stands; only now the database is asked."""
         self.theme = self.config.look.theme
+        if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
+            # Like `q`: the terminal is given back, and a job stops between two of its steps.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.load()
 
     async def action_quit(self) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.factories import NOW
 from tests.visit import garden
-from tui import reads
-from tui.census import Census
+from tui.app import reads
+from tui.app.census import Census
 from tui.engine.site import Site, open_site
 from tui.store import size_cache
 
@@ -40,7 +40,7 @@ def test_the_second_start_shows_all_sizes_before_it_measures(site: Site) -> None
 def test_known_sizes_stand_until_the_whole_file_is_measured_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.census.SHOWN_EVERY", 0.0)
+    monkeypatch.setattr("tui.app.census.SHOWN_EVERY", 0.0)
     census = loaded(site)
     *_, whole = census.measure(Event())
     assert {forest.bytes for forest in census.measure(Event())} == {whole.bytes}

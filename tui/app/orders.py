@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.reactive import var
 
+from tui.app.loading import Loading
 from tui.desk import Jobs, Running
-from tui.loading import Loading
 from tui.messages import Finished, Found, Progressed, Started
 from tui.policy.plan import Plan
 from tui.records import Payload

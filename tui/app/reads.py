@@ -25,7 +25,7 @@ from tui.desk import Freed, JournalLine, TrashBatch
 from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.forest import Forest
-from tui.messages import Failed
+from tui.messages import Failed, Recovered
 from tui.policy.plan import Plan
 from tui.records import FileSurvey, LargeRow, Payload, SessionDetail
 from tui.store.database import SQLITE_EXCEPTIONS, explained
@@ -84,6 +84,10 @@ class Reads(App[None]):
     @on(Failed)
     def _failed(self, message: Failed) -> None:
         self.say(message.sentence, "error")
+
+    @on(Recovered)
+    def _recovered(self, message: Recovered) -> None:
+        self.say(message.sentence, "warning")
 
     @contextmanager
     def sentences(self) -> Iterator[None]:
@@ -177,9 +181,12 @@ class Reads(App[None]):
         return plan_checkpoint(self.site.store.sizes())
 
     def read_undoable(self) -> str | None:
-        """What `u` would undo, in words."""
+        """What `u` would undo, in words; first what an earlier ocdu left half done is put right."""
+        from tui.engine.recovery import put_right
         from tui.engine.undo import undo_title
 
+        for sentence in put_right(self.site):
+            self.tell(Recovered(sentence))
         return undo_title(self.site)
 
     def plan_undo(self) -> Plan:

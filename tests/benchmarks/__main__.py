@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks.changing import pruning, pruning_one, reclaiming
+from tests.benchmarks.keys import pressing
 from tests.benchmarks.reading import finding, sizes, starting, telling
+from tests.benchmarks.rivals import comparing
 from tests.benchmarks.stopwatch import Bench, run
 from tests.benchmarks.table import Row, fact, lines
 
@@ -26,6 +28,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "reclaim": reclaiming,
     "tree": pruning_one,
     "prune": pruning,
+    "keys": pressing,
+    "rivals": comparing,
 }
 
 SIZE_S = 770_000_000

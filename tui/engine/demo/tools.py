@@ -8,8 +8,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any, NamedTuple
 
-from tui.engine.demo_rows import Cast, Json
-from tui.engine.demo_text import COMMANDS, TASKS, THINGS, Texts, filled
+from tui.engine.demo.rows import Cast, Json
+from tui.engine.demo.text import COMMANDS, TASKS, THINGS, Texts, filled
 
 MOST_METADATA = 30_000
 """Characters of a command's output that opencode repeats in its metadata."""

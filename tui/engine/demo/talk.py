@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from tui.engine import demo_tools as tools
-from tui.engine.demo_rows import NO_TOKENS, Cast, Ids, Json, Rows
-from tui.engine.demo_text import PROMPTS, Texts, filled, picture
-from tui.engine.demo_tools import Tool, output_size
+from tui.engine.demo import tools
+from tui.engine.demo.rows import NO_TOKENS, Cast, Ids, Json, Rows
+from tui.engine.demo.text import PROMPTS, Texts, filled, picture
+from tui.engine.demo.tools import Tool, output_size
 
 MARKED = 2 / 3
 """Share of the output that opencode's prune marks in sessions where it ran: the older part."""

@@ -13,9 +13,9 @@ from pathlib import Path, PurePath
 from random import Random
 from typing import Any
 
-from tui.engine.demo_rows import Cast, Ids, Rows, compact_json
-from tui.engine.demo_talk import Talk
-from tui.engine.demo_text import (
+from tui.engine.demo.rows import Cast, Ids, Rows, compact_json
+from tui.engine.demo.talk import Talk
+from tui.engine.demo.text import (
     GONE,
     LOOSE,
     MODELS,

@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from tests.factories import NOW
+from tests.factories import NOW, execute
 from tests.visit import garden
 from tui.app import reads
 from tui.app.census import Census
@@ -58,3 +58,18 @@ def test_the_log_is_nobody_elses_business(tmp_path: Path) -> None:
             handler.close()
             reads.log.removeHandler(handler)
         reads.log.propagate = True
+
+
+def test_bytes_that_no_session_says_it_won_are_measured_all_the_same(site: Site) -> None:
+    """opencode inserts parts without touching the session's row."""
+    census = loaded(site)
+    list(census.measure(Event()))
+    assert census.catch_up() is not None
+    id, message = execute(site.store.path, "SELECT session_id, message_id FROM part")[0]
+    body = '{"type":"text","text":"' + "x" * 400_000 + '"}'
+    insert = "INSERT INTO part VALUES ('prt_quiet', ?, ?, 1, 1, ?)"
+    execute(site.store.path, insert, message, id, body)
+    list(census.load())
+    assert census.catch_up() is None
+    *_, whole = census.measure(Event())
+    assert whole.usage_of(str(id)).part_bytes > 400_000  # type: ignore[union-attr]

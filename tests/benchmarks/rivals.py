@@ -23,7 +23,8 @@ class Rival(NamedTuple):
 
 
 RIVALS = (
-    Rival("ocman", ("list", "sessions", "--json"), ("session", "delete", "{id}", "-y")),
+    Rival("ocman", ("list", "sessions", "--json"),
+          ("session", "delete", "{id}", "-y", "--no-extracts")),
     Rival("ocgc", ("sessions", "--sort", "size", "--limit", "50"),
           ("purge", "--session", "{id}", "-f")),
     Rival("opencode-db", ("--lang", "en", "list", "--all", "--json"),
@@ -43,7 +44,10 @@ def comparing(bench: Bench) -> Iterator[Row]:
     yield fact("ocdu: one tree to the trash", told(pruned))
     for rival in RIVALS:
         if program := shutil.which(rival.program):
-            yield from _measured(bench, rival, program, root["id"])
+            try:
+                yield from _measured(bench, rival, program, root["id"])
+            except RuntimeError as error:
+                yield fact(rival.program, f"failed: {str(error)[-160:].strip()}")
         else:
             yield fact(rival.program, "not installed")
 

@@ -18,9 +18,12 @@ from tui.engine.recovery import put_right, recover, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_restore
 from tui.engine.undo import plan_redo, plan_undo, undo_title
+from tui.engine.vacuum import vacuum_facts
+from tui.engine.worker import perform
 from tui.errors import Refused
 from tui.policy.archive import plan_archive
 from tui.policy.prune import PrunePolicy, plan_prune
+from tui.policy.vacuum import plan_vacuum
 from tui.store.database import open_store
 from tui.store.sessions import load_sessions
 
@@ -220,3 +223,39 @@ def test_a_foreign_virtual_table_and_another_encoding_are_no_riddle(
     connection.close()
     with pytest.raises(Refused, match="UTF-8"):
         open_store(path)
+
+
+def test_an_undo_cut_short_can_be_gone_on_with(site: Site) -> None:
+    before = picture(site.store.path)
+    run(plan_for(site, "ses_alpha", "ses_beta"), site)
+    stop = Event()
+    steps = perform(plan_undo(site), site, stop)
+    next(steps)
+    stop.set()
+    assert drained(steps).ending == "partial"
+    assert (undo_title(site) or "").startswith("prune")
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(site.store.path) == before and undo_title(site) is None
+
+
+def test_freed_counts_only_what_the_disk_got_back(site: Site) -> None:
+    run(plan_for(site, "ses_alpha"), site)
+    assert site.ledger.freed() == 0
+    run(plan_undo(site), site)
+    run(plan_for(site, "ses_alpha"), site)
+    vacuum = run(plan_vacuum(vacuum_facts(site.store, asked=True)), site)
+    assert site.ledger.freed() == vacuum.freed_bytes > 0
+
+
+def test_recovery_says_where_trees_went_and_keeps_no_dead_weight(site: Site) -> None:
+    """Killed between two groups: some trees are whole in the trash, the others were only copied."""
+    assert dies(site.store.path, "prune", 3)
+    said = recover(site)
+    assert said != []
+    for each in batches(site.ledger.trash_folder):
+        connection = apsw.Connection(str(each.path))
+        stray = (
+            "SELECT count(*) FROM part WHERE ocdu_session NOT IN (SELECT session FROM ocdu_member)"
+        )
+        assert list(connection.execute(stray)) == [(0,)]
+        connection.close()

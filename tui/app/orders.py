@@ -12,6 +12,7 @@ from textual.reactive import var
 
 from tui.app.loading import Loading
 from tui.desk import Jobs, Running
+from tui.format import plural
 from tui.messages import Finished, Found, Progressed, Started
 from tui.policy.plan import Plan
 from tui.records import Payload
@@ -61,8 +62,13 @@ class Orders(Loading):
 
     def set_pins(self, ids: Collection[str], pinned: bool) -> None:
         """Pin or unpin at once; the tree shows it with the next reading."""
+        if self.site.store.read_only:
+            self.say(self.site.store.refusal or "", "error")
+            return
         ledger = self.site.ledger
         (ledger.pin if pinned else ledger.unpin)(ids)
+        what = "pinned: in no plan but by name" if pinned else "not pinned any more"
+        self.say(f"{plural(len(ids), 'tree')} {what}.")
         self.load()
 
     def _from_worker(self, event: WorkerEvent) -> None:

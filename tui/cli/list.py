@@ -33,7 +33,9 @@ def run(call: Call) -> Answer:
     forest = call.measured(call.forest_with_directories)
     places = list(_places(call, forest))
     roots = sum(forest.parent[i] < 0 for i in places)
-    message = f"{plural(len(places), 'session')} in {plural(roots, 'tree')}, {size(forest.bytes)}."
+    usages = [forest.usage_of(forest.rows[i].id) for i in places]
+    octets = sum(usage.bytes for usage in usages if usage)
+    message = f"{plural(len(places), 'session')} in {plural(roots, 'tree')}, {size(octets)}."
     data = {"sessions": [session_json(forest, i) for i in places]}
     return Answer("done", message, data, "" if call.options.json else _text(call, forest, places))
 

@@ -22,6 +22,7 @@ from tui.errors import OcduError
 from tui.format import plural
 from tui.store import batch, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
+from tui.store.kept import kept_tables
 from tui.store.query import fetch, scalar
 
 
@@ -86,8 +87,17 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
         connection = db.connection()
         with batch.attached(connection, path):
             keeps = bool(_manifest(connection).get("rows"))
-            for line in batch.tree_lines(connection):
+            lines = batch.tree_lines(connection)
+            for line in lines:
                 said.extend(_mend(connection, site, line, keeps))
+            if not said and lines:
+                gone = plural(len(lines), "tree")
+                said.append(
+                    f"A prune was interrupted after {gone}: they are in the trash, the rest stayed."
+                )
+            _drop_dead_weight(connection, site)
+    if keeps:
+        batch.shrink(path)
     is_kept = keeps and batch.close(path) is not None
     if not keeps:
         path.unlink()
@@ -157,3 +167,14 @@ def _finish(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, 
 def _run(steps: Iterator[int]) -> None:
     for _ in steps:
         pass
+
+
+def _drop_dead_weight(connection: apsw.Connection, site: Site) -> None:
+    """Copies of trees that no line speaks of: they were never relied on, or are back in place."""
+    with transaction(connection, "BEGIN"):
+        for table in kept_tables(connection, site.store.schema):
+            if table.name != "project":
+                connection.execute(
+                    f'DELETE FROM trash."{table.name}" WHERE ocdu_session NOT IN'
+                    " (SELECT session FROM trash.ocdu_member)"
+                )

@@ -83,7 +83,8 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         outcome = yield from apply_restore(plan_restore(site, [entry.batch]), site, stop)
     else:
         raise Refused(f"The {entry.verb} of {entry.title} cannot be undone.")
-    if outcome.ending in ("done", "partial"):
+    is_cut_short = outcome.ending == "partial" and "stamps" not in undo
+    if outcome.ending in ("done", "partial") and not is_cut_short:
         count = int(site.ledger.note("undone") or 0) + 1
         site.ledger.set_note("undone", str(count))
         site.ledger.update(entry.id, state="undone", undo={**undo, "undone": count})

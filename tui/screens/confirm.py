@@ -71,7 +71,9 @@ class ConfirmDialog(Dialog[bool]):
 
     @on(Input.Submitted, "#typed")
     def _submitted(self) -> None:
-        if not self.query_one("#act").disabled:
+        if self.query_one("#act").disabled:
+            self.app.notify("That is not the number asked for: nothing happens until it is.")
+        else:
             self.query_one("#act").focus()
 
     def answer(self) -> bool:

@@ -242,6 +242,16 @@ def close(path: Path) -> Path | None:
     return path.rename(path.with_suffix(TRASH))
 
 
+def shrink(path: Path) -> None:
+    """Give the pages of dropped copies back to the disk."""
+    connection = apsw.Connection(str(path))
+    try:
+        connection.execute("PRAGMA synchronous=EXTRA")
+        connection.execute("VACUUM")
+    finally:
+        connection.close()
+
+
 def sync_file(path: Path) -> None:
     """Wait until the file's contents are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

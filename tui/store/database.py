@@ -214,6 +214,8 @@ def explained(error: Exception, path: Path) -> OcduError:
         return OcduError(f"{where}: {error.strerror or error}. Check the disk, then try again.")
     text = str(error)
     name = type(error).__name__ + " " + type(error.__cause__).__name__
+    if "CantOpen" in name and not path.exists():
+        return Refused(f"{path} is gone: somebody moved or deleted it while ocdu had it open.")
     if "NotADB" in name or "not a database" in text:
         return Refused(f"{path} is not an SQLite database (or it is encrypted): nothing was read.")
     if "Corrupt" in name or "malformed" in text:

@@ -35,6 +35,10 @@ HISTORY_STEP = 600_000
 """Milliseconds between two entries of the usage history: enough for a curve of days."""
 
 
+GIVING_BACK = ("vacuum", "checkpoint", "files", "empty")
+"""Jobs after which the disk has more room."""
+
+
 class Pin(Model):
     database = TextField()
     session = TextField()
@@ -232,10 +236,15 @@ class Ledger:
         return [JournalEntry._make((*row[:-1], json.loads(row[-1] or "null"))) for row in found]
 
     def freed(self, since: int = 0) -> int:
-        """Bytes measured as freed by finished jobs since a time (ms)."""
+        """Bytes the disk got back since a time (ms), as measured by the jobs that give some back.
+
+        A prune or reclaim only makes pages free; the vacuum after it would count them again.
+        """
         with self._connection():
             query = Entry.select(fn.SUM(Entry.freed_bytes)).where(
-                (Entry.database == self.database) & (Entry.time >= since)
+                (Entry.database == self.database)
+                & (Entry.time >= since)
+                & Entry.verb.in_(GIVING_BACK)
             )
             return int(query.bind(self._db).scalar() or 0)
 

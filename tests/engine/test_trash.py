@@ -11,7 +11,7 @@ from tests.engine.test_prune import OLD, plan_for
 from tests.factories import count_rows, execute, make_database, session
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_empty, plan_restore
+from tui.engine.trash import batches, plan_empty, plan_restore, unreadable
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.errors import WrongCall
 from tui.store.ledger import _now
@@ -86,6 +86,7 @@ def test_a_foreign_file_in_the_trash_folder_is_left_alone(site: Site) -> None:
     stranger = site.ledger.trash_folder / "note.trash"
     stranger.write_text("not a batch")
     assert len(batches(site.ledger.trash_folder)) == 1
+    assert unreadable(site.ledger.trash_folder) == [stranger]
     run(plan_empty(site, None, None, _now()), site)
     assert stranger.read_text() == "not a batch"
 

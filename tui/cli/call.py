@@ -82,7 +82,8 @@ class Call:
         _ = self.config  # a broken configuration is told before anything is opened
         self.path = choose_database(self.options.db)
         site = open_site(self.path, read_only=self.options.read_only, force=self.options.force)
-        self._mind_interruptions(site)
+        if self.options.verb is not None:  # the app does so itself, once it stands on the screen
+            self._mind_interruptions(site)
         return site
 
     def _mind_interruptions(self, site: Site) -> None:

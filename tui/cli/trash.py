@@ -47,8 +47,9 @@ def _list(call: Call) -> Answer:
 
     found = _batches(call)
     data = {"batches": [_batch_json(each) for each in found]}
+    note = _strangers(call)
     if not found:
-        return Answer("nothing", "The trash is empty.", data)
+        return Answer("nothing", f"The trash is empty.{note}", data)
     rows = [
         (
             each.id,
@@ -63,8 +64,18 @@ def _list(call: Call) -> Answer:
     text = table(("Batch", "Age", "Trees", "Sessions", "Bytes", "Titles"), rows, "lrrrrl")
     together = size(sum(each.file_bytes for each in found))
     message = f"{plural(len(found), 'batch')}, {together} on disk. "
-    return Answer("done", message + "Bring one back with `ocdu trash restore BATCH`.",
-                  data, text + "\n")  # fmt: skip
+    message += f"Bring one back with `ocdu trash restore BATCH`.{note}"
+    return Answer("done", message, data, text + "\n")
+
+
+def _strangers(call: Call) -> str:
+    """A sentence about files in the trash folder that cannot be read as batches; "" for none."""
+    from tui.engine.trash import unreadable
+
+    found = unreadable(call.site.ledger.trash_folder)
+    if not found:
+        return ""
+    return f" {found[0]} cannot be read as a batch: it is damaged or not ocdu's, and stays."
 
 
 def _batches(call: Call) -> Sequence[Batch]:

@@ -69,6 +69,11 @@ def batches(folder: Path, database: str | None = None) -> list[Batch]:
     return [each for each in found if each and each.lines and database in (None, each.database)]
 
 
+def unreadable(folder: Path) -> list[Path]:
+    """Files among the batches that are none, or are damaged: they are named, never touched."""
+    return [path for path in sorted(folder.glob(f"*{batch.TRASH}")) if _read(path) is None]
+
+
 def _read(path: Path) -> Batch | None:
     """A batch as its file tells; None for what is not (or not yet) one."""
     if path.is_symlink() or not path.is_file():

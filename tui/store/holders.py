@@ -58,7 +58,18 @@ def process_name(pid: int) -> str:
             name = psutil.Process(pid).name()
         except psutil.Error:
             name = ""
+    if name.startswith("python") and _is_ocdu(pid):
+        name = "another ocdu"
     return "".join(c if c.isprintable() else "?" for c in name) or "a process"
+
+
+def _is_ocdu(pid: int) -> bool:
+    """True for a Python that runs us: "python" would tell the user nothing."""
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return "tui" in words[1:3] or any(Path(word).name == "ocdu" for word in words[1:2])
 
 
 def _family(path: Path) -> tuple[Path, ...]:

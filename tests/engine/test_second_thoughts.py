@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -259,3 +260,32 @@ def test_recovery_says_where_trees_went_and_keeps_no_dead_weight(site: Site) -> 
         )
         assert list(connection.execute(stray)) == [(0,)]
         connection.close()
+
+
+def test_a_deletion_cut_short_goes_on_with_nothing_it_had_not_begun(site: Site) -> None:
+    """Killed in the first tree; the other one was noted, and is whole."""
+    assert dies(site.store.path, "delete", 4)
+    left = {id for (id,) in execute(site.store.path, "SELECT id FROM session")}
+    said = recover(site)
+    assert any("had not begun" in sentence for sentence in said)
+    kept = {id for (id,) in execute(site.store.path, "SELECT id FROM session")}
+    assert kept and kept <= left and unfinished(site) == []
+    assert_sound(site.store.path)
+
+
+def test_a_half_deleted_tree_that_was_used_since_is_left_alone(site: Site) -> None:
+    assert dies(site.store.path, "delete", 4)
+    later = 10**13
+    execute(site.store.path, "UPDATE session SET time_updated = ?", later)
+    before = picture(site.store.path)
+    assert any("changed it since" in sentence for sentence in recover(site))
+    assert picture(site.store.path) == before and unfinished(site) == []
+
+
+def test_an_empty_batch_that_another_ocdu_is_just_making_is_not_taken_away(site: Site) -> None:
+    site.ledger.trash_folder.mkdir(parents=True)
+    fresh = site.ledger.trash_folder / "20260101-000000-abcd.unfinished"
+    fresh.touch()
+    assert recover(site) == [] and fresh.exists()
+    os.utime(fresh, (1, 1))
+    assert recover(site) == [] and not fresh.exists()

@@ -48,7 +48,7 @@ def keep_tree(
             counts.update(batch.copy_session(connection, schema.estate, id))
             kept_files += session_files.keep_file(connection, files, id)
         else:
-            counts.update(_count(connection, schema, id))
+            counts.update(count_rows(connection, schema, id))
             kept_files += session_files.diff_file(files, id) is not None
     if rows and schema.has("project"):
         _copy_projects(connection, item.sessions)
@@ -86,7 +86,8 @@ def _copy_projects(connection: apsw.Connection, ids: tuple[str, ...]) -> None:
         batch.copy_project(connection, project)
 
 
-def _count(connection: apsw.Connection, schema: Schema, id: str) -> Counter[str]:
+def count_rows(connection: apsw.Connection, schema: Schema, id: str) -> Counter[str]:
+    """Rows of one session by table, as they are now."""
     counts: Counter[str] = Counter()
     for owned in schema.estate:
         question = f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}'

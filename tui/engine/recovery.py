@@ -7,6 +7,8 @@ keeps no copies and is finished. A tree noted as `restoring` is restored to its 
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -14,6 +16,7 @@ from threading import Event
 import apsw
 
 from tui.engine.burial import Removal, exists
+from tui.engine.keeping import count_rows
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.site import Site
@@ -32,6 +35,9 @@ def unfinished(site: Site) -> list[Path]:
     return [path for path in found if _database_of(path) in (site.ledger.database, NOBODY)]
 
 
+ABANDONED = 3600.0
+"""Seconds after which an empty batch file is nobody's any more."""
+
 NOBODY = ""
 """The database of a batch that was killed before it could say whose it is: it holds nothing."""
 
@@ -42,7 +48,9 @@ def _database_of(path: Path) -> str | None:
     try:
         with batch.attached(connection, path):
             if not scalar(connection, "SELECT count(*) FROM trash.sqlite_schema"):
-                return NOBODY
+                # Another ocdu, on another database, may be making it at this moment.
+                is_old = time.time() - path.stat().st_mtime > ABANDONED
+                return NOBODY if is_old else None
             return str(_manifest(connection)["database"])
     except (apsw.Error, OSError, KeyError):
         return None
@@ -114,14 +122,42 @@ def _mend(
         _run(restore_tree(connection, site, line.root))
         yield f"An interrupted restore of {what} was finished."
     elif line.state == batch.DELETING and not keeps:
-        _run(in_slices(connection, Removal(connection, site.store.schema, ids).deeds(), Event()))
-        _finish(connection, site, line.root, ids)
-        yield f"An interrupted deletion of {what} was finished."
+        yield f"An interrupted deletion of {what} {_finish_deletion(connection, site, line, ids)}"
     elif line.state == batch.DELETING and not exists(connection, line.root):
         _finish(connection, site, line.root, ids)
         yield f"An interrupted prune of {what} was finished: it is in the trash."
     elif line.state == batch.DELETING:
         yield f"An interrupted prune of {what} {_roll_back(connection, site, line.root, ids)}"
+
+
+def _finish_deletion(
+    connection: apsw.Connection, site: Site, line: batch.TreeLine, ids: tuple[str, ...]
+) -> str:
+    """Go on only with a tree that is half gone already, and that nobody has used since.
+
+    There are no copies: whatever is taken here beyond that would be lost.
+    """
+    counts: Counter[str] = Counter()
+    for id in ids:
+        counts.update(count_rows(connection, site.store.schema, id))
+    noted = {
+        "session": line.sessions,
+        "message": line.messages,
+        "part": line.parts,
+        "event": line.events,
+    }
+    is_whole = all(counts[table] >= rows for table, rows in noted.items())
+    begun = int(str(_manifest(connection)["created"]))
+    newest = "SELECT coalesce(max(time_updated), 0) FROM main.session WHERE id = ?"
+    used_since = any(scalar(connection, newest, (id,)) > begun for id in ids)
+    if is_whole or used_since:
+        with transaction(connection, "BEGIN"):
+            batch.forget_tree(connection, line.root)
+        why = "it had not begun" if is_whole else "opencode has changed it since"
+        return f"was given up, because {why}: what is there stays."
+    _run(in_slices(connection, Removal(connection, site.store.schema, ids).deeds(), Event()))
+    _finish(connection, site, line.root, ids)
+    return "was finished."
 
 
 def _roll_back(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> str:

@@ -92,7 +92,8 @@ VERBS = {
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
-    "undo": ("store/ledger", "engine/undo", "cli/undo"),
+    "undo": ("store/journal", "engine/undo", "cli/undo"),
+    "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
 }
 """Where each verb is decided, done, shown and said."""
 

@@ -21,7 +21,7 @@ from textual.reactive import var
 from textual.worker import get_current_worker
 
 from tui import format
-from tui.desk import Freed, JournalLine, TrashBatch
+from tui.desk import Freed, JobStory, JournalLine, TrashBatch
 from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.forest import Forest
@@ -228,6 +228,10 @@ class Reads(App[None]):
     def read_journal(self) -> Sequence[JournalLine]:
         """What ocdu did to this database, newest first."""
         return self.site.ledger.entries()
+
+    def read_job(self, number: int) -> JobStory | None:
+        """All about one job of the journal."""
+        return self.site.ledger.record(number)
 
     def read_history(self) -> Sequence[tuple[int, int]]:
         """(time in ms, octets on disk), oldest first."""

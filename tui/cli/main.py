@@ -47,6 +47,7 @@ VERBS = (
     Verb("files", "files", "what lies beside the database, and what of it may go"),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),
+    Verb("jobs", "jobs", "what ocdu changed, and what each job was and did"),
     Verb("databases", "databases", "which opencode databases exist here"),
     Verb("demo", "demo", "try ocdu on a made-up database"),
     Verb("completions", "completions", "completions for bash, zsh or fish"),

@@ -19,7 +19,7 @@ from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.store.batch import TRASH
-from tui.store.ledger import JournalEntry
+from tui.store.journal import JournalEntry
 
 VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune"}
 """What can be undone, as a noun."""

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from tui import __version__
 from tui.cli.call import Answer, Call
+from tui.cli.examples import examples_text
 from tui.cli.output import say
 from tui.errors import WrongCall
 
@@ -87,7 +88,12 @@ def make_parser(verbs: Sequence[str]) -> Parser:
     for verb in VERBS:
         wanted = verb.name in verbs
         own = commands.add_parser(
-            verb.name, help=verb.help, description=verb.help.capitalize(), allow_abbrev=False
+            verb.name,
+            help=verb.help,
+            description=verb.help.capitalize(),
+            epilog=examples_text(verb.name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         add_global_options(own, is_root=False)
         if wanted:

@@ -68,6 +68,7 @@ TOP = {"pyproject.toml", "README.md", "tui", "tests", "screenshots"}
 
 OPENS_FILES = {
     "tui.config": "the configuration",
+    "tui.cli.config": "the configuration, made for the editor",
     "tui.cli.log": "the log",
     "tui.cli.output": "the null device, after a broken pipe",
     "tui.engine.demo": "a new file beside the demo database",

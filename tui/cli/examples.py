@@ -50,6 +50,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocdu jobs 12", "plan, phases and outcome of one job"),
     ),
     "databases": (("ocdu databases", "every opencode database of this user"),),
+    "config": (
+        ("ocdu config > config.toml", "every key, its value and what it means"),
+        ("ocdu config check", "say which line is wrong, if one is"),
+        ("ocdu config edit", "in $VISUAL or $EDITOR; writes the file where there is none"),
+    ),
     "demo": (("ocdu demo", "a made-up database in a temporary place"),),
     "completions": (
         ("ocdu completions bash > ~/.local/share/bash-completion/completions/ocdu", "for bash"),

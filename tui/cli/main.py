@@ -50,6 +50,7 @@ VERBS = (
     Verb("redo", "undo", "do again what was taken back"),
     Verb("jobs", "jobs", "what ocdu changed, and what each job was and did"),
     Verb("databases", "databases", "which opencode databases exist here"),
+    Verb("config", "config", "show, check or edit the configuration"),
     Verb("demo", "demo", "try ocdu on a made-up database"),
     Verb("completions", "completions", "completions for bash, zsh or fish"),
 )

@@ -17,7 +17,9 @@ from tui.screens.page import SHOWN_KEYS
 
 ROOT = Path(__file__).parent.parent
 
-FLOOR_0 = ("tui", "tui.errors", "tui.records", "tui.format", "tui.config", "tui.quantity")
+FLOOR_0 = (
+    "tui", "tui.ascii", "tui.errors", "tui.records", "tui.format", "tui.config", "tui.quantity",
+)  # fmt: skip
 SHAPES = ("tui.forest", "tui.ordering", "tui.outline")
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
 STORE = ("tui.store.*",)
@@ -40,7 +42,18 @@ MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (CLI, (*FLOOR_0, *FLOOR_1, *STORE, *ENGINE, *CLI, "rich", "platformdirs")),
     (
         APP,
-        (*FLOOR_0, *FLOOR_1, *STORE, *ENGINE, *FLOOR_4, *WIDGETS, *SCREENS, *APP, "textual"),
+        (
+            *FLOOR_0,
+            *FLOOR_1,
+            *STORE,
+            *ENGINE,
+            *FLOOR_4,
+            *WIDGETS,
+            *SCREENS,
+            *APP,
+            "textual",
+            "rich",
+        ),
     ),
     (("tui.__main__",), ("tui.cli.main",)),
 )

@@ -11,17 +11,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tui.actions import ACTIONS, bindings
 from tui.app.census import Census
+from tui.app.looks import HIGH_CONTRAST, Ascii
 from tui.app.orders import Orders
 from tui.app.reads import keep_log, noted
 from tui.config import Config
@@ -110,7 +112,11 @@ class OcduApp(Orders):
 
     def on_mount(self) -> None:
         """The frame stands; only now the database is asked."""
-        self.theme = self.config.look.theme
+        self.register_theme(HIGH_CONTRAST)
+        if self.config.look.theme in self.available_themes:
+            self.theme = self.config.look.theme
+        else:
+            self.say(f"There is no theme {self.config.look.theme}: `ctrl+p` lists them.")
         if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
             # Like `q`: the terminal is given back, and a job stops between two of its steps.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
@@ -135,6 +141,11 @@ class OcduApp(Orders):
             super()._handle_exception(error)
         else:
             self.panic(Content(noted(error)))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is done to every line that is drawn."""
+        found = super().get_line_filters()
+        return [*found, Ascii()] if self.config.look.ascii else found
 
     def now(self) -> int:
         """Milliseconds UTC."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 from tui import __version__
 from tui.cli.call import Answer, Call
 from tui.cli.examples import examples_text
-from tui.cli.output import say
+from tui.cli.output import say, speak_plainly
 from tui.errors import WrongCall
 
 
@@ -114,6 +114,7 @@ def add_global_options(parser: argparse.ArgumentParser, *, is_root: bool) -> Non
         ("--dry-run", None, "show what would happen and change nothing"),
         ("--yes", None, "do it without asking"),
         ("--read-only", None, "refuse every change"),
+        ("--ascii", None, "draw with ASCII alone"),
         ("--force", None, "write although the file lies on a network file system"),
     )
     group = parser.add_argument_group("everywhere")
@@ -148,6 +149,7 @@ def main(argv: Sequence[str] | None = None, *, now: int | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((each for each in arguments if each in MODULES), None)
     call: Call | None = None
+    speak_plainly("--ascii" in arguments)
     with ended_politely():
         try:
             call = Call(parse(arguments), int(time.time() * 1000) if now is None else now)
@@ -178,7 +180,7 @@ def _open_app(call: Call) -> Answer:
         raise WrongCall("The app needs a terminal: `ocdu list` and `ocdu stats` work without one.")
     from tui.app import run_app
 
-    return Answer("done", "", exit_code=run_app(call.site, call.config))
+    return Answer("done", "", exit_code=run_app(call.site, call.looked_at()))
 
 
 @contextmanager

@@ -67,6 +67,8 @@ OWN_POLICY = {
     "checkpoint": "vacuum",
     "copy_back": "vacuum",
     "files": "files",
+    "projects": "projects",
+    "undo": "projects",
     "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
@@ -106,6 +108,7 @@ VERBS = {
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
+    "projects": ("store/projects", "policy/projects", "engine/projects", "cli/projects"),
     "undo": ("store/journal", "engine/undo", "cli/undo"),
     "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
 }

@@ -72,6 +72,29 @@ class Holder(NamedTuple):
     name: str
 
 
+class ProjectRow(NamedTuple):
+    """A project as opencode knows it."""
+
+    id: str
+    name: str
+    worktree: str
+    """Its folder; "/" for the project of all folders without git."""
+    sessions: int = 0
+    """In either generation, each once."""
+    missing: bool = False
+    """True when the folder no longer exists."""
+
+
+class Place(NamedTuple):
+    """One stored path of a folder; the row is found by `id` in `id_column`."""
+
+    table: str
+    id_column: str
+    id: str
+    column: str
+    path: str
+
+
 class FileSizes(NamedTuple):
     """The database file as stat() and its header see it; cheap enough for a timer."""
 

@@ -40,6 +40,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocdu files", "what lies beside the database, and what of it may go"),
         ("ocdu files tmp_pack log --yes", "remove what is safe of these kinds"),
     ),
+    "projects": (
+        ("ocdu projects", "size, sessions, last activity, and whether the folder exists"),
+        ("ocdu projects relink ~/old/shop ~/work/shop --dry-run", "every path that would change"),
+        ("ocdu projects remove 3fca36b9 --yes", "a project without sessions"),
+    ),
     "undo": (
         ("ocdu undo --dry-run", "name what would be undone"),
         ("ocdu undo --yes", "the last change, also after a restart"),

@@ -46,6 +46,9 @@ VERBS = (
     Verb("checkpoint", "checkpoint", "fold the write-ahead log into the database"),
     Verb("trash", "trash", "list, restore or empty what was pruned"),
     Verb("files", "files", "what lies beside the database, and what of it may go"),
+    Verb(
+        "projects", "projects", "what each project takes; relink a moved one, remove an empty one"
+    ),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),
     Verb("jobs", "jobs", "what ocdu changed, and what each job was and did"),

@@ -12,16 +12,18 @@ from threading import Event
 from typing import Any, cast
 
 from tui.engine.archive import write_stamps
+from tui.engine.projects import turned, write_moves
 from tui.engine.prune import apply_prune
 from tui.engine.site import Site
 from tui.engine.trash import apply_restore, plan_restore
 from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.policy.projects import Move
 from tui.store.batch import TRASH
 from tui.store.journal import JournalEntry
 
-VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune"}
+VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune", "relink": "relink"}
 """What can be undone, as a noun."""
 
 
@@ -79,6 +81,8 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     if "stamps" in undo:
         pairs = {id: (pair[1], pair[0]) for id, pair in undo["stamps"].items()}
         outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}", "back")
+    elif "moves" in undo:
+        outcome = yield from write_moves((Move(*each) for each in undo["moves"]), site, stop)
     elif entry.batch:
         outcome = yield from apply_restore(plan_restore(site, [entry.batch]), site, stop)
     else:
@@ -100,6 +104,12 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         what = f"The {entry.verb} of {entry.title}"
         outcome = yield from _stamp(site, stop, pairs, what, "again")
         if outcome.done.sessions:
+            site.ledger.update(entry.id, state="done")
+        return outcome
+    if "moves" in undo:
+        back = (turned(Move(*each)) for each in undo["moves"])
+        outcome = yield from write_moves(back, site, stop)
+        if outcome.details["paths"]:
             site.ledger.update(entry.id, state="done")
         return outcome
     outcome = yield from apply_prune(_prune_again(undo), site, stop)

@@ -19,6 +19,7 @@ from tui.engine.archive import apply_archive, apply_unarchive, intended_undo
 from tui.engine.checkpoint import apply_checkpoint
 from tui.engine.files import apply_files
 from tui.engine.journal import noted, settle, told, told_outcome
+from tui.engine.projects import apply_relink, apply_remove_project
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.recovery import put_right_here, recover
@@ -45,6 +46,8 @@ ENGINES: dict[str, Engine] = {
     "files": apply_files,
     "restore": apply_restore,
     "empty": apply_empty,
+    "relink": apply_relink,
+    "remove_project": apply_remove_project,
     "undo": apply_undo,
     "redo": apply_redo,
 }

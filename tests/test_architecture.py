@@ -108,7 +108,13 @@ VERBS = {
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
-    "projects": ("store/projects", "policy/projects", "engine/projects", "cli/projects"),
+    "projects": (
+        "store/projects",
+        "policy/projects",
+        "engine/projects",
+        "screens/projects",
+        "cli/projects",
+    ),
     "undo": ("store/journal", "engine/undo", "cli/undo"),
     "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
 }

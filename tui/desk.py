@@ -20,7 +20,15 @@ from textual.worker import get_current_worker
 from tui.config import Config
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
-from tui.records import FileSizes, FileSurvey, Holder, LargeRow, Payload, SessionDetail
+from tui.records import (
+    FileSizes,
+    FileSurvey,
+    Holder,
+    LargeRow,
+    Payload,
+    ProjectRow,
+    SessionDetail,
+)
 
 Answer = TypeVar("Answer")
 
@@ -221,6 +229,12 @@ class Desk(Protocol):
 
     def read_job(self, number: int) -> JobStory | None:
         """Blocking: all about one job of the journal."""
+
+    def read_projects(self) -> Sequence[ProjectRow]:
+        """Blocking: every project, and whether its folder exists."""
+
+    def plan_relink(self, old: str, new: str) -> Plan:
+        """Blocking: move stored paths. Raises WrongCall for paths that cannot be meant."""
 
     def read_history(self) -> Sequence[tuple[int, int]]:
         """Blocking: (time in ms, octets on disk), oldest first."""

@@ -71,6 +71,12 @@ def _jobs() -> Screen[None]:
     return JobsScreen()
 
 
+def _projects() -> Screen[None]:
+    from tui.screens.projects import ProjectsScreen
+
+    return ProjectsScreen()
+
+
 class OcduApp(Orders):
     """See, decide, do: screens read facts here, hand in plans, and are told what came of them."""
 
@@ -82,6 +88,7 @@ class OcduApp(Orders):
         "files": _files,
         "trash": _trash,
         "jobs": _jobs,
+        "projects": _projects,
     }
     DEFAULT_MODE = "sessions"
     COMMANDS: ClassVar = {Actions}
@@ -172,6 +179,10 @@ class OcduApp(Orders):
     def action_show_jobs(self) -> None:
         """What runs, waits and was done."""
         self.switch_mode("jobs")
+
+    def action_show_projects(self) -> None:
+        """What each project takes."""
+        self.switch_mode("projects")
 
     def action_largest(self) -> None:
         """The largest single rows."""

@@ -20,6 +20,8 @@ DOING = {
     "restore": "restoring",
     "empty": "emptying the trash",
     "files": "removing files",
+    "relink": "relinking",
+    "remove_project": "removing a project",
     "undo": "undoing",
     "redo": "doing again",
 }

@@ -68,6 +68,7 @@ OWN_POLICY = {
     "copy_back": "vacuum",
     "files": "files",
     "projects": "projects",
+    "recover": "recover",
     "undo": "projects",
     "worker": "vacuum",
 }
@@ -115,6 +116,7 @@ VERBS = {
         "screens/projects",
         "cli/projects",
     ),
+    "recover": ("store/rebuild", "policy/recover", "engine/recover", "cli/recover"),
     "undo": ("store/journal", "engine/undo", "cli/undo"),
     "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
 }

@@ -95,6 +95,19 @@ class Place(NamedTuple):
     path: str
 
 
+class LostSession(NamedTuple):
+    """A session without rows that its events still know."""
+
+    id: str
+    title: str
+    directory: str
+    updated: int
+    """As the newest readable event says, milliseconds; 0 for unknown."""
+    events: int
+    bytes: int
+    """Octets of its events."""
+
+
 class FileSizes(NamedTuple):
     """The database file as stat() and its header see it; cheap enough for a timer."""
 

@@ -50,6 +50,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocdu undo --yes", "the last change, also after a restart"),
     ),
     "redo": (("ocdu redo --yes", "what was undone last"),),
+    "recover": (
+        ("ocdu recover", "which sessions could be rebuilt"),
+        ("ocdu recover ses_5c1f --dry-run", "what would be rebuilt of one"),
+    ),
     "jobs": (
         ("ocdu jobs", "what ocdu changed, newest first"),
         ("ocdu jobs 12", "plan, phases and outcome of one job"),

@@ -51,6 +51,7 @@ VERBS = (
     ),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),
+    Verb("recover", "recover", "rebuild sessions that only the event history still knows"),
     Verb("jobs", "jobs", "what ocdu changed, and what each job was and did"),
     Verb("databases", "databases", "which opencode databases exist here"),
     Verb("config", "config", "show, check or edit the configuration"),

@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any
 
 from tui.engine.archive import write_stamps
+from tui.engine.recover import finish_recover
 from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.plan import Item, Outcome, Plan, Step
@@ -113,6 +114,9 @@ def _settled(site: Site, entry: JournalEntry) -> str:
     if record is not None and record.phases:
         last = record.phases[-1]
         what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
+    if entry.verb == "recover" and record is not None and not site.store.refusal:
+        begun = finish_recover(site, [item["id"] for item in record.plan.get("items", ())])
+        return f"{what}: {plural(begun, 'session')} it had begun were finished."
     stamps = (entry.undo or {}).get("stamps")
     if stamps and not site.store.refusal:
         back = {id: (pair[1], pair[0]) for id, pair in stamps.items()}

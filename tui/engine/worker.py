@@ -22,6 +22,7 @@ from tui.engine.journal import noted, settle, told, told_outcome
 from tui.engine.projects import apply_relink, apply_remove_project
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
+from tui.engine.recover import apply_recover
 from tui.engine.recovery import put_right_here, recover
 from tui.engine.site import Site
 from tui.engine.trash import apply_empty, apply_restore
@@ -46,6 +47,7 @@ ENGINES: dict[str, Engine] = {
     "files": apply_files,
     "restore": apply_restore,
     "empty": apply_empty,
+    "recover": apply_recover,
     "relink": apply_relink,
     "remove_project": apply_remove_project,
     "undo": apply_undo,

@@ -28,6 +28,7 @@ from tui.records import (
     Payload,
     ProjectRow,
     SessionDetail,
+    Whereabouts,
 )
 
 Answer = TypeVar("Answer")
@@ -229,6 +230,10 @@ class Desk(Protocol):
 
     def read_job(self, number: int) -> JobStory | None:
         """Blocking: all about one job of the journal."""
+
+    def read_databases(self) -> tuple[Sequence[Whereabouts], int, int]:
+        """Blocking: every database of this user; sessions in JSON files, and how many of those
+        were never imported."""
 
     def read_projects(self) -> Sequence[ProjectRow]:
         """Blocking: every project, and whether its folder exists."""

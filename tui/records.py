@@ -7,6 +7,7 @@ Nothing here touches a database, a clock or a disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -93,6 +94,26 @@ class Place(NamedTuple):
     id: str
     column: str
     path: str
+
+
+class Whereabouts(NamedTuple):
+    """One database of this user and what it holds; times in milliseconds, 0 for none."""
+
+    path: Path
+    bytes: int = 0
+    wal_bytes: int = 0
+    modified: int = 0
+    generation: str = ""
+    """"v1", "v2", "both"; "" where the file could not be read."""
+    sessions: int = 0
+    archived: int = 0
+    missing: int = 0
+    """Sessions whose directory no longer exists."""
+    projects: int = 0
+    newest: int = 0
+    in_events_only: int = 0
+    note: str = ""
+    """Why it could not be read, as a sentence."""
 
 
 class LostSession(NamedTuple):

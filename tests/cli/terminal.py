@@ -19,9 +19,14 @@ QUESTION = b"[y/N]"
 
 
 def on_terminal(
-    typed: str | int, *arguments: object, once: bytes = QUESTION, environment: str = ""
+    typed: str | int | dict[bytes, str],
+    *arguments: object,
+    once: bytes = QUESTION,
+    environment: str = "",
 ) -> tuple[int, str]:
     """Run ocdu on a terminal; type this, or send this signal, `once` something is shown.
+
+    Several keys in turn: what is typed by what must be shown first.
 
     Returns the exit code and everything shown. `environment` is one further NAME=VALUE.
     """
@@ -38,7 +43,10 @@ def on_terminal(
     )
     os.close(theirs)
     shown = b""
-    waiting = bool(typed)
+    if not isinstance(typed, dict):
+        typed = {once: typed} if typed else {}  # type: ignore[dict-item]
+    turns = list(typed.items())
+    seen = 0
     while select.select([ours], [], [], PATIENCE)[0]:
         try:
             piece = os.read(ours, 4096)
@@ -47,12 +55,12 @@ def on_terminal(
         shown += piece
         if not piece:
             break
-        if waiting and once in shown:
-            waiting = False
-            if isinstance(typed, int):
-                process.send_signal(typed)
+        if turns and turns[0][0] in shown[seen:]:
+            (_, answer), seen = turns.pop(0), len(shown)
+            if isinstance(answer, int):
+                process.send_signal(answer)
             else:
-                os.write(ours, typed.encode())
+                os.write(ours, answer.encode())
     else:
         process.kill()
     os.close(ours)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Ocdu
 from tests.cli.terminal import on_terminal
-from tests.factories import count_rows
+from tests.factories import count_rows, make_database, session
 from tui import __version__
 from tui.cli.main import VERBS
 
@@ -149,6 +149,18 @@ def test_python_m_tui_is_ocdu(garden: Path) -> None:
 
 LEFT = "\x1b[?1049l"
 """What a full-screen program sends when it gives the terminal back."""
+
+
+def test_another_database_is_opened_in_the_same_app(home: Path) -> None:
+    folder = home / "data" / "opencode"
+    first = make_database(folder / "opencode.db", [session("Near")])
+    make_database(folder / "opencode-dev.db", [session("Far away", octets=90_000)])
+    code, shown = on_terminal(
+        {b"Near": "O", b"other database": "\r", b"Far away": "q"},
+        environment=f"OPENCODE_DB={first}",
+    )
+    assert code == 0, shown
+    assert "Far away" in shown and LEFT in shown
 
 
 def test_ocdu_alone_opens_the_app_and_q_leaves_it(garden: Path) -> None:

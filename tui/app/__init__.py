@@ -27,7 +27,7 @@ from tui.app.looks import HIGH_CONTRAST, Ascii
 from tui.app.orders import Orders
 from tui.app.reads import keep_log, noted
 from tui.config import Config
-from tui.engine.site import Site
+from tui.engine.site import Site, open_site
 from tui.policy.plan import Plan
 from tui.screens.page import Page
 from tui.screens.palette import Actions
@@ -111,6 +111,8 @@ class OcduApp(Orders):
         self.clock = clock
         self.database: Path = site.store.path
         self.generation = site.store.schema.generation
+        self.next_database: Path | None = None
+        """Where to go on after this one was left."""
         self.census = Census(site, clock)
         self.stop = Event()
         self.set_keymap(dict(self.config.keys))
@@ -183,6 +185,23 @@ class OcduApp(Orders):
     def action_show_projects(self) -> None:
         """What each project takes."""
         self.switch_mode("projects")
+
+    def action_databases(self) -> None:
+        """Other databases, and where a history can be."""
+        from tui.screens.databases import DatabasesDialog
+
+        self.push_screen(DatabasesDialog(), self._switch)
+
+    def _switch(self, path: Path | None) -> None:
+        """Leave this database for another: `run_app` opens it."""
+        if path is None:
+            return
+        if self.jobs.running is not None:
+            self.say("A job is at work here: let it end, or cancel it with Z, before you leave.")
+            return
+        self.next_database = path
+        self.stop.set()
+        self.exit()
 
     def action_largest(self) -> None:
         """The largest single rows."""
@@ -265,6 +284,10 @@ class OcduApp(Orders):
 def run_app(site: Site, config: Config | None = None) -> int:
     """Open the app and stay until it is left; returns the exit code."""
     keep_log(site.ledger.folder / "ocdu.log")
-    app = OcduApp(site, config)
-    app.run()
-    return app.return_code or 0
+    while True:
+        app = OcduApp(site, config)
+        app.run()
+        if app.next_database is None:
+            return app.return_code or 0
+        store = site.store
+        site = open_site(app.next_database, read_only=store.read_only, force=store.force)

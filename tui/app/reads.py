@@ -28,7 +28,7 @@ from tui.errors import OcduError
 from tui.forest import Forest
 from tui.messages import Failed, Recovered
 from tui.policy.plan import Plan
-from tui.records import FileSurvey, LargeRow, Payload, ProjectRow, SessionDetail
+from tui.records import FileSurvey, LargeRow, Payload, ProjectRow, SessionDetail, Whereabouts
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.toasts import Severity
 
@@ -233,6 +233,15 @@ class Reads(App[None]):
     def read_job(self, number: int) -> JobStory | None:
         """All about one job of the journal."""
         return self.site.ledger.record(number)
+
+    def read_databases(self) -> tuple[Sequence[Whereabouts], int, int]:
+        """Every database of this user, the open one among them."""
+        from tui.store.locate import databases, found_at
+        from tui.store.whereabouts import never_imported, whereabouts
+
+        found = {each.path: each for each in databases()}
+        found.setdefault(self.database, found_at(self.database))
+        return list(whereabouts(found.values())), *never_imported(self.site.files)
 
     def read_projects(self) -> Sequence[ProjectRow]:
         """Every project, and whether its folder exists."""

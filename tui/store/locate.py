@@ -42,11 +42,12 @@ def databases(environment: Mapping[str, str] = os.environ) -> list[Found]:
     named = _from_environment(environment)
     if named is not None and named.is_file():
         paths.add(named)
-    found = [_found(path) for path in paths if path.is_file()]
+    found = [found_at(path) for path in paths if path.is_file()]
     return sorted(found, key=lambda each: (-each.bytes, each.path))
 
 
-def _found(path: Path) -> Found:
+def found_at(path: Path) -> Found:
+    """This database file, whether or not it lies where opencode keeps its own."""
     wal = wal_of(path)
     times = [each.stat().st_mtime for each in (path, wal) if each.exists()]
     return Found(path, file_size(path), file_size(wal), int(max(times) * 1000))

@@ -21,6 +21,7 @@ from tui.engine.files import apply_files
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.recovery import recover
+from tui.engine.rescue import apply_rescue
 from tui.engine.site import Site
 from tui.engine.trash import apply_empty, apply_restore
 from tui.engine.undo import again, apply_redo, apply_undo
@@ -44,6 +45,7 @@ ENGINES: dict[str, Engine] = {
     "files": apply_files,
     "restore": apply_restore,
     "empty": apply_empty,
+    "rescue": lambda plan, site, stop: apply_rescue(plan, site, stop, _journalled),
     "undo": apply_undo,
     "redo": apply_redo,
 }

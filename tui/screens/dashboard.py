@@ -292,7 +292,7 @@ class DashboardScreen(Page):
         return (
             Key("↵", "Open", "screen.open"),
             *self.table_keys(
-                ("prune", "reclaim", "vacuum", "checkpoint", "undo", "show_sessions",
+                ("prune", "reclaim", "rescue", "vacuum", "checkpoint", "undo", "show_sessions",
                  "show_files", "show_trash", "show_jobs", "largest", "help", "quit")
             ),
         )  # fmt: skip

@@ -1,0 +1,219 @@
+"""Rescue, done: one reclaim after the other, each planned when its turn comes, then the vacuum.
+
+Every step has its own entry in the journal. Stopping ends the step under way as it always does,
+and no further one begins; what was done stays done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from threading import Event
+
+from tui.engine.background import in_background
+from tui.engine.checkpoint import on_disk
+from tui.engine.reclaim import apply_reclaim
+from tui.engine.site import Site
+from tui.engine.vacuum import apply_vacuum, vacuum_facts
+from tui.errors import OcduError
+from tui.format import size
+from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.policy.rescue import VACUUM, RescueOptions, plan_giving_back, plan_level, rescue_levels
+from tui.store.database import SQLITE_EXCEPTIONS, explained
+from tui.store.holders import holders
+from tui.store.payloads import Found, find_payloads
+from tui.store.sessions import load_sessions, running_sessions, with_last_messages
+
+Deed = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
+
+Journalled = Callable[[Plan, Site, Event, Deed], Generator[Step, None, Outcome]]
+"""Carries out one plan with a journal entry of its own."""
+
+SCALE = 1000
+"""Steps of the progress bar that each step of the chain has to itself."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a rescue knows on its way."""
+
+    plan: Plan
+    site: Site
+    stop: Event
+    journalled: Journalled
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """Step -> how it ended."""
+    problem: str = ""
+
+    @property
+    def freed(self) -> int:
+        """Bytes given back or freed inside the file so far, as the steps measured them."""
+        return sum(each.freed_bytes for each in self.outcomes.values())
+
+    def progress(self, at: int, step: Step) -> Step:
+        """A step's own progress as progress of the whole."""
+        part = min(SCALE, SCALE * step.done // step.total) if step.total else 0
+        where = f"{at + 1} of {len(self.plan)}: {self.plan.items[at].title}"
+        return Step(
+            at * SCALE + part,
+            len(self.plan) * SCALE,
+            self.freed + step.bytes,
+            f"{where}, {step.phase}" if step.phase else where,
+            step.interruptible,
+        )
+
+
+def apply_rescue(
+    plan: Plan, site: Site, stop: Event, journalled: Journalled
+) -> Generator[Step, None, Outcome]:
+    """Carry out the chain. `freed_bytes` is what database and log shrank by, by stat(); where no
+    vacuum came about, the pages that became free inside the file.
+
+    Raises an OcduError when the first step fails; after that a failure ends it "partial".
+    """
+    run = _Run(plan, site, stop, journalled)
+    before = on_disk(site.store)
+    for at, item in enumerate(plan):
+        if stop.is_set():
+            break
+        try:
+            outcome = yield from _one(run, at, item)
+        except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+            if not any(each.ending == "done" for each in run.outcomes.values()):
+                raise
+            run.problem = str(explained(error, site.store.path))
+            break
+        if outcome is not None:
+            run.outcomes[item.id] = outcome
+    after = on_disk(site.store)
+    return _outcome(run, before, after)
+
+
+def _one(run: _Run, at: int, item: Item) -> Generator[Step, None, Outcome | None]:
+    """Plan one step on what is there now, then do it; None when it was stopped before."""
+    yield run.progress(at, Step(0, 1))
+    if item.id == VACUUM:
+        wait = run.plan.options.wait if isinstance(run.plan.options, RescueOptions) else False
+        step_plan = plan_giving_back(vacuum_facts(run.site.store))
+        deed: Deed = lambda plan, site, stop: apply_vacuum(plan, site.store, stop, wait=wait)  # noqa: E731
+    else:
+        found = yield from _search(run, at, item.id)
+        if found is None:
+            return None
+        step_plan = _planned(run, item.id, found)
+        deed = lambda plan, site, stop: apply_reclaim(plan, site.store, stop)  # noqa: E731
+    if not step_plan.items:
+        return Outcome("refused" if step_plan.refused else "nothing", step_plan.message)
+    steps = run.journalled(step_plan, run.site, run.stop, deed)
+    try:
+        while True:
+            yield run.progress(at, next(steps))
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+    finally:
+        steps.close()
+
+
+def _search(run: _Run, at: int, level: str) -> Generator[Step, None, Found | None]:
+    """Look for what the step takes; None when stopped.
+
+    Levels before it that were switched off are looked for as well, so that what is theirs stays.
+    """
+    options = run.plan.options
+    chosen = options.levels if isinstance(options, RescueOptions) else ()
+    known = rescue_levels()
+    earlier = known[: known.index(level)] if level in known else ()
+    names = [*(name for name in earlier if name not in chosen), level]
+    enough = Event()
+    share = [0.0]
+
+    def work() -> Found:
+        return find_payloads(
+            run.site.store, names, stop=enough, on_progress=lambda part: share.__setitem__(0, part)
+        )
+
+    def progress() -> Step:
+        # The search is the smaller half: the bar must not stand at its end while rows are written.
+        return run.progress(at, Step(int(share[0] * 30), 100, phase="looking"))
+
+    found = yield from in_background(work, enough.set, run.stop, progress)
+    return found if found is not None and found.complete else None
+
+
+def _planned(run: _Run, level: str, found: Found) -> Plan:
+    site, now = run.site, time.time_ns() // 1_000_000
+    rows = with_last_messages(
+        site.store,
+        load_sessions(site.store, pinned=site.ledger.pins(), check_directories=False),
+    )
+    at_work: frozenset[str] = frozenset()
+    if holders(site.store.path):
+        at_work = running_sessions(site.store, rows, now)
+    return plan_level(rows, found, level, now, at_work)
+
+
+def _outcome(run: _Run, before: dict[str, int], after: dict[str, int]) -> Outcome:
+    was, stands = sum(before.values()), sum(after.values())
+    ended = run.outcomes
+    vacuum = ended.get(VACUUM)
+    shrunk = vacuum is not None and vacuum.ending == "done"
+    freed = max(0, was - stands) if shrunk else run.freed
+    done = sum((each.done for each in ended.values()), Totals())
+    ending = _ending(run)
+    excluded = {
+        reason: sum(each.excluded.get(reason, 0) for each in ended.values())
+        for reason in sorted({reason for each in ended.values() for reason in each.excluded})
+    }
+    return Outcome(
+        ending,
+        _said(run, ending, freed, f"{size(was)} to {size(stands)}" if shrunk else ""),
+        done=done,
+        excluded=excluded,
+        predicted_bytes=run.plan.predicted_bytes,
+        freed_bytes=freed,
+        details={
+            "vacuum_waits": vacuum is not None and vacuum.ending == "refused",
+            "before": before,
+            "after": after,
+            "steps": [
+                {
+                    "step": name,
+                    "outcome": each.ending,
+                    "message": each.message,
+                    "predicted_bytes": each.predicted_bytes,
+                    "freed_bytes": each.freed_bytes,
+                }
+                for name, each in ended.items()
+            ],
+        },
+    )
+
+
+def _ending(run: _Run) -> Ending:
+    endings = {each.ending for each in run.outcomes.values()}
+    whole = len(run.outcomes) == len(run.plan) and not run.problem
+    if whole and endings <= {"done", "nothing"}:
+        return "done" if "done" in endings else "nothing"
+    if whole and endings <= {"refused", "nothing"}:
+        return "refused"
+    return "partial"
+
+
+def _said(run: _Run, ending: Ending, freed: int, shrank: str) -> str:
+    if ending == "nothing":
+        return "Nothing was there to get back any more; nothing was changed."
+    predicted = size(run.plan.predicted_bytes)
+    vacuum = run.outcomes.get(VACUUM)
+    if shrank:
+        text = f"Got back {size(freed)} ({predicted} predicted): from {shrank} on disk."
+    elif freed:
+        text = f"{size(freed)} became free inside the file ({predicted} predicted)."
+    else:
+        text = "Nothing came free."
+    if vacuum is not None and vacuum.ending in ("refused", "failed"):
+        text += f" The vacuum is still to come: {vacuum.message}"
+    elif run.problem or ending == "partial":
+        text += f" Stopped after {len(run.outcomes)} of {len(run.plan)} steps. {run.problem}"
+    return f"{text.rstrip()} No session was deleted."

@@ -181,11 +181,11 @@ class Reads(App[None]):
 
     def read_rescue(self, stop: Event) -> tuple[list[Payload], VacuumFacts]:
         """What the steps of a rescue could take, and what a vacuum depends on."""
-        from tui.engine.vacuum import vacuum_facts
+        from tui.engine.rescue import rescue_facts
         from tui.policy.rescue import rescue_levels
 
         found = self.read_payloads(rescue_levels(), None, stop)
-        return found, vacuum_facts(self.site.store)
+        return found, rescue_facts(self.site.store, found)
 
     def read_retention(self) -> Retained:
         """What the configured policies want now; new ones are announced first, in the journal."""

@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(call: Call) -> Answer:
     """Look for what every step would take, then do one after the other."""
-    from tui.engine.vacuum import vacuum_facts
+    from tui.engine.rescue import rescue_facts
     from tui.format import size
     from tui.policy.rescue import RescueOptions, parse_steps, plan_rescue, rescue_levels
     from tui.store.payloads import find_payloads
@@ -33,7 +33,7 @@ def run(call: Call) -> Answer:
     without = parse_steps(call.options.without)
     store, forest = call.site.store, call.forest
     found = find_payloads(store, rescue_levels(), stop=call.stop)
-    facts = vacuum_facts(store)
+    facts = rescue_facts(store, found)
     plan = plan_rescue(forest, found, facts, call.now, call.running, without)
     if isinstance(plan.options, RescueOptions):
         plan = replace(plan, options=replace(plan.options, wait=call.options.wait))

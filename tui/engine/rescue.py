@@ -6,21 +6,29 @@ and no further one begins; what was done stays done.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from tui.engine.background import in_background
 from tui.engine.checkpoint import on_disk
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.site import Site
-from tui.engine.vacuum import apply_vacuum, vacuum_facts
+from tui.engine.vacuum import WORTH_MEASURING, apply_vacuum, vacuum_facts
 from tui.errors import OcduError
 from tui.format import size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
-from tui.policy.rescue import VACUUM, RescueOptions, plan_giving_back, plan_level, rescue_levels
-from tui.store.database import SQLITE_EXCEPTIONS, explained
+from tui.policy.rescue import (
+    VACUUM,
+    RescueOptions,
+    VacuumFacts,
+    plan_giving_back,
+    plan_level,
+    rescue_levels,
+)
+from tui.records import Payload
+from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
+from tui.store.disk import write_speed
 from tui.store.holders import holders
 from tui.store.payloads import Found, find_payloads
 from tui.store.sessions import load_sessions, running_sessions, with_last_messages
@@ -38,6 +46,8 @@ SCALE = 1000
 class _Run:
     """What a rescue knows on its way."""
 
+    options: RescueOptions
+
     plan: Plan
     site: Site
     stop: Event
@@ -45,6 +55,7 @@ class _Run:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """Step -> how it ended."""
     problem: str = ""
+    furthest: int = 0
 
     @property
     def freed(self) -> int:
@@ -54,9 +65,11 @@ class _Run:
     def progress(self, at: int, step: Step) -> Step:
         """A step's own progress as progress of the whole."""
         part = min(SCALE, SCALE * step.done // step.total) if step.total else 0
+        # A vacuum has several phases, each with a count of its own: the bar never goes back.
+        self.furthest = max(self.furthest, at * SCALE + part)
         where = f"{at + 1} of {len(self.plan)}: {self.plan.items[at].title}"
         return Step(
-            at * SCALE + part,
+            self.furthest,
             len(self.plan) * SCALE,
             self.freed + step.bytes,
             f"{where}, {step.phase}" if step.phase else where,
@@ -72,7 +85,8 @@ def apply_rescue(
 
     Raises an OcduError when the first step fails; after that a failure ends it "partial".
     """
-    run = _Run(plan, site, stop, journalled)
+    assert isinstance(plan.options, RescueOptions)
+    run = _Run(plan.options, plan, site, stop, journalled)
     before = on_disk(site.store)
     for at, item in enumerate(plan):
         if stop.is_set():
@@ -90,19 +104,28 @@ def apply_rescue(
     return _outcome(run, before, after)
 
 
+def rescue_facts(store: Store, payloads: Iterable[Payload]) -> VacuumFacts:
+    """What the vacuum at the end depends on; the disk's speed is measured where much will be free
+    by then, although nothing may be now."""
+    facts = vacuum_facts(store)
+    expected = facts.sizes.free_bytes + sum(each.bytes for each in payloads)
+    if facts.write_speed or expected < WORTH_MEASURING or facts.refusal:
+        return facts
+    return replace(facts, write_speed=write_speed(store.path.parent))
+
+
 def _one(run: _Run, at: int, item: Item) -> Generator[Step, None, Outcome | None]:
     """Plan one step on what is there now, then do it; None when it was stopped before."""
     yield run.progress(at, Step(0, 1))
     if item.id == VACUUM:
-        wait = run.plan.options.wait if isinstance(run.plan.options, RescueOptions) else False
         step_plan = plan_giving_back(vacuum_facts(run.site.store))
-        deed: Deed = lambda plan, site, stop: apply_vacuum(plan, site.store, stop, wait=wait)  # noqa: E731
+        deed = _vacuum(run.options.wait)
     else:
         found = yield from _search(run, at, item.id)
         if found is None:
             return None
         step_plan = _planned(run, item.id, found)
-        deed = lambda plan, site, stop: apply_reclaim(plan, site.store, stop)  # noqa: E731
+        deed = _reclaim
     if not step_plan.items:
         return Outcome("refused" if step_plan.refused else "nothing", step_plan.message)
     steps = run.journalled(step_plan, run.site, run.stop, deed)
@@ -116,16 +139,22 @@ def _one(run: _Run, at: int, item: Item) -> Generator[Step, None, Outcome | None
         steps.close()
 
 
+def _reclaim(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    return apply_reclaim(plan, site.store, stop)
+
+
+def _vacuum(wait: bool) -> Deed:
+    return lambda plan, site, stop: apply_vacuum(plan, site.store, stop, wait=wait)
+
+
 def _search(run: _Run, at: int, level: str) -> Generator[Step, None, Found | None]:
     """Look for what the step takes; None when stopped.
 
     Levels before it that were switched off are looked for as well, so that what is theirs stays.
     """
-    options = run.plan.options
-    chosen = options.levels if isinstance(options, RescueOptions) else ()
     known = rescue_levels()
-    earlier = known[: known.index(level)] if level in known else ()
-    names = [*(name for name in earlier if name not in chosen), level]
+    earlier = known[: known.index(level)]
+    names = [*(name for name in earlier if name not in run.options.levels), level]
     enough = Event()
     share = [0.0]
 
@@ -143,7 +172,7 @@ def _search(run: _Run, at: int, level: str) -> Generator[Step, None, Found | Non
 
 
 def _planned(run: _Run, level: str, found: Found) -> Plan:
-    site, now = run.site, time.time_ns() // 1_000_000
+    site, now = run.site, run.options.now_ms
     rows = with_last_messages(
         site.store,
         load_sessions(site.store, pinned=site.ledger.pins(), check_directories=False),

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.actions import ACTIONS
 from tui.desk import Freed, Jobs, this_thread
 from tui.forest import Forest
 from tui.policy.plan import Plan
@@ -23,7 +24,7 @@ from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
 from tui.screens.board import altogether_text, curve_text, sums_text, total_text
 from tui.screens.files import STALE
-from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, total
+from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, rescued, total
 from tui.screens.page import Page
 from tui.screens.tally import (
     Share,
@@ -51,6 +52,9 @@ GROWS_EVERY = 0.5
 
 REST_FACTOR = 10
 """How many times as long as counting the files took they are not counted again."""
+
+
+RESCUE = next(action for action in ACTIONS if action.id == "rescue")
 
 
 class Past(NamedTuple):
@@ -83,6 +87,9 @@ class DashboardScreen(Page):
         self._past = Past()
         self._sums = Sums()
         self._dirty = True
+        self._rescue: int | None = None
+        self._rescue_of: tuple[object, ...] = (None, None, None)
+        """What the number was made of."""
 
     def body(self) -> Iterable[Widget]:
         """Totals, curve, composition, what can be got back, three columns of sums."""
@@ -235,7 +242,18 @@ class DashboardScreen(Page):
         self.query_one("#words", Static).update(Content(said))
         self.table.offer(get_back(known))
         self._show_hint()
-        self.query_one("#altogether", Static).update(altogether_text(total(known)))
+        self.query_one("#altogether", Static).update(
+            altogether_text(total(known), self._rescued(), self.key_of(RESCUE))
+        )
+
+    def _rescued(self) -> int | None:
+        """What `x` would give; counted again only when something it depends on has changed."""
+        desk, live = self.desk, self.desk.live
+        known = (desk.forest, desk.payloads, live.sizes if live else None)
+        if any(a is not b for a, b in zip(known, self._rescue_of, strict=True)):
+            self._rescue_of = known
+            self._rescue = rescued(desk.forest, desk.payloads, live, desk.now(), desk.running)
+        return self._rescue
 
     def _outside(self) -> int | None:
         """Octets of the files outside the database, as far as they are counted."""

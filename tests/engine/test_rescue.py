@@ -31,7 +31,7 @@ from tui.engine.worker import perform
 from tui.errors import OcduError
 from tui.policy.plan import Plan
 from tui.policy.rescue import VACUUM, plan_rescue, rescue_levels
-from tui.store.payloads import find_payloads
+from tui.store.payloads import Found, find_payloads
 
 
 def bloated(path: Path, sessions: int = 12, octets: int = 60_000) -> Path:
@@ -241,7 +241,7 @@ def test_a_step_that_fails_ends_the_chain_and_keeps_what_was_done(
 ) -> None:
     done = rescue._planned
 
-    def full(run: rescue._Run, level: str, found: rescue.Found) -> Plan:
+    def full(run: rescue._Run, level: str, found: Found) -> Plan:
         if level == "summarised":
             raise OcduError("The disk is full.")
         return done(run, level, found)

@@ -116,8 +116,13 @@ def test_archive_leaves_pinned_and_running_trees_alone_and_counts_them() -> None
     assert not plan.items and plan.excluded == {"pinned": 1, "running": 1}
 
 
-HOURLY = {"archive_after": "1h", "subagents_prune": "1h", "prune_after": "1h", "budget": "1",
-          "levels": "compacted,summarised"}  # fmt: skip
+HOURLY: dict[str, Any] = {
+    "archive_after": "1h",
+    "subagents_prune": "1h",
+    "prune_after": "1h",
+    "budget": "1",
+    "levels": "compacted,summarised",
+}
 
 
 def test_no_tree_active_in_the_last_day_is_touched_however_short_the_policies_are() -> None:
@@ -167,7 +172,7 @@ def test_what_goes_to_the_trash_by_age_goes_whole() -> None:
 def test_the_budget_counts_what_reclaim_and_age_have_taken() -> None:
     rows = forest(idle("a", 90), idle("b", 20), idle("c", 10))
     payloads = [Payload("c", "compacted", 1, 900)]
-    given = {"levels": "compacted", "prune_after": "60d"}
+    given: dict[str, Any] = {"levels": "compacted", "prune_after": "60d"}
     assert not plans(rows, payloads, budget="1100", **given)[-1].items
     (item,) = plans(rows, payloads, budget="1099", **given)[-1].items
     assert item.id == "b" and item.reason.startswith("over the budget of 1.1 kB, idle since")

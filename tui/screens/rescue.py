@@ -90,7 +90,7 @@ class RescueDialog(Dialog[Plan]):
             self.without ^= {key}
             self._preview()
 
-    @on(RowTable.Moved, "#steps")
+    @on(RowTable.Moved)
     def _show_loss(self) -> None:
         key = self.query_one("#steps", RowTable).key or ""
         item = self._item(key)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from threading import Event
 
+from tests.engine.test_rescue import rescue_of
 from tests.factories import NOW
 from tests.picture import forest_of, site_of
 from tui.engine import pace
@@ -27,6 +28,8 @@ def plan_of(verb: str, site: Site) -> Plan:
     """The job that dies: every session of the file, or everything in the trash."""
     if verb == "restore":
         return plan_restore(site, [each.id for each in batches(site.ledger.trash_folder)])
+    if verb == "rescue":
+        return rescue_of(site)
     forest = forest_of(site)
     ids = frozenset(tree.root.id for tree in forest.trees())
     if verb == "archive":

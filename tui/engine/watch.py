@@ -16,6 +16,7 @@ from threading import Event, Thread
 
 from tui.engine.site import Site
 from tui.errors import OcduError
+from tui.format import size
 from tui.records import FileSizes, Holder, Payload
 from tui.store.database import SQLITE_EXCEPTIONS, wal_of
 from tui.store.holders import holders
@@ -44,9 +45,6 @@ SEARCH_LATEST = 45.0
 
 WATERMARK = "compacted"
 """The automatic level; its watermark in the ledger goes by the same name."""
-
-NOTABLE = 1_000_000
-"""Octets by which the free disk must have changed to be told: others write, too."""
 
 log = logging.getLogger("ocdu")
 
@@ -134,7 +132,7 @@ class Watch:
             self._holders, self._holders_at = holders(self._site.store.path), now
         sizes = self._sizes = self._sizes or self._site.store.sizes()
         free = free_disk(self._site)
-        news = (sizes, self._holders, free // NOTABLE)
+        news = (sizes, self._holders, size(free))  # others write to the disk all the time
         if news != self._shown:
             self._shown = news
             self._on_look(sizes, self._holders, free)

@@ -81,6 +81,8 @@ def perform(
         with site.ledger.exclusive():
             for sentence in recover(site):
                 log.warning("%s", sentence)
+            # We hold the lock: whatever still counts as running was killed.
+            site.ledger.interrupted(None)
             return (yield from _journalled(plan, site, stop, engine or ENGINES[plan.verb]))
     except OcduError as error:
         return _failed(error)

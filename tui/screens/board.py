@@ -59,18 +59,17 @@ def held(holders: Sequence[Holder]) -> str:
 
 
 def altogether_text(total: Total, rescue: int | None, key: str) -> Content:
-    """The lines below the table: what one key gives without deleting a session, and all keys."""
+    """The line below the table: what one key gives without deleting a session, and all keys."""
     return Content.assemble(
         (" → ", "$text-accent"),
         (key, "bold $text-accent"),
         ("  Get back ", ""),
         (format.size(rescue), "bold $text-success"),
         (" without deleting a session", ""),
-        ("\n   all keys together give ", "$foreground-muted"),
-        (format.size(total.all), "$text-success"),
-        (", ", "$foreground-muted"),
-        (format.size(total.keeping), "$text-success"),
-        (" of it without pruning", "$foreground-muted"),
+        (" · ", "$foreground-muted"),
+        # A vacuum after the rescue packs more than the lines of the table can know by themselves.
+        (format.size(total.all + max(0, (rescue or 0) - total.keeping)), "$text-success"),
+        (" with all keys together", "$foreground-muted"),
     )
 
 

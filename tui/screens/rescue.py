@@ -27,10 +27,10 @@ COLUMNS = (
     Column("", 3),
     Column("bytes", format.SIZE_CELLS, right=True),
     Column("step", 12),
-    Column("what it takes"),
+    Column("what you lose"),
 )
 
-TAKES = "Free pages and the write-ahead log, given back to the disk."
+TAKES = "Gives free pages and the write-ahead log back to the disk, into the same file."
 
 
 class RescueDialog(Dialog[Plan]):
@@ -52,9 +52,9 @@ class RescueDialog(Dialog[Plan]):
         self._stop = Event()
 
     def body(self) -> Iterable[Widget]:
-        """The steps, what the one under the cursor costs, what comes of it."""
+        """The steps, what the one under the cursor takes, what comes of it."""
         yield RowTable(id="steps")
-        yield Static(id="loses", markup=False)
+        yield Static(id="takes", markup=False)
         yield Static(id="verdict", markup=False)
         yield Static(id="left-out", markup=False)
 
@@ -91,14 +91,16 @@ class RescueDialog(Dialog[Plan]):
             self._preview()
 
     @on(RowTable.Moved)
-    def _show_loss(self) -> None:
+    def _show_step(self) -> None:
+        """What the step under the cursor takes, at full length."""
         key = self.query_one("#steps", RowTable).key or ""
         item = self._item(key)
-        if key == VACUUM:
-            text = item.reason if item else "Without free pages there is nothing to give back."
-        else:
-            text = LEVELS[key].loses if key in LEVELS else ""
-        self.query_one("#loses", Static).update(Content.styled(text, "$text-warning"))
+        text = LEVELS[key].takes if key in LEVELS else TAKES
+        if key == VACUUM and item:
+            text += f" {item.reason}"
+        self.query_one("#takes", Static).update(
+            Content.styled(format.clean(text), "$foreground-muted")
+        )
 
     def _preview(self) -> None:
         if self.vacuum is None:
@@ -108,13 +110,14 @@ class RescueDialog(Dialog[Plan]):
             self.offer("Get it back", possible=False)
         else:
             self.plan = plan = self._planned(self.without)
-            self.query_one("#verdict", Static).update(verdict(plan))
+            live = self.desk.live
+            self.query_one("#verdict", Static).update(verdict(plan, live.on_disk if live else 0))
             self.query_one("#left-out", Static).update(Content(left_out(plan.excluded)))
             amount = format.size(plan.predicted_bytes)
             some = bool(plan.items)
             self.offer(f"Get {amount} back" if some else "Nothing to get back", possible=some)
         self.query_one("#steps", RowTable).show(COLUMNS, [self._row(n) for n in rescue_steps()])
-        self._show_loss()
+        self._show_step()
 
     def _item(self, step: str) -> Item | None:
         plans = (self.plan, self._whole)
@@ -126,22 +129,25 @@ class RescueDialog(Dialog[Plan]):
         off = step in self.without
         tick: Piece = ("[ ]", "muted") if off else ("[✓]", "mark")
         look = "good" if octets and not off else "muted"
-        takes = LEVELS[step].takes if step in LEVELS else TAKES
-        return Row(step, (tick, (format.size(octets), look), (step, ""), (takes, "muted")))
+        loses = LEVELS[step].loses if step in LEVELS else "Nothing."
+        return Row(step, (tick, (format.size(octets), look), (step, ""), (loses, "muted")))
 
     def answer(self) -> Plan:
         """The plan shown."""
         return self.plan
 
 
-def verdict(plan: Plan) -> Content:
+def verdict(plan: Plan, on_disk: int) -> Content:
     """The total, and what a vacuum at the end means for a running opencode."""
     lines = [Content.styled(format.clean(plan.message), "bold")]
     decision = plan.options.vacuum if isinstance(plan.options, RescueOptions) else None
-    if decision is not None and decision.lock_seconds:
-        locked = f"The vacuum locks the database for about {format.duration(decision.lock_seconds)}"
-        who = ", once nobody uses it any more." if decision.way == "wait" else " at its end."
-        lines.append(Content(locked + who))
+    if decision is not None and any(item.id == VACUUM for item in plan):
+        after = format.size(max(0, on_disk - plan.predicted_bytes))
+        lines.append(Content(f"On disk {format.size(on_disk)} now, {after} afterwards."))
+        lock = decision.lock_seconds
+        spell = f"about {format.duration(lock)}" if lock >= 0.1 else "a moment"
+        who = ", once nobody uses it any more" if decision.way == "wait" else ""
+        lines.append(Content(f"The vacuum locks the database for {spell}{who}."))
     if plan.totals.parts:
         lines.append(Content("What the steps take cannot be read again; u does not undo it."))
     return Content("\n").join(lines)

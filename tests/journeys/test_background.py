@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from tests.visit import Visit, visit
 from tui.config import Config
 from tui.engine import watch
 from tui.engine.site import open_site
+from tui.records import Payload
 from tui.screens.confirm import ConfirmDialog
+from tui.store.payloads import find_payloads
 
 
 def marked(path: Path) -> Path:
@@ -120,6 +124,10 @@ def agreed(path: Path) -> None:
     open_site(path).ledger.set_consent(True)
 
 
+def is_gone(path: Path, octets: int) -> bool:
+    return "o" * octets not in outputs(path)
+
+
 async def test_what_opencode_marks_while_the_app_is_open_is_reclaimed(
     tmp_path: Path, hurried: None
 ) -> None:
@@ -128,7 +136,7 @@ async def test_what_opencode_marks_while_the_app_is_open_is_reclaimed(
     async with visit(path, config=Config()) as here:
         for octets in (20_000, 30_000):
             mark(path, f"octet_length(data ->> '$.state.output') = {octets}")
-            await here.until(lambda n=octets: "o" * n not in outputs(path))
+            await here.until(partial(is_gone, path, octets))
         assert outputs(path) == ["[reclaimed]", "[reclaimed]"]
         await here.idle()
         assert here.toasts == []
@@ -148,7 +156,12 @@ async def test_z_keeps_it_from_beginning_until_it_is_pressed_again(
         watcher = here.app._watcher
         assert watcher is not None
         offered = watcher._on_found
-        watcher._on_found = lambda found: (told.append(found), offered(found))  # type: ignore
+
+        def both(found: Sequence[Payload]) -> None:
+            told.append(found)
+            offered(found)
+
+        watcher._on_found = both
         await here.until(lambda: len(told) >= 3)
         assert "[reclaimed]" not in outputs(path)
         await here.press("z")
@@ -209,7 +222,7 @@ async def test_a_pinned_session_is_left_alone_and_looked_at_no_more_than_others(
     site = open_site(path)
     site.ledger.pin(["ses_longtalk"])
     searches: list[object] = []
-    real = watch.find_payloads
+    real = find_payloads
 
     def counted(*given: Any, **more: Any) -> Any:
         searches.append(given)

@@ -11,7 +11,10 @@ from tests.factories import count_rows, execute
 from tests.neighbour import Holder
 from tests.picture import assert_sound, picture
 from tests.visit import SIZES, Visit, garden, visit
+from tui.desk import Jobs, Running
+from tui.policy.plan import Item, Plan, Step, Totals
 from tui.screens.rescue import RescueDialog
+from tui.widgets.job_bar import job_line
 from tui.widgets.row_table import RowTable
 
 
@@ -50,6 +53,14 @@ async def test_from_the_first_screen_to_the_smaller_file_in_ten_keys_or_fewer(
     assert_sound(path)
 
 
+def test_the_job_bar_says_which_step_of_how_many_is_at_work() -> None:
+    plan = Plan("rescue", (Item("compacted", "compacted", "", Totals(parts=2)),) * 3)
+    step = Step(400, 3000, 5_000_000, "1 of 3: compacted, reclaiming")
+    line = str(job_line(Jobs(Running(1, plan, step, 0)), 1_000, 120))
+    assert "getting space back" in line and "1 of 3: compacted, reclaiming" in line
+    assert "13%" in line and "5.0 MB" in line and "z pauses" in line
+
+
 async def test_the_safe_button_has_the_focus_and_enter_changes_nothing(tmp_path: Path) -> None:
     path = bloated(tmp_path / "opencode.db")
     before = picture(path)
@@ -73,7 +84,7 @@ async def test_a_step_switched_off_with_space_stays(tmp_path: Path) -> None:
         table.cursor = [row.key for row in table.rows].index("vacuum")
         await here.press("space")
         assert dialog.plan.predicted_bytes < whole
-        assert "keeps its size" in str(here.screen.query_one("#verdict").render())  # type: ignore[attr-defined]
+        assert "keeps its size" in str(here.screen.query_one("#verdict").render())
         await here.press("right", "enter")
         await here.idle()
     assert path.stat().st_size == size
@@ -86,8 +97,8 @@ async def test_the_dashboard_names_the_key_with_the_bytes_of_its_plan(tmp_path: 
         await here.press("2")
         line = here.screen.query_one("#altogether")
         await here.until(lambda: here.app.payloads is not None)
-        await here.until(lambda: "x  Get back 4" in str(line.render()))  # type: ignore[attr-defined]
-        assert "without deleting a session" in str(line.render())  # type: ignore[attr-defined]
+        await here.until(lambda: "x  Get back 4" in str(line.render()))
+        assert "without deleting a session" in str(line.render())
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

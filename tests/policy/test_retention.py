@@ -73,7 +73,8 @@ def test_nothing_and_zero_are_off(key: str, off: str) -> None:
 @pytest.mark.parametrize("key", TEXTS)
 def test_each_key_alone_makes_one_plan(key: str) -> None:
     value = {"levels": "compacted", "budget": "1"}.get(key, "30d")
-    assert len(plans(forest(idle("a", 900)), **{key: value})) == 1
+    given: dict[str, Any] = {key: value}
+    assert len(plans(forest(idle("a", 900)), **given)) == 1
 
 
 def test_a_wrong_value_names_the_line(tmp_path: Any) -> None:
@@ -231,7 +232,10 @@ def test_a_vacuum_is_proposed_only_where_it_is_worth_it() -> None:
 
 
 def test_a_vacuum_is_planned_only_where_the_configuration_says_so() -> None:
-    rows = forest(idle("a", 90), octets=10 * PAGE)
+    rows = Forest.of(
+        [idle("a", 90), idle("b", 3)],
+        {"a": Usage(parts=5, part_bytes=PAGE), "b": Usage(parts=5, part_bytes=9_800 * PAGE)},
+    )
     worth = replace(FULL, sizes=FULL.sizes._replace(free_pages=5_000))
     on = configured(prune_after="60d", vacuum=True)
     assert plan_retention(rows, on, NOW, facts=worth)[-1].verb == "vacuum"

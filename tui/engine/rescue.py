@@ -241,7 +241,7 @@ def _said(run: _Run, ending: Ending, freed: int, shrank: str) -> str:
         text = f"{size(freed)} became free inside the file ({predicted} predicted)."
     else:
         text = "Nothing came free."
-    if vacuum is not None and vacuum.ending in ("refused", "failed"):
+    if vacuum is not None and vacuum.ending not in ("done", "nothing"):
         text += f" The vacuum is still to come: {vacuum.message}"
     elif run.problem or ending == "partial":
         text += f" Stopped after {len(run.outcomes)} of {len(run.plan)} steps. {run.problem}"

@@ -55,8 +55,9 @@ def plan_retention(
         taken, children, branches, aged, budget, expired,
     ]  # fmt: skip
     found = [plan for plan in plans if plan is not None]
-    last = _plan_vacuum(found, facts) if policies.vacuum and facts else None
-    return (*found, last) if last else tuple(found)
+    if policies.vacuum and facts is not None:
+        found.append(vacuum_afterwards(_after(facts, found)))
+    return tuple(found)
 
 
 def proposal(facts: VacuumFacts, plans: Iterable[Plan] = ()) -> str:
@@ -211,10 +212,6 @@ def _plan_archive(
 
 def _idle_since(item: Item) -> str:
     return f"idle since {day(item.seen_active)}, {plural(len(item.sessions), 'session')}"
-
-
-def _plan_vacuum(plans: Sequence[Plan], facts: VacuumFacts) -> Plan:
-    return vacuum_afterwards(_after(facts, plans))
 
 
 def _after(facts: VacuumFacts, plans: Iterable[Plan]) -> VacuumFacts:

@@ -71,6 +71,8 @@ class Sums(NamedTuple):
     projects: Sequence[Share] = ()
     ages: Sequence[Share] = ()
     idle: Plan | None = None
+    rescue: int | None = None
+    """Octets that a rescue would give back."""
 
 
 class DashboardScreen(Page):
@@ -87,9 +89,6 @@ class DashboardScreen(Page):
         self._past = Past()
         self._sums = Sums()
         self._dirty = True
-        self._rescue: int | None = None
-        self._rescue_of: tuple[object, ...] = (None, None, None)
-        """What the number was made of."""
 
     def body(self) -> Iterable[Widget]:
         """Totals, curve, composition, what can be got back, three columns of sums."""
@@ -117,7 +116,7 @@ class DashboardScreen(Page):
         self.watch(self.app, "live", self._show_live)
         self.watch(self.app, "surveyed", self._show_live, init=False)
         self.watch(self.app, "forest", self._forest_changed, init=False)
-        self.watch(self.app, "payloads", self._show_live, init=False)
+        self.watch(self.app, "payloads", self._payloads_changed, init=False)
         self.watch(self.app, "jobs", self._job_changed, init=False)
         self.set_interval(TICK, self._tick)
 
@@ -140,6 +139,11 @@ class DashboardScreen(Page):
 
     def _forest_changed(self) -> None:
         self._dirty = True
+
+    def _payloads_changed(self) -> None:
+        self._dirty = True
+        self._tick()
+        self._show_live()
 
     def _job_changed(self, before: Jobs, after: Jobs) -> None:
         if before.running is not None and after.running is None:
@@ -182,7 +186,8 @@ class DashboardScreen(Page):
         filled = desk.live.sizes.filled_bytes if desk.live else 0
         policy = PrunePolicy(older_than=parse_age(desk.config.prune.older_than))
         idle = plan_prune(forest, policy, now, desk.running, filled_bytes=filled) if done else None
-        return Sums(largest_trees(forest), by_project(forest), by_age(forest, now), idle)
+        rescue = rescued(forest, desk.payloads, desk.live, now, desk.running)
+        return Sums(largest_trees(forest), by_project(forest), by_age(forest, now), idle, rescue)
 
     def _sums_came(self, sums: Sums) -> None:
         self._sums = sums
@@ -243,17 +248,8 @@ class DashboardScreen(Page):
         self.table.offer(get_back(known))
         self._show_hint()
         self.query_one("#altogether", Static).update(
-            altogether_text(total(known), self._rescued(), self.key_of(RESCUE))
+            altogether_text(total(known), self._sums.rescue, self.key_of(RESCUE))
         )
-
-    def _rescued(self) -> int | None:
-        """What `x` would give; counted again only when something it depends on has changed."""
-        desk, live = self.desk, self.desk.live
-        known = (desk.forest, desk.payloads, live.sizes if live else None)
-        if any(a is not b for a, b in zip(known, self._rescue_of, strict=True)):
-            self._rescue_of = known
-            self._rescue = rescued(desk.forest, desk.payloads, live, desk.now(), desk.running)
-        return self._rescue
 
     def _outside(self) -> int | None:
         """Octets of the files outside the database, as far as they are counted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -10,7 +11,8 @@ from tests.cli.conftest import Ocdu
 from tests.cli.terminal import on_terminal
 from tests.engine.test_rescue import bloated, conversation, on_disk
 from tests.factories import count_rows
-from tests.picture import picture
+from tests.neighbour import Holder
+from tests.picture import picture, site_of
 
 
 @pytest.fixture
@@ -72,3 +74,26 @@ def test_on_a_terminal_it_warns_and_asks(full: Path) -> None:
     code, shown = on_terminal("n\n", "rescue", "--db", full)
     assert code == 0 and "cannot be read again" in shown and "[y/N]" in shown
     assert picture(full) == before
+
+
+def test_with_wait_the_vacuum_comes_when_the_last_one_has_gone(
+    ocdu: Ocdu, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.policy.vacuum.LIVE_LOCK", 0.0)
+    before, ledger = on_disk(full), site_of(full).ledger
+    assert ledger.entries() == []  # its file is there before two threads ask for it
+    holder = Holder(full)
+
+    def leave_when_it_waits() -> None:
+        while ("vacuum", "refused") not in {(e.verb, e.state) for e in ledger.entries()}:
+            Event().wait(0.01)
+        holder.leave()
+
+    with holder:
+        other = Thread(target=leave_when_it_waits, daemon=True)
+        other.start()
+        said = ocdu("rescue", "--yes", "--wait", "--json", "--db", full).json
+        other.join()
+    assert said["outcome"] == "done", said["message"]
+    assert said["vacuum"]["outcome"] == "done"
+    assert on_disk(full) < before / 2

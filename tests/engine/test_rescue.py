@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -31,7 +30,8 @@ from tui.engine.worker import perform
 from tui.errors import OcduError
 from tui.policy.plan import Plan
 from tui.policy.rescue import VACUUM, plan_rescue, rescue_levels
-from tui.store.payloads import Found, find_payloads
+from tui.records import Payload
+from tui.store.payloads import find_payloads
 
 
 def bloated(path: Path, sessions: int = 12, octets: int = 60_000) -> Path:
@@ -211,23 +211,6 @@ def test_a_vacuum_that_must_wait_does_not_hold_the_reclaims_back(
     assert journal(site)[-1] == ("vacuum", "refused")
 
 
-def test_with_wait_the_vacuum_begins_when_the_last_one_has_gone(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tui.policy.vacuum.LIVE_LOCK", 0.0)
-    monkeypatch.setattr("tui.engine.vacuum.WAIT_POLL", 0.001)
-    before = on_disk(site.store.path)
-    plan = rescue_of(site)
-    plan = replace(plan, options=replace(plan.options, wait=True))
-    steps = perform(plan, site, Event())
-    holder = Holder(site.store.path)
-    with holder:
-        while "waiting" not in next(steps).phase:
-            pass
-    outcome = drained(steps)
-    assert outcome.ending == "done" and on_disk(site.store.path) < before / 2
-
-
 def test_a_neighbour_at_work_loses_nothing_and_never_waits_long(site: Site) -> None:
     with Neighbour(site.store.path, per_second=100) as writer:
         outcome = run(rescue_of(site, frozenset({VACUUM})), site)
@@ -241,7 +224,7 @@ def test_a_step_that_fails_ends_the_chain_and_keeps_what_was_done(
 ) -> None:
     done = rescue._planned
 
-    def full(run: rescue._Run, level: str, found: Found) -> Plan:
+    def full(run: rescue._Run, level: str, found: list[Payload]) -> Plan:
         if level == "summarised":
             raise OcduError("The disk is full.")
         return done(run, level, found)

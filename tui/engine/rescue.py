@@ -12,9 +12,9 @@ from threading import Event
 
 from tui.engine.background import in_background
 from tui.engine.checkpoint import on_disk
-from tui.engine.reclaim import apply_reclaim
+from tui.engine.reclaim.search import search_levels
 from tui.engine.site import Site
-from tui.engine.vacuum import WORTH_MEASURING, apply_vacuum, vacuum_facts
+from tui.engine.vacuum import WORTH_MEASURING, vacuum_facts
 from tui.errors import OcduError
 from tui.format import size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
@@ -30,13 +30,10 @@ from tui.records import Payload
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.disk import write_speed
 from tui.store.holders import holders
-from tui.store.payloads import Found, find_payloads
 from tui.store.sessions import load_sessions, running_sessions, with_last_messages
 
-Deed = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
-
-Journalled = Callable[[Plan, Site, Event, Deed], Generator[Step, None, Outcome]]
-"""Carries out one plan with a journal entry of its own."""
+Journalled = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
+"""Carries out one plan, whatever its verb, with a journal entry of its own."""
 
 SCALE = 1000
 """Steps of the progress bar that each step of the chain has to itself."""
@@ -119,16 +116,14 @@ def _one(run: _Run, at: int, item: Item) -> Generator[Step, None, Outcome | None
     yield run.progress(at, Step(0, 1))
     if item.id == VACUUM:
         step_plan = plan_giving_back(vacuum_facts(run.site.store))
-        deed = _vacuum(run.options.wait)
     else:
         found = yield from _search(run, at, item.id)
         if found is None:
             return None
         step_plan = _planned(run, item.id, found)
-        deed = _reclaim
     if not step_plan.items:
         return Outcome("refused" if step_plan.refused else "nothing", step_plan.message)
-    steps = run.journalled(step_plan, run.site, run.stop, deed)
+    steps = run.journalled(step_plan, run.site, run.stop)
     try:
         while True:
             yield run.progress(at, next(steps))
@@ -139,15 +134,7 @@ def _one(run: _Run, at: int, item: Item) -> Generator[Step, None, Outcome | None
         steps.close()
 
 
-def _reclaim(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    return apply_reclaim(plan, site.store, stop)
-
-
-def _vacuum(wait: bool) -> Deed:
-    return lambda plan, site, stop: apply_vacuum(plan, site.store, stop, wait=wait)
-
-
-def _search(run: _Run, at: int, level: str) -> Generator[Step, None, Found | None]:
+def _search(run: _Run, at: int, level: str) -> Generator[Step, None, list[Payload] | None]:
     """Look for what the step takes; None when stopped.
 
     Levels before it that were switched off are looked for as well, so that what is theirs stays.
@@ -158,20 +145,18 @@ def _search(run: _Run, at: int, level: str) -> Generator[Step, None, Found | Non
     enough = Event()
     share = [0.0]
 
-    def work() -> Found:
-        return find_payloads(
-            run.site.store, names, stop=enough, on_progress=lambda part: share.__setitem__(0, part)
-        )
+    def work() -> list[Payload]:
+        return search_levels(run.site, names, enough, lambda part: share.__setitem__(0, part))
 
     def progress() -> Step:
         # The search is the smaller half: the bar must not stand at its end while rows are written.
         return run.progress(at, Step(int(share[0] * 30), 100, phase="looking"))
 
     found = yield from in_background(work, enough.set, run.stop, progress)
-    return found if found is not None and found.complete else None
+    return None if run.stop.is_set() else found
 
 
-def _planned(run: _Run, level: str, found: Found) -> Plan:
+def _planned(run: _Run, level: str, found: list[Payload]) -> Plan:
     site, now = run.site, run.options.now_ms
     rows = with_last_messages(
         site.store,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
+from tui.engine.reclaim.search import search_levels
 from tui.engine.site import Site
 from tui.engine.trash import plan_empty
 from tui.engine.vacuum import vacuum_facts
@@ -25,7 +26,6 @@ from tui.policy.retention import (
 from tui.records import NOTHING, SessionRow, Usage
 from tui.store.holders import holders
 from tui.store.opencode_config import pruning
-from tui.store.payloads import find_payloads
 from tui.store.session_files import count_files
 from tui.store.sessions import load_sessions, running_sessions, with_last_messages
 from tui.store.usage import measure_all
@@ -65,7 +65,7 @@ def prepare_retention(
         found = measure_all(site.store).sessions
         usage = {row.id: found.get(row.id, NOTHING) for row in rows}
     levels = policies.searches
-    payloads = find_payloads(site.store, levels, stop=stop) if levels else ()
+    payloads = search_levels(site, levels, stop)
     facts = vacuum_facts(site.store, asked=False)
     plans = plan_retention(
         forest_of(rows, usage),

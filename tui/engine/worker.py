@@ -45,7 +45,7 @@ ENGINES: dict[str, Engine] = {
     "files": apply_files,
     "restore": apply_restore,
     "empty": apply_empty,
-    "rescue": lambda plan, site, stop: apply_rescue(plan, site, stop, _journalled),
+    "rescue": lambda plan, site, stop: apply_rescue(plan, site, stop, _one_of_many),
     "undo": apply_undo,
     "redo": apply_redo,
 }
@@ -119,6 +119,11 @@ def _journalled(
     if plan.verb in REWRITES and outcome.ending in ("done", "partial"):
         forget_usage(site.ledger)
     return outcome
+
+
+def _one_of_many(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """A step of a larger job, with a journal entry of its own."""
+    return (yield from _journalled(plan, site, stop, ENGINES[plan.verb]))
 
 
 def _title(plan: Plan) -> str:

@@ -31,6 +31,10 @@ LEAF_REST = 900
 (measured: 730 to 1,050 a row for outputs of 5 to 200 kB, 1,370 for 3 kB)."""
 
 
+SHORTENED = ("compacted", "summarised")
+"""Levels that leave such rows behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class RescueOptions:
     """What the engine needs beside the items."""
@@ -41,8 +45,6 @@ class RescueOptions:
     """What a vacuum after the reclaims is expected to be; None when it was switched off."""
     now_ms: int = 0
     """When it was planned: who was active since then counts as at work."""
-    wait: bool = False
-    """Wait until nobody has the database open, where the vacuum must."""
 
 
 def rescue_levels() -> tuple[str, ...]:
@@ -127,7 +129,8 @@ def _level_item(name: str, plan: Plan, packed: bool) -> Item:
     """Its bytes are pages that become free; with a vacuum, which packs the rest, every octet."""
     octets = plan.predicted_bytes or plan.totals.bytes
     if packed:
-        octets = max(octets, plan.totals.bytes + LEAF_REST * plan.totals.parts)
+        rest = LEAF_REST * plan.totals.parts if name in SHORTENED else 0
+        octets = max(octets, plan.totals.bytes + rest)
     return Item(
         name,
         name,

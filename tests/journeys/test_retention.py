@@ -9,9 +9,10 @@ import pytest
 
 from tests.factories import days_ago, make_database, session
 from tests.picture import picture
-from tests.visit import visit
+from tests.visit import Visit, visit
 from tui.config import Compaction, Config, Retention
 from tui.engine.site import open_site
+from tui.widgets.row_table import RowTable
 
 
 @pytest.fixture
@@ -27,6 +28,12 @@ def told(**retention: Any) -> Config:
 
 
 POLICY = {"prune_after": "30d", "archive_after": "1d"}
+
+
+def shown(here: Visit) -> str:
+    """The words of every table on the screen."""
+    tables = here.screen.query(RowTable)
+    return " ".join(text for table in tables for row in table.rows for text, _ in row.cells)
 
 
 async def test_without_being_told_the_app_carries_out_no_policy(path: Path) -> None:
@@ -46,6 +53,8 @@ async def test_the_first_visit_announces_and_the_next_one_acts(path: Path) -> No
         await here.idle()
         assert picture(path) == before
         assert [entry.verb for entry in here.app.site.ledger.entries()] == ["auto"]
+        await here.press("5")
+        await here.until(lambda: "announced" in shown(here))
     async with visit(path, config=told(in_app=True, **POLICY)) as here:
         await here.until(lambda: here.sessions() == {"ses_new"})
         await here.until(lambda: here.archived() == {"ses_new"})

@@ -27,6 +27,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, folder in FOLDERS.items():
         (base / folder).mkdir(parents=True, exist_ok=True)
         monkeypatch.setenv(name, str(base / folder))
-    for name in ("OPENCODE_DB", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+    for name in (
+        "OPENCODE_CONFIG",
+        "OPENCODE_CONFIG_CONTENT",
+        "OPENCODE_DISABLE_PRUNE",
+        "OPENCODE_DB",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLUMNS",
+        "LINES",
+    ):
         monkeypatch.delenv(name, raising=False)
     return base

@@ -70,6 +70,7 @@ SCENES = (
     Scene("largest", ("L",)),
     Scene("prune", ("p",)),
     Scene("reclaim", ("r",)),
+    Scene("rescue", ("x",)),
     Scene("vacuum", ("V",), free_pages=14_000),
     Scene("trash", ("4",)),
     Scene("jobs", ("5",), busy=True),
@@ -105,6 +106,14 @@ class PictureApp(OcduApp):
             sizes(self.scene.free_pages), free, free, holders=(OPENCODE,), write_speed=4e8
         )
         return plan_vacuum(facts)
+
+    def read_rescue(self, stop: Event) -> tuple[list[Payload], VacuumFacts]:
+        """What a rescue would do there."""
+        found, _ = super().read_rescue(stop)
+        free = 41_000_000_000
+        return found, VacuumFacts(
+            sizes(self.scene.free_pages), free, free, holders=(OPENCODE,), write_speed=4e8
+        )
 
     def read_trash(self) -> Sequence[TrashBatch]:
         """Three prunes of the last weeks."""

@@ -70,6 +70,8 @@ OWN_POLICY = {
     "projects": "projects",
     "recover": "recover",
     "undo": "projects",
+    "rescue": "rescue",
+    "retention": "retention",
     "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
@@ -95,6 +97,7 @@ OPENS_FILES = {
     "tui.store.holders": "the name of a process",
     "tui.store.ledger": "ocdu's own database, before anything is connected to it",
     "tui.store.lock_probe": "the -shm file: runs as a process of its own for that reason",
+    "tui.store.opencode_config": "opencode's configuration, to read it",
     "tui.store.prefetch": "the database, but in a process of its own that has no connection",
     "tui.store.session_files": "a session's files, which are no databases",
 }
@@ -107,6 +110,8 @@ VERBS = {
     "prune": ("policy/prune", "engine/prune", "screens/prune", "cli/prune"),
     "reclaim": ("policy/reclaim", "engine/reclaim/__init__", "screens/reclaim", "cli/reclaim"),
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
+    "rescue": ("policy/rescue", "engine/rescue", "screens/rescue", "cli/rescue"),
+    "auto": ("policy/policies", "policy/retention", "engine/retention", "cli/auto"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
     "projects": (

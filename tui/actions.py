@@ -32,6 +32,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("prune", "p", "Prune by policy", "Choose trees by age, project and size, with a preview", "Act", footer=True),
     Action("reclaim", "r", "Reclaim", "Drop heavy tool output and keep the conversation", "Act", footer=True),
     Action("vacuum", "V", "Vacuum", "Give free pages back to the disk", "Act", footer=True),
+    Action("rescue", "x", "Get back", "Get back as much as possible without deleting a session", "Act", footer=True),
     Action("checkpoint", "c", "Checkpoint", "Fold the write-ahead log into the database", "Act"),
     Action("undo", "u", "Undo", "Undo the last archive or prune", "Act", footer=True),
     Action("redo", "U", "Redo", "Do again what was undone last", "Act"),

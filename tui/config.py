@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from tui.errors import WrongCall
+from tui.quantity import parse_age, parse_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,31 @@ class Prune:
     """Idle time of a tree before it may go: 30 (days), 30d, 2w, 3m."""
     keep: int = 0
     """Newest trees of every project that always stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """[retention] — what `ocdu auto` does, and the open app where told to. Off until set; "0" or
+    "" is off. No tree active within the last day is touched."""
+
+    archive_after: str = "0"
+    """Archive trees idle that long: 30 (days), 30d, 2w, 3m."""
+    levels: str = ""
+    """Reclaim levels to carry out, e.g. "compacted,events"."""
+    subagents: str = "0"
+    """Reclaim the output of subagents idle that long: 24h, 7d."""
+    subagents_prune: str = "0"
+    """Move subagents idle that long to the trash; their roots stay."""
+    prune_after: str = "0"
+    """Move trees idle that long to the trash."""
+    budget: str = "0"
+    """Keep the sessions under this size (2GB): the oldest idle trees go to the trash."""
+    protect: str = "1d"
+    """Trees active within this time are never touched; a day at least."""
+    vacuum: bool = False
+    """Give free pages back afterwards, where at least 50 MB or a tenth of the file is free."""
+    in_app: bool = False
+    """Carry the same policies out while the app is open, once an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +82,7 @@ class Config:
 
     compaction: Compaction = field(default_factory=Compaction)
     prune: Prune = field(default_factory=Prune)
+    retention: Retention = field(default_factory=Retention)
     look: Look = field(default_factory=Look)
     keys: Mapping[str, str] = field(default_factory=dict)
     """[keys] — action id = "key" or "key,key"; the ids stand in the help screen."""
@@ -65,6 +92,18 @@ CHOICES = {
     ("look", "bars"): ("bar", "percent", "both", "none"),
     ("look", "grouping"): ("project", "flat", "age"),
 }
+
+QUANTITIES: Mapping[tuple[str, str], Callable[[str], object]] = {
+    **dict.fromkeys(
+        (
+            ("retention", key)
+            for key in ("archive_after", "subagents", "subagents_prune", "prune_after", "protect")
+        ),
+        parse_age,
+    ),
+    ("retention", "budget"): parse_size,
+}
+"""Ages and sizes that are looked at when the file is read; nothing at all means off."""
 
 
 def load_config(path: Path | None) -> Config:
@@ -113,7 +152,16 @@ class _Reader:
             choices = CHOICES.get((name, key))
             if choices and value not in choices:
                 raise self._wrong(key, f"“{key}” is one of {', '.join(choices)}")
+            self._measured(name, key, value)
         return kind(**table)
+
+    def _measured(self, name: str, key: str, value: Any) -> None:
+        parse = QUANTITIES.get((name, key))
+        try:
+            if parse is not None and value.strip():
+                parse(value)
+        except WrongCall as error:
+            raise self._wrong(key, str(error).rstrip(".")) from error
 
     def _wrong(self, key: str, what: str) -> WrongCall:
         start = re.compile(rf"\s*\[?\s*\"?{re.escape(key)}\b")

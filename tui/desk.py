@@ -20,6 +20,7 @@ from textual.worker import get_current_worker
 from tui.config import Config
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
+from tui.policy.vacuum import VacuumFacts
 from tui.records import (
     FileSizes,
     FileSurvey,
@@ -209,6 +210,9 @@ class Desk(Protocol):
 
     def show_session(self, session_id: str) -> None:
         """Go to a session in the tree."""
+
+    def read_rescue(self, stop: Event) -> tuple[list[Payload], VacuumFacts]:
+        """Blocking: what the steps of a rescue could take, and what a vacuum depends on."""
 
     def plan_vacuum(self) -> Plan:
         """Blocking: what a vacuum would do now; options hold the decision."""

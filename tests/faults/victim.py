@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from threading import Event
 
+from tests.engine.test_rescue import rescue_of
 from tests.factories import NOW
 from tests.picture import forest_of, site_of
 from tui.engine import pace
@@ -31,6 +32,8 @@ def plan_of(verb: str, site: Site) -> Plan:
         return plan_restore(site, [each.id for each in batches(site.ledger.trash_folder)])
     if verb == "recover":
         return plan_recover(lost_sessions(site.store), ())
+    if verb == "rescue":
+        return rescue_of(site)
     forest = forest_of(site)
     ids = frozenset(tree.root.id for tree in forest.trees())
     if verb == "archive":

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from tests.factories import NOW, Tool, days_ago, execute, make_database, session
+import apsw
+import pytest
+
+from tests.factories import NOW, Tool, count_rows, days_ago, execute, make_database, session
 from tests.picture import picture
 from tests.visit import Visit, visit
 from tui.config import Config
+from tui.engine import watch
+from tui.engine.site import open_site
+from tui.records import Payload
 from tui.screens.confirm import ConfirmDialog
+from tui.store.payloads import find_payloads
 
 
 def marked(path: Path) -> Path:
@@ -80,3 +90,151 @@ async def test_reclaim_by_key_shows_the_bytes_and_takes_only_them(tmp_path: Path
         await here.idle()
         assert outputs(path) == ["[reclaimed]", "o" * 3_000]
         assert here.toasts
+
+
+# beside an opencode that goes on writing
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same intervals, a thousand times as fast."""
+    for name in ("EVERY", "HOLDERS_EVERY", "HOLDERS_REST", "SEARCH_EVERY", "SEARCH_LATEST"):
+        monkeypatch.setattr(watch, name, getattr(watch, name) / 1000)
+    monkeypatch.setattr("tui.app.loading.SETTLE", 0.01)
+
+
+def mark(path: Path, where: str = "1", time: int = NOW) -> None:
+    """As opencode's own prune does it, on a connection of its own."""
+    execute(
+        path,
+        "UPDATE part SET time_updated = ?, data = json_set(data, '$.state.time.compacted', ?)"
+        f" WHERE data ->> '$.type' = 'tool' AND {where}",
+        time,
+        time,
+    )
+
+
+def unmarked(path: Path) -> Path:
+    tools = [Tool(20_000), Tool(30_000)]
+    return make_database(path / "o.db", [session("Talk", active=days_ago(3), tools=tools)])
+
+
+def agreed(path: Path) -> None:
+    """The question was answered in an earlier visit."""
+    open_site(path).ledger.set_consent(True)
+
+
+def is_gone(path: Path, octets: int) -> bool:
+    return "o" * octets not in outputs(path)
+
+
+async def test_what_opencode_marks_while_the_app_is_open_is_reclaimed(
+    tmp_path: Path, hurried: None
+) -> None:
+    path = unmarked(tmp_path)
+    agreed(path)
+    async with visit(path, config=Config()) as here:
+        for octets in (20_000, 30_000):
+            mark(path, f"octet_length(data ->> '$.state.output') = {octets}")
+            await here.until(partial(is_gone, path, octets))
+        assert outputs(path) == ["[reclaimed]", "[reclaimed]"]
+        await here.idle()
+        assert here.toasts == []
+        assert [entry.verb for entry in here.app.site.ledger.entries()] == ["reclaim"] * 2
+
+
+async def test_z_keeps_it_from_beginning_until_it_is_pressed_again(
+    tmp_path: Path, hurried: None
+) -> None:
+    path = unmarked(tmp_path)
+    agreed(path)
+    async with visit(path, config=Config()) as here:
+        await here.press("z")
+        assert "rests" in here.toasts[0]
+        mark(path)
+        told: list[object] = []
+        watcher = here.app._watcher
+        assert watcher is not None
+        offered = watcher._on_found
+
+        def both(found: Sequence[Payload]) -> None:
+            told.append(found)
+            offered(found)
+
+        watcher._on_found = both
+        await here.until(lambda: len(told) >= 3)
+        assert "[reclaimed]" not in outputs(path)
+        await here.press("z")
+        await here.until(lambda: outputs(path) == ["[reclaimed]", "[reclaimed]"])
+
+
+async def test_after_a_restart_it_goes_on_from_its_watermark(tmp_path: Path, hurried: None) -> None:
+    path = unmarked(tmp_path)
+    agreed(path)
+    ledger = open_site(path).ledger
+    async with visit(path, config=Config()) as here:
+        mark(path, "octet_length(data ->> '$.state.output') = 20000")
+        await here.until(lambda: "[reclaimed]" in outputs(path))
+        await here.until(lambda: ledger.watermark("compacted") == NOW)
+    # Marked in between, one of them with a time that was searched long ago.
+    mark(path, "octet_length(data ->> '$.state.output') = 30000", NOW + 1)
+    other = Tool(40_000, compacted=True)
+    strange = make_database(tmp_path / "s.db", [session("Past", active=days_ago(9), tools=[other])])
+    for table in ("session", "message", "part"):
+        copy_rows(strange, path, table)
+    async with visit(path, config=Config()) as here:
+        await here.until(lambda: ledger.watermark("compacted") == NOW + 1)
+        await here.idle()
+    assert outputs(path) == ["[reclaimed]", "[reclaimed]", "o" * 40_000], "no second whole search"
+
+
+def copy_rows(source: Path, target: Path, table: str) -> None:
+    connection = apsw.Connection(str(target))
+    connection.execute("ATTACH ? AS other", (str(source),))
+    connection.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table}")
+    connection.close()
+
+
+async def test_where_opencode_forbids_pruning_nothing_is_asked_and_nothing_written(
+    tmp_path: Path, home: Path, hurried: None
+) -> None:
+    path = marked(tmp_path)
+    agreed(path)
+    said = home / "config" / "opencode" / "opencode.jsonc"
+    said.parent.mkdir()
+    said.write_text('{ "compaction": { "prune": false }, /* keep it */ }')
+    before, written = picture(path), said.read_text()
+    async with visit(path, config=Config()) as here:
+        watcher = here.app._watcher
+        assert watcher is not None
+        await here.until(lambda: bool(watcher._why_not))
+        assert picture(path) == before
+        assert said.read_text() == written
+        said.write_text("{}")
+        await here.until(lambda: "[reclaimed]" in outputs(path))
+
+
+async def test_a_pinned_session_is_left_alone_and_looked_at_no_more_than_others(
+    tmp_path: Path, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = marked(tmp_path)
+    agreed(path)
+    site = open_site(path)
+    site.ledger.pin(["ses_longtalk"])
+    searches: list[object] = []
+    real = find_payloads
+
+    def counted(*given: Any, **more: Any) -> Any:
+        searches.append(given)
+        return real(*given, **more)
+
+    monkeypatch.setattr(watch, "find_payloads", counted)
+    async with visit(path, config=Config()) as here:
+        told: list[object] = []
+        watcher = here.app._watcher
+        assert watcher is not None
+        watcher._on_found = told.append
+        await here.until(lambda: len(told) >= 5)
+        assert len(searches) <= 2, "without a write nothing is searched again"
+    assert "[reclaimed]" not in outputs(path)
+    assert count_rows(path, "part") == 4

@@ -236,6 +236,12 @@ class OcduApp(Orders):
         ids = page.ids_here() if isinstance(page, Page) else None
         self.push_screen(ReclaimDialog([level], ids), self._decided)
 
+    def action_rescue(self) -> None:
+        """Get back as much as possible without deleting a session."""
+        from tui.screens.rescue import RescueDialog
+
+        self.push_screen(RescueDialog(), self._decided)
+
     def action_vacuum(self) -> None:
         """Give free pages back."""
         from tui.screens.vacuum import VacuumDialog
@@ -265,9 +271,12 @@ class OcduApp(Orders):
         self.measure_all()
 
     def action_pause(self) -> None:
-        """Pause the running job, or let it go on."""
+        """Pause the running job, or let it go on; nothing begins by itself meanwhile."""
         (self.worker.resume if self.worker.paused else self.worker.pause)()
         self._queue_changed()
+        if self.jobs.running is None:
+            rests = "rests until z is pressed again" if self.worker.paused else "goes on"
+            self.say(f"The work in the background {rests}.")
 
     def action_cancel(self) -> None:
         """Stop the running job; where none runs, take the first waiting one back."""

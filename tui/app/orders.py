@@ -1,4 +1,4 @@
-"""Jobs, from the plan handed in to the toast at the end, and the reclaim in the background."""
+"""Jobs, from the plan handed in to the toast at the end, and what begins by itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from textual import on
 from textual.reactive import var
 
 from tui.app.loading import Loading
+from tui.app.reads import Retained
 from tui.desk import Jobs, Running
 from tui.format import plural
-from tui.messages import Finished, Found, Progressed, Started
+from tui.messages import Finished, Found, Measured, Progressed, Started
 from tui.policy.plan import Plan
 from tui.records import Payload
 from tui.toasts import toast_of
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tui.engine.worker import Worker, WorkerEvent
 
 log = logging.getLogger("ocdu")
+
+RETAIN_EVERY = 3600.0
+"""Seconds between two runs of the configured policies while the app is open."""
 
 
 class Orders(Loading):
@@ -33,6 +37,8 @@ class Orders(Loading):
         super().__init__()
         self._quiet: set[int] = set()
         """Jobs nobody ordered by a key: they are not announced when all went well."""
+        self._retaining = False
+        """True once the policies of the configuration were begun with."""
 
     # jobs
 
@@ -106,19 +112,29 @@ class Orders(Loading):
         touched = {id for item in message.plan for id in item.sessions or (item.id,)}
         self.load(touched)
         self.look_back()
-        if message.plan.verb == "reclaim":
+        if message.plan.verb in ("reclaim", "rescue"):
             self._looked = False  # with the next measurement
+        if message.plan.verb == "rescue" and message.outcome.details.get("vacuum_waits"):
+            self.ask(self.plan_vacuum, self._vacuum_planned, group="order")
+
+    def _vacuum_planned(self, plan: Plan) -> None:
+        """The end of a rescue that has to wait for opencode, as a job that lets others pass."""
+        self.submit(plan)
 
     def _queue_changed(self, running: Running | None = None) -> None:
         self.jobs = Jobs(
             running or self.jobs.running, tuple(self.worker.waiting()), self.worker.paused
         )
 
-    # the background reclaim
+    # what begins by itself
+
+    def _is_busy(self) -> bool:
+        """True while a job runs or waits, or the user wants none to begin."""
+        return bool(self.worker.running or self.worker.waiting() or self.worker.paused)
 
     @on(Found)
     def _found(self, message: Found) -> None:
-        if self.worker.running or self.worker.waiting() or len(self.screen_stack) > 1:
+        if self._is_busy() or len(self.screen_stack) > 1:
             return  # it is told again within the minute
         consent = self.site.ledger.consent()
         if consent is None:
@@ -143,3 +159,22 @@ class Orders(Loading):
         plan = plan_reclaim(self.forest, payloads, policy, self.now(), self.census.running)
         if plan.items and (number := self.submit(plan)) is not None:
             self._quiet.add(number)
+
+    @on(Measured)
+    def _begin_retention(self, message: Measured) -> None:
+        if message.done and not self._retaining and self.config.retention.in_app:
+            self._retaining = True
+            self.set_interval(RETAIN_EVERY, self._retain)
+            self._retain()
+
+    def _retain(self) -> None:
+        """The policies of the configuration, where nothing else is going on."""
+        if not self._is_busy() and self.site.store.refusal is None:
+            self.ask(self.read_retention, self._retention_came, group="retention")
+
+    def _retention_came(self, found: Retained) -> None:
+        if found.announcement:
+            self.say(found.announcement, "warning")
+        elif not self._is_busy():
+            for plan in found.due:
+                self.submit(plan)

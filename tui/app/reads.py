@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from textual import on
 from textual.app import App
@@ -22,6 +22,7 @@ from textual.reactive import var
 from textual.worker import get_current_worker
 
 from tui import format
+from tui.config import Config
 from tui.desk import Freed, JobStory, JournalLine, TrashBatch
 from tui.engine.site import Site
 from tui.errors import OcduError
@@ -32,6 +33,9 @@ from tui.records import FileSurvey, LargeRow, Payload, ProjectRow, SessionDetail
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.toasts import Severity
 
+if TYPE_CHECKING:
+    from tui.policy.vacuum import VacuumFacts
+
 log = logging.getLogger("ocdu")
 
 MOST_LARGE = 500
@@ -40,10 +44,18 @@ MOST_LARGE = 500
 Answer = TypeVar("Answer")
 
 
+class Retained(NamedTuple):
+    """What retention wants to do, or says instead of doing it."""
+
+    due: tuple[Plan, ...] = ()
+    announcement: str = ""
+
+
 class Reads(App[None]):
     """The blocking half of `Desk`, and the threads it is asked in."""
 
     site: Site
+    config: Config
     forest: var[Forest] = var(Forest.of(()), init=False)
     database: Path
     stop: Event
@@ -167,6 +179,27 @@ class Reads(App[None]):
         from tui.store.payloads import find_payloads
 
         return find_payloads(self.site.store, levels, session_ids=ids, stop=stop)
+
+    def read_rescue(self, stop: Event) -> tuple[list[Payload], VacuumFacts]:
+        """What the steps of a rescue could take, and what a vacuum depends on."""
+        from tui.engine.rescue import rescue_facts
+        from tui.policy.rescue import rescue_levels
+
+        found = self.read_payloads(rescue_levels(), None, stop)
+        return found, rescue_facts(self.site.store, found)
+
+    def read_retention(self) -> Retained:
+        """What the configured policies want now; new ones are announced first, in the journal."""
+        from tui.engine.retention import announce, is_announced, prepare_retention
+        from tui.policy.policies import policies_of
+
+        policies = policies_of(self.config)
+        if not policies.active:
+            return Retained()
+        found = prepare_retention(self.site, policies, self.now(), self.stop)
+        if not is_announced(self.site, policies):
+            return Retained(announcement=announce(self.site, found, policies).message)
+        return Retained(found.due)
 
     def plan_vacuum(self) -> Plan:
         """What a vacuum would do now."""

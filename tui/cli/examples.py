@@ -26,6 +26,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocdu reclaim --dry-run", "tool output that opencode marked compacted"),
         ("ocdu reclaim --level aggressive --yes", "and all from before a finished compaction"),
     ),
+    "rescue": (
+        ("ocdu rescue --dry-run", "what could go without deleting a session, step by step"),
+        ("ocdu rescue --without diffs --yes", "all of it but one step"),
+    ),
     "vacuum": (
         ("ocdu vacuum --dry-run", "what it would free, how long it would lock"),
         ("ocdu vacuum --wait --yes", "as soon as the last opencode has ended"),
@@ -44,6 +48,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocdu projects", "size, sessions, last activity, and whether the folder exists"),
         ("ocdu projects relink ~/old/shop ~/work/shop --dry-run", "every path that would change"),
         ("ocdu projects remove 3fca36b9 --yes", "a project without sessions"),
+    ),
+    "auto": (
+        ("ocdu auto --dry-run", "what the policies of the configuration would do now"),
+        ("ocdu auto --yes --json", "as a timer runs it; new policies are only announced first"),
+        ("ocdu auto --print-unit systemd", "the units for a timer of your own"),
     ),
     "undo": (
         ("ocdu undo --dry-run", "name what would be undone"),

@@ -42,6 +42,7 @@ VERBS = (
     Verb("unpin", "pin", "take the protection back"),
     Verb("prune", "prune", "move old trees to the trash, or these ones"),
     Verb("reclaim", "reclaim", "drop heavy output, keep the conversation"),
+    Verb("rescue", "rescue", "get back as much as possible without deleting a session"),
     Verb("vacuum", "vacuum", "give free pages back to the file system"),
     Verb("checkpoint", "checkpoint", "fold the write-ahead log into the database"),
     Verb("trash", "trash", "list, restore or empty what was pruned"),
@@ -49,6 +50,7 @@ VERBS = (
     Verb(
         "projects", "projects", "what each project takes; relink a moved one, remove an empty one"
     ),
+    Verb("auto", "auto", "carry out the retention policies of the configuration"),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),
     Verb("recover", "recover", "rebuild sessions that only the event history still knows"),

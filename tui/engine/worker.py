@@ -24,6 +24,7 @@ from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.recover import apply_recover
 from tui.engine.recovery import put_right_here, recover
+from tui.engine.rescue import apply_rescue
 from tui.engine.site import Site
 from tui.engine.trash import apply_empty, apply_restore
 from tui.engine.undo import again, apply_redo, apply_undo
@@ -50,6 +51,7 @@ ENGINES: dict[str, Engine] = {
     "recover": apply_recover,
     "relink": apply_relink,
     "remove_project": apply_remove_project,
+    "rescue": lambda plan, site, stop: apply_rescue(plan, site, stop, _one_of_many),
     "undo": apply_undo,
     "redo": apply_redo,
 }
@@ -130,6 +132,11 @@ def _put_right_now(site: Site) -> None:
     with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
         recover(site)
         settle(site)
+
+
+def _one_of_many(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """A step of a larger job, with a journal entry of its own."""
+    return (yield from _journalled(plan, site, stop, ENGINES[plan.verb]))
 
 
 def _title(plan: Plan) -> str:

@@ -58,14 +58,18 @@ def held(holders: Sequence[Holder]) -> str:
     return f"held by {names}" + (f" and {more} more" if more > 0 else "")
 
 
-def altogether_text(total: Total) -> Content:
-    """The line below the table."""
+def altogether_text(total: Total, rescue: int | None, key: str) -> Content:
+    """The line below the table: what one key gives without deleting a session, and all keys."""
     return Content.assemble(
         (" → ", "$text-accent"),
-        (format.size(total.all), "bold $text-success"),
-        (" altogether, ", "$foreground-muted"),
-        (format.size(total.keeping), "bold $text-success"),
-        (" of it without pruning a session", "$foreground-muted"),
+        (key, "bold $text-accent"),
+        ("  Get back ", ""),
+        (format.size(rescue), "bold $text-success"),
+        (" without deleting a session", ""),
+        (" · ", "$foreground-muted"),
+        # A vacuum after the rescue packs more than the lines of the table can know by themselves.
+        (format.size(total.all + max(0, (rescue or 0) - total.keeping)), "$text-success"),
+        (" with all keys together", "$foreground-muted"),
     )
 
 

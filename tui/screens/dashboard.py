@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.actions import ACTIONS
 from tui.desk import Freed, Jobs, this_thread
 from tui.forest import Forest
 from tui.policy.plan import Plan
@@ -23,7 +24,7 @@ from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
 from tui.screens.board import altogether_text, curve_text, sums_text, total_text
 from tui.screens.files import STALE
-from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, total
+from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, rescued, total
 from tui.screens.page import Page
 from tui.screens.tally import (
     Share,
@@ -53,6 +54,9 @@ REST_FACTOR = 10
 """How many times as long as counting the files took they are not counted again."""
 
 
+RESCUE = next(action for action in ACTIONS if action.id == "rescue")
+
+
 class Past(NamedTuple):
     """What the ledger knows."""
 
@@ -67,6 +71,8 @@ class Sums(NamedTuple):
     projects: Sequence[Share] = ()
     ages: Sequence[Share] = ()
     idle: Plan | None = None
+    rescue: int | None = None
+    """Octets that a rescue would give back."""
 
 
 class DashboardScreen(Page):
@@ -110,7 +116,7 @@ class DashboardScreen(Page):
         self.watch(self.app, "live", self._show_live)
         self.watch(self.app, "surveyed", self._show_live, init=False)
         self.watch(self.app, "forest", self._forest_changed, init=False)
-        self.watch(self.app, "payloads", self._show_live, init=False)
+        self.watch(self.app, "payloads", self._payloads_changed, init=False)
         self.watch(self.app, "jobs", self._job_changed, init=False)
         self.set_interval(TICK, self._tick)
 
@@ -133,6 +139,11 @@ class DashboardScreen(Page):
 
     def _forest_changed(self) -> None:
         self._dirty = True
+
+    def _payloads_changed(self) -> None:
+        self._dirty = True
+        self._tick()
+        self._show_live()
 
     def _job_changed(self, before: Jobs, after: Jobs) -> None:
         if before.running is not None and after.running is None:
@@ -175,7 +186,8 @@ class DashboardScreen(Page):
         filled = desk.live.sizes.filled_bytes if desk.live else 0
         policy = PrunePolicy(older_than=parse_age(desk.config.prune.older_than))
         idle = plan_prune(forest, policy, now, desk.running, filled_bytes=filled) if done else None
-        return Sums(largest_trees(forest), by_project(forest), by_age(forest, now), idle)
+        rescue = rescued(forest, desk.payloads, desk.live, now, desk.running)
+        return Sums(largest_trees(forest), by_project(forest), by_age(forest, now), idle, rescue)
 
     def _sums_came(self, sums: Sums) -> None:
         self._sums = sums
@@ -235,7 +247,9 @@ class DashboardScreen(Page):
         self.query_one("#words", Static).update(Content(said))
         self.table.offer(get_back(known))
         self._show_hint()
-        self.query_one("#altogether", Static).update(altogether_text(total(known)))
+        self.query_one("#altogether", Static).update(
+            altogether_text(total(known), self._sums.rescue, self.key_of(RESCUE))
+        )
 
     def _outside(self) -> int | None:
         """Octets of the files outside the database, as far as they are counted."""
@@ -292,7 +306,7 @@ class DashboardScreen(Page):
         return (
             Key("↵", "Open", "screen.open"),
             *self.table_keys(
-                ("prune", "reclaim", "vacuum", "checkpoint", "undo", "show_sessions",
+                ("prune", "reclaim", "rescue", "vacuum", "checkpoint", "undo", "show_sessions",
                  "show_files", "show_trash", "show_jobs", "largest", "help", "quit")
             ),
         )  # fmt: skip

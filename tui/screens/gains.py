@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from tui import format
 from tui.desk import Live, freeable
+from tui.forest import Forest
 from tui.policy.plan import Plan
+from tui.policy.rescue import plan_rescue
+from tui.policy.vacuum import VacuumFacts
 from tui.records import FileSurvey, Payload
 from tui.widgets.get_back_table import GetBack
 
@@ -97,6 +100,20 @@ def outside_bytes(survey: FileSurvey, name: str) -> int:
     """Octets of the data directory without the database of this name and its log."""
     own = sum(row.bytes for row in survey.rows if row.id == f"database/{name}")
     return max(0, survey.bytes - own)
+
+
+def rescued(
+    forest: Forest,
+    payloads: Sequence[Payload] | None,
+    live: Live | None,
+    now: int,
+    running: frozenset[str],
+) -> int | None:
+    """What a rescue would give back, by its own plan; None while that is being counted."""
+    if payloads is None or live is None:
+        return None
+    facts = VacuumFacts(live.sizes, live.free_disk, live.free_disk, holders=live.holders)
+    return plan_rescue(forest, payloads, facts, now, running).predicted_bytes
 
 
 class Total(NamedTuple):

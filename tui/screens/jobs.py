@@ -39,6 +39,7 @@ STATES: dict[str, Piece] = {
     "failed": ("✗ failed", "error"),
     "refused": ("✗ refused", "error"),
     "interrupted": ("✗ cut short", "warning"),
+    "planned": ("◷ announced", "muted"),
     "undone": ("↶ undone", "muted"),
 }
 """A glyph, a word and a look for every ending."""

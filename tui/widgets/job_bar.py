@@ -15,6 +15,7 @@ DOING = {
     "unarchive": "unarchiving",
     "prune": "pruning",
     "reclaim": "reclaiming",
+    "rescue": "getting space back",
     "vacuum": "vacuuming",
     "checkpoint": "folding the log in",
     "restore": "restoring",

@@ -1,0 +1,133 @@
+"""One key for as much space as possible: no session, no message, not a word less afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.test_rescue import bloated, conversation, on_disk
+from tests.factories import count_rows, execute
+from tests.neighbour import Holder
+from tests.picture import assert_sound, picture
+from tests.visit import SIZES, Visit, garden, visit
+from tui.desk import Jobs, Running
+from tui.policy.plan import Item, Plan, Step, Totals
+from tui.screens.rescue import RescueDialog
+from tui.widgets.job_bar import job_line
+from tui.widgets.row_table import RowTable
+
+
+async def opened(here: Visit) -> RescueDialog:
+    await here.until(lambda: isinstance(here.screen, RescueDialog))
+    dialog = here.screen
+    assert isinstance(dialog, RescueDialog)
+    await here.until(lambda: dialog.vacuum is not None)
+    await here.pilot.pause()
+    return dialog
+
+
+async def test_from_the_first_screen_to_the_smaller_file_in_ten_keys_or_fewer(
+    tmp_path: Path,
+) -> None:
+    path = bloated(tmp_path / "opencode.db")
+    rows = [count_rows(path, table) for table in ("session", "message", "part")]
+    talk, before = conversation(path), on_disk(path)
+    keys = ["x", "right", "enter"]
+    assert len(keys) <= 10
+    async with visit(path) as here:
+        await here.press(keys[0])
+        dialog = await opened(here)
+        predicted = dialog.plan.predicted_bytes
+        assert here.button().startswith("Get ") and here.button().endswith(" back")
+        await here.press(*keys[1:])
+        await here.idle()
+        await here.until(lambda: len(here.toasts) == 1)
+        (toast,) = here.toasts
+        assert toast.startswith("Got back ") and "predicted" in toast, toast
+        freed = before - on_disk(path)
+        assert abs(freed - predicted) < 0.03 * freed
+        assert here.app.jobs.running is None
+    assert rows == [count_rows(path, table) for table in ("session", "message", "part")]
+    assert conversation(path) == talk
+    assert_sound(path)
+
+
+def test_the_job_bar_says_which_step_of_how_many_is_at_work() -> None:
+    plan = Plan("rescue", (Item("compacted", "compacted", "", Totals(parts=2)),) * 3)
+    step = Step(400, 3000, 5_000_000, "1 of 3: compacted, reclaiming")
+    line = str(job_line(Jobs(Running(1, plan, step, 0)), 1_000, 120))
+    assert "getting space back" in line and "1 of 3: compacted, reclaiming" in line
+    assert "13%" in line and "5.0 MB" in line and "z pauses" in line
+
+
+async def test_the_safe_button_has_the_focus_and_enter_changes_nothing(tmp_path: Path) -> None:
+    path = bloated(tmp_path / "opencode.db")
+    before = picture(path)
+    async with visit(path) as here:
+        await here.press("x")
+        await opened(here)
+        assert here.screen.focused is here.screen.query_one("#safe")
+        await here.press("enter")
+        await here.idle()
+    assert picture(path) == before
+
+
+async def test_a_step_switched_off_with_space_stays(tmp_path: Path) -> None:
+    path = bloated(tmp_path / "opencode.db")
+    size = path.stat().st_size
+    async with visit(path) as here:
+        await here.press("x")
+        dialog = await opened(here)
+        table = here.screen.query_one("#steps", RowTable)
+        whole = dialog.plan.predicted_bytes
+        table.cursor = [row.key for row in table.rows].index("vacuum")
+        await here.press("space")
+        assert dialog.plan.predicted_bytes < whole
+        assert "keeps its size" in str(here.screen.query_one("#verdict").render())
+        await here.press("right", "enter")
+        await here.idle()
+    assert path.stat().st_size == size
+    assert execute(path, "PRAGMA freelist_count")[0][0] > 100
+
+
+async def test_the_dashboard_names_the_key_with_the_bytes_of_its_plan(tmp_path: Path) -> None:
+    path = bloated(tmp_path / "opencode.db")
+    async with visit(path) as here:
+        await here.press("2")
+        line = here.screen.query_one("#altogether")
+        await here.until(lambda: here.app.payloads is not None)
+        await here.until(lambda: "x  Get back 4" in str(line.render()))
+        assert "without deleting a session" in str(line.render())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_where_there_is_nothing_the_button_cannot_be_pressed(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        await here.press("x")
+        await opened(here)
+        assert here.button() == "Nothing to get back"
+        assert here.screen.query_one("#act").disabled
+        await here.press("escape")
+        assert len(here.app.screen_stack) == 1
+
+
+async def test_a_vacuum_that_has_to_wait_becomes_a_job_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.policy.vacuum.LIVE_LOCK", 0.0)
+    path = bloated(tmp_path / "opencode.db")
+    before = on_disk(path)
+    holder = Holder(path)
+    async with visit(path) as here:
+        with holder:
+            await here.press("x")
+            await opened(here)
+            await here.press("right", "enter")
+            await here.until(lambda: bool(here.app.worker.waiting()))
+            assert any("still to come" in toast for toast in here.toasts)
+        await here.until(lambda: on_disk(path) < before / 2)
+        await here.idle()
+    assert_sound(path)

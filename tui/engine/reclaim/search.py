@@ -1,0 +1,25 @@
+"""One search for any reclaim levels: what a rescue, retention and their previews have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event
+
+from tui.engine.site import Site
+from tui.records import Payload
+from tui.store.payloads import find_payloads
+
+
+def search_levels(
+    site: Site,
+    levels: Sequence[str],
+    stop: Event | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> list[Payload]:
+    """What these levels could take, a row counted once; incomplete when `stop` was set. Blocking.
+
+    `on_progress` gets the share that is done, 0 to 1.
+    """
+    if not levels:
+        return []
+    return find_payloads(site.store, levels, stop=stop, on_progress=on_progress)

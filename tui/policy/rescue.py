@@ -1,0 +1,177 @@
+"""Rescue, decided: as much space as possible, and not one session or message less.
+
+A chain of reclaims with a vacuum at its end. What two steps could take counts for the first; each
+step is planned anew when its turn comes, so the plan here is the preview and the promise.
+Pure: records + facts + now → Plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tui.errors import WrongCall
+from tui.forest import Forest
+from tui.format import plural, size
+from tui.policy.plan import Item, Plan, Totals
+from tui.policy.reclaim import LEVELS, ReclaimPolicy, plan_reclaim
+from tui.policy.vacuum import VacuumDecision, VacuumFacts, decide_vacuum, plan_vacuum
+from tui.records import Payload, SessionRow
+
+ORDER = ("orphans", "compacted", "summarised", "events", "diffs")
+"""Reclaim levels in the order of the chain, as far as they exist: what nobody can miss first."""
+
+VACUUM = "vacuum"
+"""The last step: without it the space stays inside the file."""
+
+
+LEAF_REST = 900
+"""Octets of its leaf page that a long row leaves unused, and that a vacuum packs once it is short
+(measured: 730 to 1,050 a row for outputs of 5 to 200 kB, 1,370 for 3 kB)."""
+
+
+SHORTENED = ("compacted", "summarised")
+"""Levels that leave such rows behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class RescueOptions:
+    """What the engine needs beside the items."""
+
+    levels: tuple[str, ...] = ()
+    """Levels that were asked for, in the order of the chain."""
+    vacuum: VacuumDecision | None = None
+    """What a vacuum after the reclaims is expected to be; None when it was switched off."""
+    now_ms: int = 0
+    """When it was planned: who was active since then counts as at work."""
+
+
+def rescue_levels() -> tuple[str, ...]:
+    """The reclaim levels of the chain that this version has."""
+    return tuple(name for name in ORDER if name in LEVELS)
+
+
+def rescue_steps() -> tuple[str, ...]:
+    """Every step of the chain."""
+    return (*rescue_levels(), VACUUM)
+
+
+def parse_steps(text: str) -> frozenset[str]:
+    """ "diffs,vacuum" as names of steps. Raises WrongCall for an unknown one."""
+    names = frozenset(name.strip().lower() for name in text.split(",") if name.strip())
+    if unknown := sorted(names - set(rescue_steps())):
+        known = ", ".join(rescue_steps())
+        raise WrongCall(f"A rescue has no step “{unknown[0]}”: choose from {known}.")
+    return names
+
+
+def plan_rescue(
+    forest: Forest,
+    payloads: Iterable[Payload],
+    facts: VacuumFacts,
+    now_ms: int,
+    running: frozenset[str] = frozenset(),
+    without: Collection[str] = (),
+) -> Plan:
+    """One item per step that gives something; its bytes are bytes on the disk (pages, log).
+
+    `payloads` come from one search for all `rescue_levels()`, where a part counts once. `without`
+    names steps to leave out. With the vacuum, `predicted_bytes` is what database and log shrink
+    by together; without it, what becomes free inside the file.
+    """
+    found = list(payloads)
+    items: list[Item] = []
+    excluded: Counter[str] = Counter()
+    levels = tuple(name for name in rescue_levels() if name not in without)
+    for name in levels:
+        plan = plan_level(forest.rows, found, name, now_ms, running, forest)
+        excluded.update(plan.excluded)
+        if plan.items:
+            items.append(_level_item(name, plan, packed=VACUUM not in without))
+    freed = sum(item.bytes for item in items)
+    decision = None
+    if VACUUM not in without:
+        decision = decide_vacuum(_expected(facts, freed))
+        if decision.way not in ("nothing", "refused"):
+            rest = max(0, decision.frees_bytes - freed)
+            items.append(Item(VACUUM, VACUUM, decision.message, Totals(files=1, bytes=rest)))
+    return Plan(
+        "rescue",
+        tuple(items),
+        excluded=dict(excluded),
+        options=RescueOptions(levels, decision, now_ms),
+        message=_message(items, decision),
+        predicted_bytes=sum(item.bytes for item in items),
+    )
+
+
+def plan_level(
+    rows: Sequence[SessionRow],
+    payloads: Iterable[Payload],
+    level: str,
+    now_ms: int,
+    running: frozenset[str] = frozenset(),
+    forest: Forest | None = None,
+) -> Plan:
+    """One step of the chain as the reclaim it is."""
+    policy = ReclaimPolicy(levels=(level,))
+    known = Forest.of(rows) if forest is None else forest
+    return plan_reclaim(known, payloads, policy, now_ms, running)
+
+
+def plan_giving_back(facts: VacuumFacts) -> Plan:
+    """The last step, decided on what the steps before it really left."""
+    return plan_vacuum(facts)
+
+
+def _level_item(name: str, plan: Plan, packed: bool) -> Item:
+    """Its bytes are pages that become free; with a vacuum, which packs the rest, every octet."""
+    octets = plan.predicted_bytes or plan.totals.bytes
+    if packed:
+        rest = LEAF_REST * plan.totals.parts if name in SHORTENED else 0
+        octets = max(octets, plan.totals.bytes + rest)
+    return Item(
+        name,
+        name,
+        LEVELS[name].loses,
+        replace(plan.totals, sessions=0, bytes=octets),
+        sessions=tuple(item.id for item in plan),
+    )
+
+
+def _expected(facts: VacuumFacts, freed: int) -> VacuumFacts:
+    """The facts as they will be once so many bytes of pages are free."""
+    sizes = facts.sizes
+    pages = min(sizes.page_count, sizes.free_pages + freed // max(1, sizes.page_size))
+    return replace(facts, sizes=sizes._replace(free_pages=pages))
+
+
+def _gives(decision: VacuumDecision | None) -> bool:
+    return decision is not None and decision.way not in ("nothing", "refused")
+
+
+def _message(items: Sequence[Item], decision: VacuumDecision | None) -> str:
+    octets = size(sum(item.bytes for item in items))
+    if not items:
+        why = decision.message if decision is not None and decision.way == "refused" else ""
+        return f"Nothing to get back without deleting a session. {why}".rstrip()
+    if _gives(decision):
+        steps = plural(len(items), "step")
+        return f"{octets} can be got back in {steps}; no session and no message goes."
+    why = decision.message if decision is not None else "The vacuum was left out."
+    return f"{octets} become free inside the file, which keeps its size. {why}"
+
+
+__all__ = [
+    "ORDER",
+    "VACUUM",
+    "RescueOptions",
+    "VacuumFacts",
+    "parse_steps",
+    "plan_giving_back",
+    "plan_level",
+    "plan_rescue",
+    "rescue_levels",
+    "rescue_steps",
+]

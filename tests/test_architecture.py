@@ -54,6 +54,7 @@ OWN_POLICY = {
     "checkpoint": "vacuum",
     "copy_back": "vacuum",
     "files": "files",
+    "doctor": "doctor",
     "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
@@ -74,6 +75,7 @@ OPENS_FILES = {
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
     "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
     "tui.store.descent": "folders, so that no link can lead out of them",
+    "tui.store.doctor.place": "package.json beside the program of a holder",
     "tui.store.disk": "a new, empty file to measure the disk with",
     "tui.store.holders": "the name of a process",
     "tui.store.ledger": "ocdu's own database, before anything is connected to it",
@@ -93,6 +95,7 @@ VERBS = {
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
     "undo": ("store/ledger", "engine/undo", "cli/undo"),
+    "doctor": ("store/doctor/__init__", "policy/doctor", "engine/doctor", "cli/doctor"),
 }
 """Where each verb is decided, done, shown and said."""
 

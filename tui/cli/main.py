@@ -45,6 +45,7 @@ VERBS = (
     Verb("checkpoint", "checkpoint", "fold the write-ahead log into the database"),
     Verb("trash", "trash", "list, restore or empty what was pruned"),
     Verb("files", "files", "what lies beside the database, and what of it may go"),
+    Verb("doctor", "doctor", "what is broken or left over, and what mends it"),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),
     Verb("databases", "databases", "which opencode databases exist here"),

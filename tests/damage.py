@@ -56,14 +56,14 @@ def update_data(expression: str, table: str = "part") -> Wound:
         is_needed = "NOT NULL" in execute(path, "SELECT sql FROM sqlite_schema WHERE name = ?",
                                           table)[0][0].split('"data"')[-1]  # fmt: skip
         if expression == "NULL" and is_needed:
-            _allow_null(path, table)
+            allow_null(path, table)
         chosen = f"SELECT min(id) FROM {table} WHERE session_id = 'ses_other'"
         execute(path, f"UPDATE {table} SET data = {expression} WHERE id = ({chosen})")
 
     return wound
 
 
-def _allow_null(path: Path, table: str) -> None:
+def allow_null(path: Path, table: str) -> None:
     """The table as a tool might have rebuilt it: `data` may be NULL."""
     [(made,)] = execute(path, "SELECT sql FROM sqlite_schema WHERE name = ?", table)
     head, _, tail = made.rpartition('"data" TEXT NOT NULL')

@@ -137,6 +137,12 @@ DAMAGES: dict[str, Damage] = {
             "UPDATE session SET parent_id = NULL"),
         {"orphan_todo": 2, "orphan_session_share": 1, "orphan_event": 8},
     ),
+    "a permission of no project": Damage(
+        sql("CREATE TABLE permission (id text PRIMARY KEY, project_id text NOT NULL"
+            " REFERENCES project (id) ON DELETE CASCADE)",
+            "INSERT INTO permission VALUES ('prm_1', 'prj_gone')"),
+        {"unowned_permission": 1},
+    ),
     "a counter of nobody": Damage(
         sql("INSERT INTO event_sequence (aggregate_id, seq) VALUES ('ses_gone', 4)"),
         {"orphan_event_sequence": 1},

@@ -13,8 +13,9 @@ from tests.factories import execute
 from tests.picture import drained, picture, site_of
 from tui.engine.doctor import apply_mend, examine, raise_counters
 from tui.engine.site import Site
+from tui.engine.worker import ENGINES
 from tui.policy.doctor import COUNTERS, LEFTOVERS, MendOptions
-from tui.policy.plan import Item, Plan, Totals
+from tui.policy.plan import Item, Outcome, Plan, Totals
 from tui.records import Symptom
 from tui.store.schema import discover
 
@@ -34,6 +35,10 @@ def examined(site: Site, *, deep: bool = False, stop: Event | None = None) -> li
         except StopIteration as end:
             found: list[Symptom] = end.value
             return found
+
+
+def mended(plan: Plan, site: Site, stop: Event) -> Outcome:
+    return drained(apply_mend(plan, site, stop, reclaim=ENGINES["reclaim"]))
 
 
 def raised(path: Path) -> int:
@@ -80,7 +85,7 @@ def test_the_missing_counter_of_a_session_in_a_workspace_is_left_to_it(site: Sit
     execute(path, "UPDATE session SET workspace_id = 'wrk_1' WHERE id = 'ses_child'")
     item = Item(COUNTERS, "1 × counter", "", Totals())
     plan = Plan("mend", (item,), options=MendOptions())
-    outcome = drained(apply_mend(plan, site, Event()))
+    outcome = mended(plan, site, Event())
     assert (outcome.ending, outcome.message) == (
         "partial",
         "Counters raised: 0. 1 stayed: a workspace or another machine counts there.",
@@ -95,7 +100,7 @@ def test_a_stop_before_the_first_repair_does_nothing(site: Site) -> None:
     stop.set()
     items = tuple(Item(name, name, "", Totals()) for name in (LEFTOVERS, COUNTERS))
     plan = Plan("mend", items, options=MendOptions())
-    assert drained(apply_mend(plan, site, stop)).ending == "partial"
+    assert mended(plan, site, stop).ending == "partial"
     assert picture(site.store.path) == before
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,11 +27,8 @@ def planted(model: Planted, tmp_path: Path) -> Planted:
 
 def shown(app: OcduApp) -> str:
     """What stands on the terminal, line by line."""
-    return "\n".join("".join(segment.text for segment in strip) for strip in _strips(app))
-
-
-def _strips(app: OcduApp) -> Iterator[object]:
-    yield from app.screen._compositor.render_strips()
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
 
 def assert_harmless(here: Visit) -> None:

@@ -77,12 +77,16 @@ def test_orphans_are_mended_only_where_a_level_for_them_exists() -> None:
     assert len(plan_mend([found], MendOptions())) == 0
 
 
-def test_what_may_be_a_lost_session_keeps_orphans_from_being_dropped_unasked() -> None:
-    symptoms = [Symptom("orphan_todo", 2, 10), Symptom("session_in_events_only", 1, 10)]
-    found = judge(symptoms, mends_orphans=True)
-    assert {each.fix for each in found} == {""}
-    assert all("--level orphans" in each.mend for each in found)
-    assert plan_mend(found, MendOptions()).message == "Nothing can be mended without guessing."
+def test_what_may_be_a_lost_session_is_never_mended() -> None:
+    [found] = judge([Symptom("session_in_events_only", 1, 10)], mends_orphans=True)
+    assert (found.fix, "the only copy" in found.mend) == ("", True)
+    assert plan_mend([found], MendOptions()).message == "Nothing can be mended without guessing."
+
+
+def test_orphans_of_a_project_are_a_note_and_stay() -> None:
+    [found] = judge([Symptom("unowned_permission", 1, 10)], mends_orphans=True)
+    assert (found.severity, found.fix) == ("note", "")
+    assert found.what == "row of permission without its owner"
 
 
 def test_repairs_come_in_their_order() -> None:

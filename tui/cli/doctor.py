@@ -6,6 +6,8 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
@@ -59,13 +61,15 @@ def run(call: Call) -> Answer:
 def _mended(call: Call, findings: Sequence[Finding]) -> Answer:
     """The road of every deed; the findings in the answer are those that are left."""
     from tui.engine.doctor import apply_mend
+    from tui.engine.worker import ENGINES
     from tui.policy.doctor import MendOptions, judge, plan_mend, worst
 
     options = MendOptions(_orphans(call) if any(f.fix == "orphans" for f in findings) else None)
     plan = plan_mend(findings, options)
     if not call.options.json:
         print(_text(findings), file=sys.stdout)
-    answer = carry_out(call, plan, "Mend this", engine=apply_mend)
+    engine = partial(apply_mend, reclaim=ENGINES["reclaim"])
+    answer = carry_out(call, plan, "Mend this", engine=engine)
     if answer.outcome in ("done", "partial") and not call.stop.is_set():
         findings = judge(_examine(call), mends_orphans=_level_exists())
     code = EXIT_CODE[answer.outcome] or EXIT_CODE[OUTCOMES[worst(findings)]]
@@ -86,19 +90,20 @@ def _examine(call: Call) -> list[Symptom]:
 
 
 def _level_exists() -> bool:
-    from tui.engine.reclaim import LEVEL_ENGINES
+    """True where this version of ocdu can drop what belongs to nobody."""
     from tui.policy.reclaim import LEVELS
 
-    return "orphans" in LEVELS and "orphans" in LEVEL_ENGINES
+    return "orphans" in LEVELS
 
 
 def _orphans(call: Call) -> Plan:
     """The reclaim of orphaned rows, found and planned as `ocdu reclaim` does it."""
     from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
-    from tui.store.payloads import find_payloads
 
     levels = ("orphans",)
-    found = find_payloads(call.site.store, levels, stop=call.stop)
+    found = import_module("tui.store.reclaimable").find_reclaimable(
+        call.site.store, levels, files=call.site.files, stop=call.stop
+    )
     return plan_reclaim(call.forest, found, ReclaimPolicy(levels), call.now, call.running)
 
 

@@ -6,7 +6,7 @@ may have been put right by opencode, or by another ocdu.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from threading import Event
 
@@ -14,7 +14,6 @@ import apsw
 
 from tui.engine.background import in_background, interrupting
 from tui.engine.pace import in_slices
-from tui.engine.reclaim import apply_reclaim
 from tui.engine.recovery import recover, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import unreadable as unreadable_batches
@@ -118,9 +117,15 @@ def _batches(site: Site, stop: Event) -> Examination:
     return found
 
 
-def apply_mend(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+Deed = Callable[[Plan, Site, Event], Generator[Step, None, Outcome]]
+
+
+def apply_mend(
+    plan: Plan, site: Site, stop: Event, *, reclaim: Deed
+) -> Generator[Step, None, Outcome]:
     """Carry the planned repairs out, in their order; stopping between two is safe.
 
+    `reclaim` is the engine that drops orphaned rows.
     The outcome is partial when one of them left something. Raises OcduError.
     """
     assert isinstance(plan.options, MendOptions)
@@ -133,7 +138,7 @@ def apply_mend(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         if stop.is_set():
             whole = False
             break
-        outcome = yield from _repair(repair, plan.options, site, stop)
+        outcome = yield from _repair(repair, plan.options, site, stop, reclaim)
         done += outcome.done
         freed += outcome.freed_bytes
         whole = whole and outcome.ending in ("done", "nothing")
@@ -143,7 +148,7 @@ def apply_mend(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
 
 
 def _repair(
-    name: str, options: MendOptions, site: Site, stop: Event
+    name: str, options: MendOptions, site: Site, stop: Event, reclaim: Deed
 ) -> Generator[Step, None, Outcome]:
     if name == RECOVERY:
         return _recovered(site)
@@ -152,7 +157,7 @@ def _repair(
     if name == COUNTERS:
         return (yield from _counted(site, stop))
     assert name == ORPHANS and options.orphans is not None
-    return (yield from apply_reclaim(options.orphans, site.store, stop))
+    return (yield from reclaim(options.orphans, site, stop))
 
 
 def _recovered(site: Site) -> Outcome:

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from tui.format import count, plural, size
 from tui.policy.meanings import (
     COUNTERS,
-    IN_EVENTS_ONLY,
     LEFTOVERS,
-    LOOK_FIRST,
     MEANINGS,
     NO_LEVEL,
     ORPHAN,
@@ -22,6 +20,7 @@ from tui.policy.meanings import (
     RECOVERY,
     REPAIRS,
     SEVERITIES,
+    UNOWNED,
     Severity,
 )
 from tui.policy.plan import Item, Plan, Totals
@@ -71,13 +70,10 @@ def judge(symptoms: Iterable[Symptom], *, mends_orphans: bool = False) -> list[F
     """What is worth telling, the gravest first.
 
     `mends_orphans` says whether a reclaim level for orphans exists. Symptoms of one kind are told
-    together. What could be a lost session keeps all orphans from being mended unasked.
+    together.
     """
     told = [each for each in _together(symptoms) if _is_worth_telling(each)]
-    unmended = "" if mends_orphans else NO_LEVEL
-    if mends_orphans and any(each.kind == IN_EVENTS_ONLY for each in told):
-        unmended = LOOK_FIRST
-    found = [_finding(each, unmended) for each in told]
+    found = [_finding(each, mends_orphans) for each in told]
     return sorted(found, key=lambda each: (SEVERITIES.index(each.severity), -(each.bytes or 0)))
 
 
@@ -107,11 +103,12 @@ def _is_worth_telling(symptom: Symptom) -> bool:
     return symptom.kind not in SILENT and not is_quiet
 
 
-def _finding(symptom: Symptom, unmended: str) -> Finding:
-    meaning = MEANINGS.get(symptom.kind, ORPHAN)
+def _finding(symptom: Symptom, mends_orphans: bool) -> Finding:
+    unknown = UNOWNED if symptom.kind.startswith("unowned_") else ORPHAN
+    meaning = MEANINGS.get(symptom.kind, unknown)
     mend, fix = meaning.mend, meaning.fix
-    if unmended and (fix == ORPHANS or meaning is MEANINGS[IN_EVENTS_ONLY]):
-        mend, fix = unmended, ""
+    if fix == ORPHANS and not mends_orphans:
+        mend, fix = NO_LEVEL, ""
     says = () if symptom.kind == "free_pages" else symptom.says
     heard = ", ".join(says[:MOST_SAID]) + (" …" if len(says) > MOST_SAID else "")
     return Finding(
@@ -121,7 +118,7 @@ def _finding(symptom: Symptom, unmended: str) -> Finding:
         symptom.bytes,
         symptom.ids,
         says,
-        meaning.what.format(table=symptom.kind.removeprefix("orphan_")),
+        meaning.what.format(table=symptom.kind.removeprefix("orphan_").removeprefix("unowned_")),
         meaning.meaning.replace("{says}", heard.rstrip(".") if len(meaning.meaning) > 6 else heard),
         mend,
         fix,

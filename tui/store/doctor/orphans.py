@@ -22,6 +22,12 @@ SESSIONS = ("session", "session_v2")
 ORPHAN = "orphan_"
 """What these kinds begin with; the table follows."""
 
+OF_SESSIONS = (*SESSIONS, "message")
+"""Owners whose orphans belonged to a session."""
+
+UNOWNED = "unowned_"
+"""What the kinds of other orphans begin with: those of a project, say."""
+
 WITHOUT_PROJECT = "session_without_project"
 
 
@@ -65,5 +71,6 @@ def _without_owner(connection: apsw.Connection, schema: Schema, link: Link) -> S
             connection, link.table, link.column, schema.columns[link.table], hit.key
         )
         keys += [hit.key] if len(keys) < SAMPLE else []
-    kind = WITHOUT_PROJECT if link.table in SESSIONS else ORPHAN + link.table
+    kind = UNOWNED + link.table if link.owner not in OF_SESSIONS else ORPHAN + link.table
+    kind = WITHOUT_PROJECT if link.table in SESSIONS else kind
     return Symptom(kind, rows, octets, tuple(key.text for key in keys))

@@ -18,6 +18,7 @@ from tests.faults.test_kill import dies
 from tests.picture import picture
 from tui.engine.demo import make_demo
 from tui.policy.doctor import MEANINGS, SEVERITIES
+from tui.policy.reclaim import LEVELS
 from tui.store.blank import create_blank, finish_blank
 
 FINDING = {
@@ -345,6 +346,29 @@ def test_a_dry_run_mends_nothing(ocdu: Ocdu, database: Path) -> None:
     said = ocdu("doctor", "--fix", "--dry-run", "--db", database)
     assert "1 × session that opencode cannot write" in said.out
     assert picture(database) == before
+
+
+ORPHANED = [
+    name
+    for name, damage in DAMAGES.items()
+    if any(kind.startswith("orphan_") for kind in damage.finds)
+    and "read_only_schema" not in damage.finds
+]
+
+
+@pytest.mark.parametrize("name", ORPHANED)
+def test_orphans_go_where_a_level_takes_them_and_are_named_where_none_does(
+    ocdu: Ocdu, database: Path, name: str
+) -> None:
+    DAMAGES[name].wound(database)
+    living = set(execute(database, "SELECT id FROM session"))
+    said = ocdu("doctor", "--fix", "--yes", "--json", "--db", database)
+    if "orphans" in LEVELS:
+        assert (said.exit_code, kinds(said)) == (0, {})
+    else:
+        assert (said.exit_code, kinds(said)) == (4, DAMAGES[name].finds)
+        assert "no reclaim level" in said.json["findings"][0]["mend"]
+    assert set(execute(database, "SELECT id FROM session")) == living
 
 
 def test_what_would_be_guessing_is_named_and_left_alone(ocdu: Ocdu, database: Path) -> None:

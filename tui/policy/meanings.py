@@ -134,7 +134,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "leaked_blob": Meaning(
         "note", "instruction no session names", "opencode 2 keeps it for ever.",
-        f"{NOTHING_YET} ocdu changes nothing in a file of opencode 2 yet.",
+        f"{NOTHING_YET} such texts are small, and ocdu leaves them where they are.",
     ),
     "interrupted_job": Meaning(
         "error", "interrupted job", "An ocdu ended in the middle of a prune or a restore.",
@@ -176,7 +176,7 @@ MEANINGS: dict[str, Meaning] = {
         "`ocdu vacuum` gives it back.",
     ),
     "read_only_schema": Meaning(
-        "note", "file that ocdu only shows", "{says}", "Look for a newer ocdu.",
+        "note", "file that ocdu only shows", "{says}", "The sentence says what to do.",
     ),
     # the way to 2.x
     "importer_interrupted": Meaning(

@@ -112,8 +112,9 @@ V2 = (
     "CREATE TABLE instruction_blob (hash text PRIMARY KEY, value text)",
     "CREATE TABLE instruction_state (session_id text PRIMARY KEY REFERENCES session_v2 (id)"
     " ON DELETE CASCADE, initial_values text NOT NULL, current_values text NOT NULL)",
-    "INSERT INTO session_v2 SELECT id, project_id, NULL, parent_id, slug, directory, title, version,"
-    " NULL, 0, time_created, time_updated, NULL FROM session",
+    "INSERT INTO session_v2 SELECT id, project_id, NULL, parent_id, slug, directory, title,"
+    " version, NULL, 0, time_created, time_updated, NULL FROM session",
+    "INSERT INTO migration (id, time_completed) VALUES ('20261010180456_project_time_archived', 1)",
     "INSERT INTO session_message SELECT 'msg_' || s.id || n.value, s.id, 'user', n.value, 1, 1,"
     " '{}' FROM session_v2 s, json_each('[0,1,2]') n",
     "DELETE FROM event",

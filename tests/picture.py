@@ -35,11 +35,16 @@ def picture(path: Path) -> Picture:
 
 def _hash(connection: apsw.Connection, table: str) -> tuple[int, str]:
     columns = [
-        f'typeof("{name}") || \':\' || hex("{name}")'
+        f"typeof({_quoted(name)}) || ':' || hex({_quoted(name)})"
         for (name,) in fetch(connection, "SELECT name FROM pragma_table_info(?)", (table,))
     ]
-    rows = sorted(map(repr, fetch(connection, f'SELECT {", ".join(columns)} FROM "{table}"')))
+    statement = f"SELECT {', '.join(columns)} FROM {_quoted(table)}"
+    rows = sorted(map(repr, fetch(connection, statement)))
     return len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def assert_sound(path: Path) -> None:

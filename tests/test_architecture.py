@@ -72,6 +72,7 @@ OWN_POLICY = {
     "undo": "projects",
     "rescue": "rescue",
     "retention": "retention",
+    "doctor": "doctor",
     "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
@@ -93,6 +94,7 @@ OPENS_FILES = {
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
     "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
     "tui.store.descent": "folders, so that no link can lead out of them",
+    "tui.store.doctor.place": "package.json beside the program of a holder",
     "tui.store.disk": "a new, empty file to measure the disk with",
     "tui.store.holders": "the name of a process",
     "tui.store.ledger": "ocdu's own database, before anything is connected to it",
@@ -124,6 +126,7 @@ VERBS = {
     "recover": ("store/rebuild", "policy/recover", "engine/recover", "cli/recover"),
     "undo": ("store/journal", "engine/undo", "cli/undo"),
     "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
+    "doctor": ("store/doctor/__init__", "policy/doctor", "engine/doctor", "cli/doctor"),
 }
 """Where each verb is decided, done, shown and said."""
 

@@ -240,3 +240,18 @@ class FileSurvey(NamedTuple):
     errors: int = 0
     """Folders and files that could not be looked at: no permission, or gone meanwhile."""
     done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """Something an examination of the database met; what it means is `policy.doctor`'s to say."""
+
+    kind: str
+    """"cycle", "orphan_todo", "quick_check", …"""
+    count: int
+    bytes: int | None = None
+    """Octets concerned; None where nobody counted."""
+    ids: tuple[str, ...] = ()
+    """Some of what it is about, as it stands in the database."""
+    says: tuple[str, ...] = ()
+    """What goes with each id, or stands for one: a title, a folder, what SQLite complained of."""

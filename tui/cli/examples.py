@@ -54,6 +54,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocdu auto --yes --json", "as a timer runs it; new policies are only announced first"),
         ("ocdu auto --print-unit systemd", "the units for a timer of your own"),
     ),
+    "doctor": (
+        ("ocdu doctor", "what is broken, left over or strange; a second"),
+        ("ocdu doctor --deep", "every page and every row, with progress"),
+        ("ocdu doctor --fix --yes", "mend what needs no guessing"),
+    ),
     "undo": (
         ("ocdu undo --dry-run", "name what would be undone"),
         ("ocdu undo --yes", "the last change, also after a restart"),

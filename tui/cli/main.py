@@ -51,6 +51,7 @@ VERBS = (
         "projects", "projects", "what each project takes; relink a moved one, remove an empty one"
     ),
     Verb("auto", "auto", "carry out the retention policies of the configuration"),
+    Verb("doctor", "doctor", "what is broken or left over, and what mends it"),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),
     Verb("recover", "recover", "rebuild sessions that only the event history still knows"),

@@ -94,7 +94,7 @@ def _text(call: Call, detail: SessionDetail, session: dict[str, Any]) -> str:
         "Parent": clean(row.parent_id or ""),
         "Project": clean(row.project),
         "Directory": clean(row.directory),
-        "opencode": row.version,
+        "opencode": clean(row.version),
         "Model": clean(detail.model),
         "Cost": money(row.cost),
         "Tokens": count(detail.tokens),

@@ -19,9 +19,14 @@ from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.archive import ArchiveOptions
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.store.query import FINITE, fetch
+from tui.store.sessions import milliseconds
 
 TRIES = 3
 """Rounds of setting and looking: each lost one needs opencode to write in the same millisecond."""
+
+_STAMP = f"CASE WHEN time_archived < {FINITE} THEN time_archived END"
+"""What is no number is no stamp, as every list has it."""
 
 Stamps = Mapping[str, tuple[int | None, int | None]]
 """Session id -> (`time_archived` that must be there, `time_archived` to write)."""
@@ -34,7 +39,8 @@ def apply_archive(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
     with site.store.reading() as db:
         found = _stamps_of(db.connection(), stamps)
     wanted = {id: (found[id], stamp) for id, stamp in stamps.items() if id in found}
-    return (yield from _apply(plan, site, stop, {k: v for k, v in wanted.items() if not v[0]}))
+    unstamped = {id: pair for id, pair in wanted.items() if not milliseconds(pair[0])}
+    return (yield from _apply(plan, site, stop, unstamped))
 
 
 def apply_unarchive(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
@@ -112,7 +118,7 @@ def _write(
     done: dict[str, tuple[int | None, int | None]],
 ) -> None:
     connection.execute(
-        "UPDATE session SET time_archived = ? WHERE id = ? AND time_archived IS ?",
+        f"UPDATE session SET time_archived = ? WHERE id = ? AND {_STAMP} IS ?",
         (wanted, id, expected),
     )
     if connection.changes():
@@ -122,6 +128,6 @@ def _write(
 def _stamps_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for id in ids:
-        for (stamp,) in connection.execute("SELECT time_archived FROM session WHERE id = ?", (id,)):
+        for (stamp,) in fetch(connection, f"SELECT {_STAMP} FROM session WHERE id = ?", (id,)):
             found[id] = stamp
     return found

@@ -10,7 +10,7 @@ import apsw
 
 from tui.policy.plan import Item, Totals
 from tui.store import batch, session_files
-from tui.store.query import fetch, scalar
+from tui.store.query import FINITE, fetch, scalar
 from tui.store.schema import Schema
 from tui.store.sessions import milliseconds
 
@@ -66,8 +66,8 @@ def has_moved_on(connection: apsw.Connection, item: Item) -> bool:
     for id in item.sessions:
         found = fetch(
             connection,
-            "SELECT time_updated, (SELECT max(time_created) FROM main.message"
-            " WHERE session_id = ?1) FROM main.session WHERE id = ?1",
+            "SELECT time_updated, (SELECT max(time_created) FROM main.message WHERE session_id ="
+            f" ?1 AND time_created < {FINITE}) FROM main.session WHERE id = ?1",
             (id,),
         )
         if not found or max(milliseconds(time) for time in found[0]) > item.seen_active:

@@ -156,12 +156,14 @@ def _item(line: TreeLine, reason: str) -> Item:
 def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Put trees back, byte for byte; the batch file goes when nothing is left in it.
 
-    Raises OcduError when not even the first tree can be restored, e.g. because its id exists again.
+    A tree whose place is taken, or gone, stays in the trash and keeps none of the others there.
+    Raises OcduError when not one tree can be restored.
     """
     assert isinstance(plan.options, TrashOptions)
     totals = {item.id: item.totals for item in plan}
     back = Totals()
     seen, failure = 0, ""
+    refused: list[Refused] = []
     with site.store.writing() as db:
         for id, roots in plan.options.roots.items():
             path = batch.begin(site.ledger.trash_folder / f"{id}{batch.TRASH}")
@@ -170,7 +172,11 @@ def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
                     if stop.is_set() or failure:
                         break
                     yield Step(seen, len(plan), back.bytes, "restoring")
-                    yield from _restored(db.connection(), site, path, root, seen, len(plan))
+                    try:
+                        yield from _restored(db.connection(), site, path, root, seen, len(plan))
+                    except Refused as error:
+                        refused.append(error)
+                        continue
                     seen += 1
                     back += totals[root]
             except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
@@ -179,6 +185,9 @@ def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
                 failure = str(explained(error, site.store.path))
             finally:
                 batch.close(path)
+    if refused and not seen:
+        raise refused[0]
+    failure = " ".join(filter(None, (*map(str, refused[:1]), failure)))
     return _restore_outcome(back, len(plan) - seen, failure)
 
 

@@ -28,7 +28,7 @@ class Deeds(Page):
         """Roots of the marked trees, or of the one under the cursor (a group: all of its own)."""
         tree, forest = self.sessions, self.desk.forest
         ids: Sequence[str] = tree.marked_ids()
-        if not ids and tree.cursor_id:
+        if not ids and tree.cursor_id is not None:
             ids = [tree.cursor_id]
         if not ids and tree.cursor_group and tree.outline:
             position = tree.outline.position(tree.cursor_group.key)
@@ -39,7 +39,7 @@ class Deeds(Page):
         """The project of the session or group under the cursor."""
         forest, group = self.desk.forest, self.sessions.cursor_group
         id = self.sessions.cursor_id
-        row = forest.row(id) if id and id in forest else None
+        row = forest.row(id) if id is not None and id in forest else None
         if row is None and group is not None and self.grouping == "project":
             row = forest.rows[group.roots[0]] if group.roots[0] < len(forest) else None
         return (row.project_id, row.project) if row else None

@@ -212,7 +212,7 @@ class SessionsScreen(Details):
 
     def action_copy_id(self) -> None:
         """The id under the cursor, to the clipboard."""
-        if id := self.sessions.cursor_id:
+        if (id := self.sessions.cursor_id) is not None:
             self.app.copy_to_clipboard(id)
             self.app.notify(f"Copied {format.clean(id)}", markup=False, timeout=2)
 

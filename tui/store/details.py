@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from peewee import SQL
@@ -44,7 +45,7 @@ def session_detail(
         row=row,
         model=model_name(as_text(model)),
         agent=as_text(agent),
-        tokens=int(total) if isinstance(total, int | float) else 0,
+        tokens=int(total) if isinstance(total, int | float) and math.isfinite(total) else 0,
         share_url=as_text(share) or None,
         usage=usage or NOTHING,
         tree_usage=tree_usage,

@@ -88,19 +88,26 @@ def remove_copy(copy: Path) -> None:
         copy.with_name(copy.name + ending).unlink(missing_ok=True)
 
 
-def remove_leftovers(path: Path, folder: Path | None = None) -> list[Path]:
-    """Remove compact copies of this database whose makers are dead; returns what was removed.
+def leftovers(path: Path, folder: Path | None = None) -> list[Path]:
+    """Compact copies of this database whose makers are dead.
 
     Only regular files of exactly our name pattern, in the folder of the database (or `folder`).
     """
     pattern = re.compile(re.escape(f".{path.name}.compact-") + r"(\d{1,10})(-journal|-wal|-shm)?")
-    removed = []
+    found = []
     for file in (folder or path.parent).iterdir():
         match = pattern.fullmatch(file.name)
         if match and _is_orphan(file, int(match[1])):
-            file.unlink(missing_ok=True)
-            removed.append(file)
-    return sorted(removed)
+            found.append(file)
+    return sorted(found)
+
+
+def remove_leftovers(path: Path, folder: Path | None = None) -> list[Path]:
+    """Remove `leftovers`; returns what was removed."""
+    removed = leftovers(path, folder)
+    for file in removed:
+        file.unlink(missing_ok=True)
+    return removed
 
 
 def _is_orphan(file: Path, pid: int) -> bool:

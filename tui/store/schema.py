@@ -6,7 +6,8 @@ between fresh and upgraded files, so columns are always named, never counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,9 @@ SOFT_LINKS = (("event", "aggregate_id"), ("event_sequence", "aggregate_id"))
 
 
 VIRTUAL = "CREATE VIRTUAL"
+
+ODD = re.compile('["\x00-\x1f\ufffd]')
+"""Signs that no name of opencode's has, and no statement of ours could carry."""
 
 LAST = {"event_sequence": 1, "session": 2}
 """What goes last, and together."""
@@ -84,21 +88,34 @@ def discover(connection: apsw.Connection) -> Schema:
         raise Refused("This database is not in UTF-8, as opencode's are: nothing was read.")
     # A virtual table needs the module it was made with; opencode has none.
     rows = [(name, sql) for name, sql in rows if not (sql or "").upper().startswith(VIRTUAL)]
-    columns = {name: _columns(connection, name) for name, _ in rows}
+    columns = {name: _columns(connection, name) for name, _ in rows if not ODD.search(name)}
     generation = _generation(columns)
     cascades = {table: _cascades(connection, columns, table) for table in columns}
     estate = _estate(columns, cascades)
     refusal = _refusal(connection, columns, generation)
     owned_tables = {owned.table for owned in estate}
     keyless = [name for name, sql in rows if name in owned_tables and _is_without_rowid(sql)]
+    keyless += [name for name, _ in rows if _is_out_of_reach(connection, name, owned_tables)]
     if refusal is None and keyless:
         refusal = f"The table {keyless[0]} is of a shape ocdu does not know: nothing is changed."
     return Schema(generation, columns, estate, cascades, refusal)
 
 
 def _columns(connection: apsw.Connection, table: str) -> tuple[str, ...]:
+    return tuple(name for name in _all_columns(connection, table) if not ODD.search(name))
+
+
+def _all_columns(connection: apsw.Connection, table: str) -> list[str]:
     found = fetch(connection, "SELECT name FROM pragma_table_info(?)", (table,))
-    return tuple(name for (name,) in found)
+    return [name for (name,) in found]
+
+
+def _is_out_of_reach(connection: apsw.Connection, table: str, owned: Collection[str]) -> bool:
+    """True when rows of a session may hang on a name that no statement of ours can carry."""
+    if not any(ODD.search(each) for each in (table, *_all_columns(connection, table))):
+        return False
+    question = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_list(?))"
+    return table in owned or bool(scalar(connection, question, (table,)))
 
 
 def _generation(columns: Mapping[str, tuple[str, ...]]) -> str:
@@ -197,7 +214,7 @@ def _cascades(
             " WHERE \"table\" = ? AND on_delete = 'CASCADE'",
             (table, parent),
         )
-        found += [(table, child_column, parent_column) for child_column, parent_column in links]
+        found += [(table, own, key) for own, key in links if not ODD.search(own + key)]
     return tuple(found)
 
 

@@ -11,12 +11,12 @@ import os
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from peewee import JOIN, SQL, Cast, Field, fn
+from peewee import JOIN, SQL, Case, Cast, Field, fn
 
 from tui.records import SessionRow
 from tui.store.database import Store, as_text
 from tui.store.models import Message, Project, Session
-from tui.store.query import answers
+from tui.store.query import FINITE, answers
 
 RECENT = 3_600_000
 """Milliseconds within which an unfinished answer can still be at work; older ones are crashes."""
@@ -61,6 +61,11 @@ def _blob(column: Field) -> Cast:
     return column.cast("blob")
 
 
+def _number(column: Field) -> Case:
+    """The column where it holds a finite number: text would count as later than any time."""
+    return Case(None, ((column < SQL(FINITE), column),))
+
+
 def _session_row(row: tuple[Any, ...], pins: frozenset[str], missing: set[str]) -> SessionRow:
     id, parent, project, name, worktree, title, directory, created, updated, archived = row[:10]
     shared, version, cost = row[10:]
@@ -101,7 +106,7 @@ def _missing(directories: Iterable[str]) -> set[str]:
 
 def with_last_messages(store: Store, rows: Iterable[SessionRow]) -> list[SessionRow]:
     """The same rows with the time of each session's newest message (one covering-index scan)."""
-    query = Message.select(_blob(Message.session), fn.MAX(Message.time_created))
+    query = Message.select(_blob(Message.session), fn.MAX(_number(Message.time_created)))
     with store.reading() as db:
         found = answers(query.group_by(Message.session), db)
     newest = {as_text(id): milliseconds(time) for id, time in found}

@@ -179,7 +179,7 @@ class SessionTree(LineList):
     def _nearest_line(self, key: str | None) -> int | None:
         """Line of a session, or of the nearest above it that is on show."""
         outline = self.outline
-        position = outline.position(key) if outline and key else None
+        position = outline.position(key) if outline and key is not None else None
         if outline is None or position is None:
             return None
         for place in (position, *outline.ancestors(position)):
@@ -220,7 +220,7 @@ class SessionTree(LineList):
     def _reveal(self, key: str | None) -> bool:
         """Open everything above a session; False when it is not in the outline."""
         outline = self.outline
-        position = outline.position(key) if outline and key else None
+        position = outline.position(key) if outline and key is not None else None
         if outline is None or position is None:
             return False
         for above in outline.ancestors(position):

@@ -31,7 +31,9 @@ from tui.store.details import session_detail
 from tui.store.kinds import kinds
 from tui.store.largest import largest_rows, preview
 from tui.store.payloads import find_payloads
-from tui.store.sessions import load_sessions, projects, running_sessions, with_last_messages
+from tui.store.projects import places, projects
+from tui.store.rebuild import lost_sessions
+from tui.store.sessions import load_sessions, running_sessions, with_last_messages
 from tui.store.usage import measure_all, measure_sessions
 
 UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -130,6 +132,8 @@ def test_no_value_in_any_column_stops_a_reader_and_every_octet_is_counted(
             for large in largest_rows(store, [row.id]):
                 preview(store, large)
         projects(store)
+        places(store)
+        lost_sessions(store)
         running = running_sessions(store, rows, NOW)
         levels = ("compacted", "summarised")
         plan_reclaim(forest, find_payloads(store, levels), ReclaimPolicy(levels), NOW, running)

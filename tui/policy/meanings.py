@@ -105,7 +105,7 @@ MEANINGS: dict[str, Meaning] = {
     "session_in_events_only": Meaning(
         "warning", "session in its events only",
         "Its history is complete but the session is gone: deleted by another tool, or lost.",
-        f"{NOTHING_YET} these events are the only copy, so ocdu leaves them where they are.",
+        "`ocdu recover` lists them and rebuilds those you name; until then ocdu keeps the events.",
     ),
     "session_without_project": Meaning(
         "warning", "session without its project",

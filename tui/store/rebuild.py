@@ -14,8 +14,11 @@ import apsw
 
 from tui.records import LostSession
 from tui.store.database import Store, as_text
+from tui.store.doctor.lost import is_recoverable, session_is_gone
+from tui.store.doctor.walk import Key, keys_where, octets_of
 from tui.store.query import fetch, scalar
 from tui.store.schema import Schema
+from tui.store.sessions import milliseconds
 from tui.store.tool_parts import LARGEST
 
 LABEL = " (recovered)"
@@ -26,8 +29,6 @@ AT_ONCE = 200
 
 _TITLE = 300
 """Characters of a title that are read for a list."""
-
-_BORN, _DIED = "'session.created*'", "'session.deleted*'"
 
 _ENTITY = f"""CASE
     WHEN octet_length(data) > {LARGEST} OR typeof(data) <> 'text' OR NOT json_valid(data) THEN NULL
@@ -49,43 +50,38 @@ class Newest(NamedTuple):
 
 
 def lost_sessions(store: Store) -> list[LostSession]:
-    """Every id whose history has a beginning and no end, and that no generation knows."""
+    """Every id whose history has a beginning and no end, and that no generation knows.
+
+    Goes along the index of events, id by id, in short reads.
+    """
     schema = store.schema
     if not schema.has("event", "aggregate_id"):
         return []
-    gone = " AND ".join(
-        f'NOT EXISTS (SELECT 1 FROM "{table}" WHERE id = aggregate_id)'
-        for table in ("session", "session_v2")
-        if schema.has(table)
-    )
+    found: list[LostSession] = []
     with store.reading() as db:
         connection = db.connection()
-        found = fetch(
-            connection,
-            "SELECT aggregate_id, count(*), sum(octet_length(data)),"
-            f" max(type GLOB {_BORN}), max(type GLOB {_DIED})"
-            f" FROM event WHERE {gone} GROUP BY aggregate_id",
-        )
-        return [
-            LostSession(as_text(id), *_told(connection, id), events, octets or 0)
-            for id, events, octets, born, died in found
-            if born and not died
-        ]
+        for hit in keys_where(connection, "event", "aggregate_id", session_is_gone(schema)):
+            if is_recoverable(connection, hit.key):
+                octets = octets_of(
+                    connection, "event", "aggregate_id", schema.columns["event"], hit.key
+                )
+                told = _told(connection, hit.key)
+                found.append(LostSession(hit.key.text, *told, hit.rows, octets))
+    return found
 
 
-def _told(connection: apsw.Connection, id: str) -> tuple[str, str, int]:
+def _told(connection: apsw.Connection, key: Key) -> tuple[str, str, int]:
     """Title, directory and last change (ms) as the newest readable event of the session says."""
     for title, directory, updated in fetch(
         connection,
         f"SELECT CAST(substr(json_extract(data, '$.info.title'), 1, {_TITLE}) AS BLOB),"
         " CAST(json_extract(data, '$.info.directory') AS BLOB),"
-        " json_extract(data, '$.info.time.updated') FROM event WHERE aggregate_id = ?"
+        f" json_extract(data, '$.info.time.updated') FROM event WHERE aggregate_id = {key.marker}"
         " AND type GLOB 'session.[cu]*' AND octet_length(data) < 1000000"
         " AND typeof(data) = 'text' AND json_valid(data) ORDER BY seq DESC LIMIT 1",
-        (id,),
+        (key.value,),
     ):
-        when = int(updated) if isinstance(updated, int | float) else 0
-        return as_text(title), as_text(directory), when
+        return as_text(title), as_text(directory), milliseconds(updated)
     return "", "", 0
 
 

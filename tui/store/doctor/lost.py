@@ -49,7 +49,7 @@ def _events(connection: apsw.Connection, schema: Schema) -> Iterator[Symptom]:
     lost: list[Key] = []
     rows, octets = {True: 0, False: 0}, {True: 0, False: 0}
     for hit in keys_where(connection, "event", "aggregate_id", session_is_gone(schema)):
-        is_lost = _is_recoverable(connection, hit.key)
+        is_lost = is_recoverable(connection, hit.key)
         rows[is_lost] += 1 if is_lost else hit.rows
         size = octets_of(connection, "event", "aggregate_id", schema.columns["event"], hit.key)
         octets[is_lost] += size
@@ -64,7 +64,7 @@ def _events(connection: apsw.Connection, schema: Schema) -> Iterator[Symptom]:
         )
 
 
-def _is_recoverable(connection: apsw.Connection, key: Key) -> bool:
+def is_recoverable(connection: apsw.Connection, key: Key) -> bool:
     """True when the history tells of a beginning and of no end."""
     counted = f"SELECT sum({_BORN}), sum({_DELETED}) FROM event WHERE aggregate_id = {key.marker}"
     born, deleted = fetch(connection, counted, (key.value,))[0]

@@ -218,6 +218,10 @@ def explained(error: Exception, path: Path) -> OcduError:
         return Refused(f"{path} is gone: somebody moved or deleted it while ocdu had it open.")
     if "NotADB" in name or "not a database" in text:
         return Refused(f"{path} is not an SQLite database (or it is encrypted): nothing was read.")
+    if "unsupported file format" in text:
+        return Refused(
+            f"{path} is of an SQLite format nobody here knows: it is damaged, or from the future."
+        )
     if "Corrupt" in name or "malformed" in text:
         return Refused(
             f"{path} is damaged ({text}). Copy it before anything else, then try "
@@ -234,7 +238,7 @@ def explained(error: Exception, path: Path) -> OcduError:
         )
     if "IOError" in name or isinstance(error, OperationalError):
         return OcduError(f"Reading {path} failed: {text}. Check the disk, then try again.")
-    return OcduError(f"{path}: {text}")
+    return OcduError(f"{path}: {text.rstrip('.')}.")
 
 
 def wal_of(path: Path) -> Path:

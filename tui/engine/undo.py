@@ -13,6 +13,8 @@ from typing import Any, cast
 
 from tui.engine.archive import write_stamps
 from tui.engine.prune import apply_prune
+from tui.engine.reclaim import apply_reclaim, plan_again
+from tui.engine.reclaim.keeping import undo_reclaim
 from tui.engine.site import Site
 from tui.engine.trash import apply_restore, plan_restore
 from tui.errors import OcduError, Refused
@@ -21,7 +23,7 @@ from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.store.batch import TRASH
 from tui.store.ledger import JournalEntry
 
-VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune"}
+VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune", "reclaim": "reclaim"}
 """What can be undone, as a noun."""
 
 
@@ -79,6 +81,8 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     if "stamps" in undo:
         pairs = {id: (pair[1], pair[0]) for id, pair in undo["stamps"].items()}
         outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}", "back")
+    elif entry.batch and entry.verb == "reclaim":
+        outcome = yield from undo_reclaim(site.store, site.ledger, entry.batch, stop)
     elif entry.batch:
         outcome = yield from apply_restore(plan_restore(site, [entry.batch]), site, stop)
     else:
@@ -102,7 +106,10 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         if outcome.done.sessions:
             site.ledger.update(entry.id, state="done")
         return outcome
-    outcome = yield from apply_prune(_prune_again(undo), site, stop)
+    if entry.verb == "reclaim":
+        outcome = yield from _reclaim_again(undo, site, stop)
+    else:
+        outcome = yield from apply_prune(_prune_again(undo), site, stop)
     if outcome.done.sessions:
         site.ledger.update(entry.id, state="done", batch=outcome.batch)
     return outcome
@@ -132,6 +139,12 @@ def _stamp(
 def again(items: Iterable[Item]) -> list[dict[str, Any]]:
     """Planned trees as the journal keeps them, so that they can be pruned once more."""
     return [asdict(item) for item in items]
+
+
+def _reclaim_again(undo: dict[str, Any], site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    if not undo.get("reclaimed"):
+        raise Refused("The journal does not say what that reclaim took: reclaim it again.")
+    return (yield from apply_reclaim(plan_again(undo["reclaimed"]), site.store, stop, site.ledger))
 
 
 def _prune_again(undo: dict[str, Any]) -> Plan:

@@ -15,6 +15,7 @@ from tui import format
 from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.policy.plan import Item, Plan, Totals
+from tui.policy.reclaim_message import told
 from tui.records import Payload, SessionRow
 
 
@@ -176,7 +177,7 @@ def plan_reclaim(
         tuple(items),
         excluded=dict(sorted(excluded.items())),
         options=policy,
-        message=_message(items, excluded, elsewhere, policy),
+        message=told(items, excluded, elsewhere, policy.levels),
         predicted_bytes=_pages(items, found),
     )
 
@@ -233,7 +234,7 @@ def _judge(
 
 
 def _item(row: SessionRow, taken: list[Payload], policy: ReclaimPolicy) -> ReclaimItem:
-    counts = [f"{each.level}: {what_is(_totals([each]))}" for each in taken]
+    counts = [f"{each.level}: {_words(each)}" for each in taken]
     waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
     return ReclaimItem(
         id=row.id,
@@ -260,14 +261,9 @@ def _totals(taken: Iterable[Payload]) -> Totals:
     )
 
 
-def what_is(totals: Totals) -> str:
-    """ "41 tool outputs", "3 messages' diffs" or both: what a reclaim takes, in words."""
-    named = []
-    if totals.parts or not totals.messages:
-        named.append(format.plural(totals.parts, "tool output"))
-    if totals.messages:
-        named.append(f"the diffs of {format.plural(totals.messages, 'message')}")
-    return " and ".join(named)
+def _words(payload: Payload) -> str:
+    totals = _totals([payload])
+    return format.payloads(totals.parts, totals.messages)
 
 
 def _all_or_none(payload: Payload) -> tuple[int, ...]:
@@ -302,28 +298,3 @@ def rest_of(level: Level, policy: ReclaimPolicy) -> timedelta:
         return policy.idle or timedelta(0)
     least = level.idle if level.least is None else level.least
     return max(least, level.idle if policy.idle is None else policy.idle)
-
-
-def _message(
-    items: list[ReclaimItem],
-    excluded: Mapping[str, int],
-    elsewhere: Mapping[str, int],
-    policy: ReclaimPolicy,
-) -> str:
-    """One sentence: what would be reclaimed, or why there is nothing."""
-    if items:
-        octets = format.size(sum(item.bytes for item in items))
-        parts = what_is(sum((item.totals for item in items), Totals()))
-        return f"{octets} in {parts} of {format.plural(len(items), 'session')} can be reclaimed."
-    if excluded:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(excluded.items()))
-        return f"Nothing to reclaim now; left out: {reasons}."
-    others = {level: octets for level, octets in elsewhere.items() if octets}
-    more = "; ".join(f"the level {name} holds {format.size(n)}" for name, n in others.items())
-    if policy.levels == ("compacted",):
-        why = "No marked tool output is left (since 1.14.34 opencode marks none by default)"
-        return f"{why}; {more}." if more else f"{why}; try the level summarised."
-    return f"Nothing to reclaim at these levels; {more}." if more else _NOTHING
-
-
-_NOTHING = "Nothing to reclaim: no tool output is marked, or older than a finished compaction."

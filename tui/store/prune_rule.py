@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import apsw
 
@@ -97,12 +97,12 @@ class PruneRule:
     """Rowids, the newest first."""
     ended: bool = False
 
-    def meets(self, is_user: bool, is_summary: bool) -> bool:
-        """Go on to a message; True when its parts are looked at."""
+    def meets(self, is_user: bool, is_summary: bool) -> Literal["skip", "look", "end"]:
+        """Go on to a message, and say what to do with its parts."""
         self.turns += is_user
-        if self.turns >= SKIPPED_TURNS and is_summary and not is_user:
-            self.ended = True
-        return self.turns >= SKIPPED_TURNS and not self.ended
+        if self.turns < SKIPPED_TURNS:
+            return "skip"
+        return "end" if is_summary and not is_user else "look"
 
     def takes(self, rowid: int, tokens: int) -> None:
         """Look at a finished tool part; `tokens` below 0 says that it is marked already."""
@@ -140,14 +140,18 @@ def prunable_parts(connection: apsw.Connection, session_id: str, stop: Event) ->
     )
     rule = PruneRule()
     for piece in pieces([rowid for (rowid,) in messages], stop, FIRST_MESSAGES):
-        seen = [
-            message.rowid
-            for message in _messages(connection, piece)
-            if not rule.ended and rule.meets(message.is_user, message.is_summary)
-        ]
+        seen: list[int] = []
+        is_last = False
+        for message in _messages(connection, piece):
+            what = rule.meets(message.is_user, message.is_summary)
+            if what == "end":
+                is_last = True
+                break
+            if what == "look":
+                seen.append(message.rowid)
         for rowid, tokens in _parts(connection, session_id, seen):
             rule.takes(rowid, tokens)
-        if rule.ended:
+        if is_last or rule.ended:
             break
     return [] if stop.is_set() else rule.result
 

@@ -25,7 +25,7 @@ from tui.engine.reclaim.subagents import subagents_deeds
 from tui.engine.reclaim.summarised import summarised_deeds
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.reclaim import ReclaimItem, ReclaimPolicy, what_is
+from tui.policy.reclaim import ReclaimItem, ReclaimPolicy
 from tui.records import FileSizes
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.ledger import Ledger
@@ -177,7 +177,7 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
         message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
         message = f"{message} {problem}".rstrip()
     elif tally.rows:
-        taken = f"{format.size(done.bytes)} in {what_is(done)}"
+        taken = f"{format.size(done.bytes)} in {format.payloads(done.parts, done.messages)}"
         message = f"Reclaimed {taken}{back}; the file shrinks after a vacuum."
     else:
         message = "Nothing was reclaimed: the planned outputs had gone or changed meanwhile."

@@ -171,7 +171,7 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
         sessions=len(tally.sessions), messages=tally.messages, parts=tally.parts, bytes=tally.bytes
     )
     ending: Ending = "done" if tally.rows else "nothing"
-    back = "; undo brings it back" if batch else ""
+    back = "; undo (u) brings it back" if batch else ""
     if problem or work.finished < len(plan):
         ending = "partial"
         message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."

@@ -198,7 +198,7 @@ def way_back(plan: Plan, policy: ReclaimPolicy) -> str:
     """What `u` brings back, and how large the copy gets; or that it brings nothing back."""
     kept = [level for level in policy.levels if LEVELS[level].keeps]
     if not policy.keep or not kept:
-        return f"{format.size(plan.totals.bytes)} go for good: this cannot be undone"
+        return f"what goes ({format.size(plan.totals.bytes)}) cannot be undone"
     lost = [level for level in policy.levels if level not in kept]
     but = f" all but {', '.join(lost)}" if lost else " it all"
     return f"u brings{but} back from a copy of about {format.size(plan.totals.bytes)}"

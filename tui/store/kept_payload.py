@@ -14,6 +14,7 @@ import apsw
 from tui.format import plural
 from tui.store import batch
 from tui.store.database import transaction
+from tui.store.diff_stream import Slim
 from tui.store.query import fetch, scalar
 from tui.store.row_level import RowLevel
 
@@ -69,6 +70,17 @@ def copy_row(
             SELECT '{level.table}', id, session_id, data, {level.edited} FROM main.{level.table}
             WHERE rowid = :row AND session_id = :session AND {level.verdict} >= 0""",
         {"row": rowid, "session": session_id, **more},
+    )
+    return connection.last_insert_rowid() if connection.changes() else None
+
+
+def copy_large(connection: apsw.Connection, session_id: str, new: Slim) -> int | None:
+    """Keep a message that is edited without SQLite's JSON functions; its entry."""
+    connection.execute(
+        """INSERT INTO trash.ocdu_payload (tbl, id, session, before, after)
+            SELECT 'message', id, session_id, data, CAST(? AS TEXT) FROM main.message
+            WHERE rowid = ? AND session_id = ? AND octet_length(data) = ? AND time_updated IS ?""",
+        (new.data, new.rowid, session_id, new.size, new.updated),
     )
     return connection.last_insert_rowid() if connection.changes() else None
 

@@ -16,7 +16,8 @@ import apsw
 
 from tui.records import Payload
 from tui.store.database import Store
-from tui.store.diff_texts import DIFFS
+from tui.store.diff_stream import slim
+from tui.store.diff_texts import DIFFS, LARGEST_DIFFS
 from tui.store.judging import all_rowids, judge, overflow_bytes, session_rowids, turns
 from tui.store.row_level import RowLevel
 from tui.store.session_levels import SESSION_LEVELS, Asked
@@ -185,13 +186,16 @@ class _Search:
         for row in judge(connection, level, first, last, session_id, given, self.since):
             if taken is not None and row.rowid in taken:
                 continue
-            if row.octets is None:
+            octets = row.octets
+            if octets is None and level is DIFFS and row.size > LARGEST_DIFFS:
+                new = slim(connection, row.rowid, self.stop)
+                octets = None if new is None else row.size - len(new.data)
+            if octets is None:
                 self.sums[Key(row.session_id, MALFORMED)][0] += 1
                 continue
             if taken is not None:
                 taken.add(row.rowid)
-            self.add(Key(row.session_id, level.name, reason), level, row.rowid, row.size,
-                     row.octets)  # fmt: skip
+            self.add(Key(row.session_id, level.name, reason), level, row.rowid, row.size, octets)
 
     def add(self, key: Key, level: RowLevel, rowid: int, size: int, octets: int) -> None:
         """One row more, of this size, that would lose so many octets."""

@@ -42,16 +42,10 @@ class _KeptEdit:
     done: set[int]
 
     def __call__(self) -> None:
-        edit = self.edit
-        more = edit.still()
-        octets = None
-        if more is not None:
-            octets = kept_payload.edit_row(
-                edit.work.connection, edit.level, edit.session_id, edit.rowid, self.entry, more
-            )
-        if octets is not None:
+        rows = self.edit.work.tally.rows
+        self.edit.rewrite_kept(self.entry)
+        if self.edit.work.tally.rows > rows:
             self.done.add(self.entry)
-        edit.count(octets)
 
 
 class Keeper:
@@ -123,12 +117,7 @@ class Keeper:
         open_batch = batch.attached if self.has_kept else batch.unsynced
         with open_batch(work.connection, path), transaction(work.connection, "BEGIN"):
             for deed in group:
-                more = deed.still() if isinstance(deed, Edit) else None
-                if not isinstance(deed, Edit) or more is None:
-                    continue
-                entry = kept_payload.copy_row(
-                    work.connection, deed.level, deed.session_id, deed.rowid, more
-                )
+                entry = deed.keep() if isinstance(deed, Edit) else None
                 if entry is not None:
                     copies[id(deed)] = entry
         self.has_kept = self.has_kept or bool(copies)

@@ -15,6 +15,7 @@ import apsw
 
 from tui.engine.pace import Deed
 from tui.policy.reclaim import ReclaimItem
+from tui.store import kept_payload
 from tui.store.judging import judge_session
 from tui.store.query import fetch, scalar
 from tui.store.row_level import RowLevel
@@ -105,6 +106,25 @@ class Edit:
         octets = None
         if more is not None:
             octets = _edit(self.work.connection, self.level, self.session_id, self.rowid, more)
+        self.count(octets)
+
+    def keep(self) -> int | None:
+        """Copy the row into the attached batch; its entry, or None when it no longer qualifies."""
+        more = self.still()
+        if more is None:
+            return None
+        return kept_payload.copy_row(
+            self.work.connection, self.level, self.session_id, self.rowid, more
+        )
+
+    def rewrite_kept(self, entry: int) -> None:
+        """As when called, but only if the row still is what its entry says."""
+        more = self.still()
+        octets = None
+        if more is not None:
+            octets = kept_payload.edit_row(
+                self.work.connection, self.level, self.session_id, self.rowid, entry, more
+            )
         self.count(octets)
 
     def count(self, octets: int | None) -> None:

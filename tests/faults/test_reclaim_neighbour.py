@@ -43,6 +43,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
             made.connection.execute(
                 "UPDATE message SET data = ? WHERE id = ?", (data, f"msg_d{number}")
             )
+        made.message(5000, id="msg_large")
+        made.connection.execute(
+            'UPDATE message SET data = \'{"role":"user","summary":{"diffs":[{"patch":"\''
+            " || hex(zeroblob(20000000)) || '\"}]}}' WHERE id = 'msg_large'"
+        )
     yield made
     made.close()
 

@@ -67,7 +67,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     made = Database(tmp_path / "opencode.db")
     made.message(1, role="user")
     yield made
-    object.__setattr__(DIFFS, "largest", 16_000_000)
+    object.__setattr__(DIFFS, "largest", 1_000_000)
     made.close()
 
 

@@ -21,6 +21,9 @@ from tui.store.query import fetch, scalar
 PIECE = 1_000_000
 """Octets read at once."""
 
+MOST_LEFT = 16_000_000
+"""Octets a message may keep: a larger one is no ordinary message, and is left alone."""
+
 _TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 """The inside of a string; ends before its quote, or before a backslash that ends the piece."""
 
@@ -158,7 +161,7 @@ def _emptied(blob: apsw.Blob, stop: Event) -> bytes | None:
     while piece:
         for text in emptier.feed(piece):
             left += text
-        if stop.is_set() or len(left) > LARGEST_DIFFS:
+        if stop.is_set() or len(left) > MOST_LEFT:
             return None
         piece = blob.read(PIECE)
     return None if emptier.open or emptier.in_text else bytes(left)

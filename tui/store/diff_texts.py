@@ -12,9 +12,9 @@ from tui.store.row_level import RowLevel
 TEXTS = ("patch", "before", "after")
 """Keys of an entry that hold text."""
 
-LARGEST_DIFFS = 16_000_000
-"""Octets of the largest message that is edited by SQLite's JSON functions: they take six times as
-much memory, and ocdu promises to stay below 150 MB."""
+LARGEST_DIFFS = 1_000_000
+"""Octets of the largest message that is edited by SQLite's JSON functions: under the lock they need
+20 ms for each megabyte, and eight times as much memory. `diff_stream` takes those beyond."""
 
 _EDITS = "".join(
     # A path that leads nowhere in an object changes nothing.

@@ -36,7 +36,7 @@ from tui.policy.vacuum import VacuumFacts, plan_vacuum
 from tui.records import FileRow, FileSizes, FileSurvey, Holder, Payload
 from tui.store.batch import TreeLine
 from tui.store.file_kinds import KINDS
-from tui.store.ledger import JournalEntry
+from tui.store.journal import JournalEntry
 
 PICTURES = Path(__file__).parent.parent / "screenshots"
 

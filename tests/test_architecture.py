@@ -17,7 +17,9 @@ from tui.screens.page import SHOWN_KEYS
 
 ROOT = Path(__file__).parent.parent
 
-FLOOR_0 = ("tui", "tui.errors", "tui.records", "tui.format", "tui.config", "tui.quantity")
+FLOOR_0 = (
+    "tui", "tui.ascii", "tui.errors", "tui.records", "tui.format", "tui.config", "tui.quantity",
+)  # fmt: skip
 SHAPES = ("tui.forest", "tui.ordering", "tui.outline")
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
 STORE = ("tui.store.*",)
@@ -40,7 +42,18 @@ MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (CLI, (*FLOOR_0, *FLOOR_1, *STORE, *ENGINE, *CLI, "rich", "platformdirs")),
     (
         APP,
-        (*FLOOR_0, *FLOOR_1, *STORE, *ENGINE, *FLOOR_4, *WIDGETS, *SCREENS, *APP, "textual"),
+        (
+            *FLOOR_0,
+            *FLOOR_1,
+            *STORE,
+            *ENGINE,
+            *FLOOR_4,
+            *WIDGETS,
+            *SCREENS,
+            *APP,
+            "textual",
+            "rich",
+        ),
     ),
     (("tui.__main__",), ("tui.cli.main",)),
 )
@@ -54,6 +67,9 @@ OWN_POLICY = {
     "checkpoint": "vacuum",
     "copy_back": "vacuum",
     "files": "files",
+    "projects": "projects",
+    "recover": "recover",
+    "undo": "projects",
     "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
@@ -68,6 +84,7 @@ TOP = {"pyproject.toml", "README.md", "tui", "tests", "screenshots"}
 
 OPENS_FILES = {
     "tui.config": "the configuration",
+    "tui.cli.config": "the configuration, made for the editor",
     "tui.cli.log": "the log",
     "tui.cli.output": "the null device, after a broken pipe",
     "tui.engine.demo": "a new file beside the demo database",
@@ -92,7 +109,16 @@ VERBS = {
     "vacuum": ("policy/vacuum", "engine/vacuum", "screens/vacuum", "cli/vacuum"),
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
-    "undo": ("store/ledger", "engine/undo", "cli/undo"),
+    "projects": (
+        "store/projects",
+        "policy/projects",
+        "engine/projects",
+        "screens/projects",
+        "cli/projects",
+    ),
+    "recover": ("store/rebuild", "policy/recover", "engine/recover", "cli/recover"),
+    "undo": ("store/journal", "engine/undo", "cli/undo"),
+    "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
 }
 """Where each verb is decided, done, shown and said."""
 

@@ -53,6 +53,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_files", "3", "Files", "The rest of the data directory: what it is, what may go", "Go"),
     Action("show_trash", "4", "Trash", "Pruned trees: restore or empty", "Go"),
     Action("show_jobs", "5", "Jobs", "What runs, what waits, what was done", "Go"),
+    Action("show_projects", "6", "Projects", "What each project takes; relink one that moved, remove an empty one", "Go"),
     Action("pause", "z", "Pause", "Pause the running job, or let it go on", "Job"),
     Action("cancel", "Z", "Cancel", "Stop the running job after its current step", "Job"),
     Action("help", "question_mark", "Help", "Every key with its meaning", "Go", footer=True),

@@ -49,7 +49,10 @@ class Look:
     """[look]"""
 
     theme: str = "textual-dark"
-    """Any theme Textual knows; the palette (`ctrl+p`) lists them."""
+    """Any theme Textual knows, or high-contrast; ansi-dark and ansi-light use the 16 colours of
+    the terminal. The palette (`ctrl+p`) lists them all."""
+    ascii: bool = False
+    """Draw with ASCII alone, as `--ascii` does: for terminals and fonts without more."""
     bars: str = "bar"
     """What stands beside a size: bar, percent, both or none."""
     grouping: str = "project"

@@ -20,7 +20,15 @@ from textual.worker import get_current_worker
 from tui.config import Config
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
-from tui.records import FileSizes, FileSurvey, Holder, LargeRow, Payload, SessionDetail
+from tui.records import (
+    FileSizes,
+    FileSurvey,
+    Holder,
+    LargeRow,
+    Payload,
+    ProjectRow,
+    SessionDetail,
+)
 
 Answer = TypeVar("Answer")
 
@@ -101,6 +109,8 @@ class JournalLine(Protocol):
     @property
     def time(self) -> int: ...
     @property
+    def ended(self) -> int | None: ...
+    @property
     def verb(self) -> str: ...
     @property
     def state(self) -> str: ...
@@ -112,6 +122,17 @@ class JournalLine(Protocol):
     def predicted_bytes(self) -> int: ...
     @property
     def freed_bytes(self) -> int: ...
+
+
+class JobStory(Protocol):
+    """All about one job of the past: what was planned, how it went, what came of it."""
+
+    @property
+    def plan(self) -> Mapping[str, Any]: ...
+    @property
+    def phases(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def outcome(self) -> Mapping[str, Any]: ...
 
 
 class Freed(NamedTuple):
@@ -206,6 +227,15 @@ class Desk(Protocol):
     def read_journal(self) -> Sequence[JournalLine]:
         """Blocking: what ocdu did, newest first."""
 
+    def read_job(self, number: int) -> JobStory | None:
+        """Blocking: all about one job of the journal."""
+
+    def read_projects(self) -> Sequence[ProjectRow]:
+        """Blocking: every project, and whether its folder exists."""
+
+    def plan_relink(self, old: str, new: str) -> Plan:
+        """Blocking: move stored paths. Raises WrongCall for paths that cannot be meant."""
+
     def read_history(self) -> Sequence[tuple[int, int]]:
         """Blocking: (time in ms, octets on disk), oldest first."""
 
@@ -241,6 +271,7 @@ def desk_of(node: DOMNode | Screen[Any]) -> Desk:
 __all__ = [
     "Desk",
     "Freed",
+    "JobStory",
     "Jobs",
     "JournalLine",
     "Live",

@@ -72,6 +72,42 @@ class Holder(NamedTuple):
     name: str
 
 
+class ProjectRow(NamedTuple):
+    """A project as opencode knows it."""
+
+    id: str
+    name: str
+    worktree: str
+    """Its folder; "/" for the project of all folders without git."""
+    sessions: int = 0
+    """In either generation, each once."""
+    missing: bool = False
+    """True when the folder no longer exists."""
+
+
+class Place(NamedTuple):
+    """One stored path of a folder; the row is found by `id` in `id_column`."""
+
+    table: str
+    id_column: str
+    id: str
+    column: str
+    path: str
+
+
+class LostSession(NamedTuple):
+    """A session without rows that its events still know."""
+
+    id: str
+    title: str
+    directory: str
+    updated: int
+    """As the newest readable event says, milliseconds; 0 for unknown."""
+    events: int
+    bytes: int
+    """Octets of its events."""
+
+
 class FileSizes(NamedTuple):
     """The database file as stat() and its header see it; cheap enough for a timer."""
 

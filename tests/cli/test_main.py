@@ -132,7 +132,13 @@ def test_a_reader_that_goes_away_is_not_an_error(garden: Path) -> None:
 def test_output_survives_a_terminal_without_unicode(garden: Path) -> None:
     run = run_process("stats", "--db", garden, encoding="ascii")
     assert (run.returncode, run.stderr) == (0, "")
-    assert "?" * 40 in run.stdout
+    assert "-" * 40 in run.stdout and "?" not in run.stdout
+
+
+def test_ascii_is_spoken_when_asked_for(ocdu: Ocdu, garden: Path) -> None:
+    run = run_process("stats", "--ascii", "--db", garden)
+    assert run.returncode == 0 and "-" * 40 in run.stdout
+    assert run.stdout.isascii() and not run_process("stats", "--db", garden).stdout.isascii()
 
 
 def test_python_m_tui_is_ocdu(garden: Path) -> None:

@@ -14,7 +14,7 @@ from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_restore, unreadable
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.errors import WrongCall
-from tui.store.ledger import _now
+from tui.store.journal import _now
 
 
 @pytest.fixture

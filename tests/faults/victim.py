@@ -21,12 +21,16 @@ from tui.engine.worker import perform
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
+from tui.policy.recover import plan_recover
+from tui.store.rebuild import lost_sessions
 
 
 def plan_of(verb: str, site: Site) -> Plan:
     """The job that dies: every session of the file, or everything in the trash."""
     if verb == "restore":
         return plan_restore(site, [each.id for each in batches(site.ledger.trash_folder)])
+    if verb == "recover":
+        return plan_recover(lost_sessions(site.store), ())
     forest = forest_of(site)
     ids = frozenset(tree.root.id for tree in forest.trees())
     if verb == "archive":

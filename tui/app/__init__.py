@@ -11,17 +11,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tui.actions import ACTIONS, bindings
 from tui.app.census import Census
+from tui.app.looks import HIGH_CONTRAST, Ascii
 from tui.app.orders import Orders
 from tui.app.reads import keep_log, noted
 from tui.config import Config
@@ -69,6 +71,12 @@ def _jobs() -> Screen[None]:
     return JobsScreen()
 
 
+def _projects() -> Screen[None]:
+    from tui.screens.projects import ProjectsScreen
+
+    return ProjectsScreen()
+
+
 class OcduApp(Orders):
     """See, decide, do: screens read facts here, hand in plans, and are told what came of them."""
 
@@ -80,6 +88,7 @@ class OcduApp(Orders):
         "files": _files,
         "trash": _trash,
         "jobs": _jobs,
+        "projects": _projects,
     }
     DEFAULT_MODE = "sessions"
     COMMANDS: ClassVar = {Actions}
@@ -110,7 +119,11 @@ class OcduApp(Orders):
 
     def on_mount(self) -> None:
         """The frame stands; only now the database is asked."""
-        self.theme = self.config.look.theme
+        self.register_theme(HIGH_CONTRAST)
+        if self.config.look.theme in self.available_themes:
+            self.theme = self.config.look.theme
+        else:
+            self.say(f"There is no theme {self.config.look.theme}: `ctrl+p` lists them.")
         if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
             # Like `q`: the terminal is given back, and a job stops between two of its steps.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
@@ -135,6 +148,11 @@ class OcduApp(Orders):
             super()._handle_exception(error)
         else:
             self.panic(Content(noted(error)))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is done to every line that is drawn."""
+        found = super().get_line_filters()
+        return [*found, Ascii()] if self.config.look.ascii else found
 
     def now(self) -> int:
         """Milliseconds UTC."""
@@ -161,6 +179,10 @@ class OcduApp(Orders):
     def action_show_jobs(self) -> None:
         """What runs, waits and was done."""
         self.switch_mode("jobs")
+
+    def action_show_projects(self) -> None:
+        """What each project takes."""
+        self.switch_mode("projects")
 
     def action_largest(self) -> None:
         """The largest single rows."""

@@ -7,6 +7,7 @@ nothing it does not show.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -21,13 +22,13 @@ from textual.reactive import var
 from textual.worker import get_current_worker
 
 from tui import format
-from tui.desk import Freed, JournalLine, TrashBatch
+from tui.desk import Freed, JobStory, JournalLine, TrashBatch
 from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.forest import Forest
 from tui.messages import Failed, Recovered
 from tui.policy.plan import Plan
-from tui.records import FileSurvey, LargeRow, Payload, SessionDetail
+from tui.records import FileSurvey, LargeRow, Payload, ProjectRow, SessionDetail
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.toasts import Severity
 
@@ -228,6 +229,29 @@ class Reads(App[None]):
     def read_journal(self) -> Sequence[JournalLine]:
         """What ocdu did to this database, newest first."""
         return self.site.ledger.entries()
+
+    def read_job(self, number: int) -> JobStory | None:
+        """All about one job of the journal."""
+        return self.site.ledger.record(number)
+
+    def read_projects(self) -> Sequence[ProjectRow]:
+        """Every project, and whether its folder exists."""
+        from tui.store.projects import projects
+
+        return projects(self.site.store)
+
+    def plan_relink(self, old: str, new: str) -> Plan:
+        """Move stored paths."""
+        from tui.policy.projects import plan_relink
+        from tui.store.holders import holders
+        from tui.store.projects import places
+
+        store = self.site.store
+        folder = os.path.abspath(os.path.expanduser(new))
+        return plan_relink(
+            places(store), old, folder, new_exists=os.path.isdir(folder),
+            holders=holders(store.path),
+        )  # fmt: skip
 
     def read_history(self) -> Sequence[tuple[int, int]]:
         """(time in ms, octets on disk), oldest first."""

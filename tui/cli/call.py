@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Event
@@ -27,7 +27,7 @@ MOST_CANDIDATES = 5
 """Ids named when a shortened one fits several: a line, not a page."""
 
 
-LOOKS = ("list", "show", "stats", "files", "databases")
+LOOKS = ("list", "show", "stats", "files", "jobs", "databases")
 """Commands that change nothing, and so do not put right what was interrupted either."""
 
 INTERRUPTED = (
@@ -72,6 +72,13 @@ class Call:
         if named and not path.is_file():
             raise WrongCall(f"There is no configuration file {path}.")
         return load_config(path)
+
+    def looked_at(self) -> Config:
+        """The configuration with what the call says about looks."""
+        config = self.config
+        if not self.options.ascii:
+            return config
+        return replace(config, look=replace(config.look, ascii=True))
 
     @cached_property
     def site(self) -> Site:

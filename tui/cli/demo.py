@@ -45,4 +45,4 @@ def _show(call: Call, folder: Path, opens: bool) -> Answer:
     from tui.app import run_app
 
     demo = Call(Namespace(**{**vars(call.options), "db": str(path)}), call.now)
-    return replace(Answer("done", ""), exit_code=run_app(demo.site, demo.config))
+    return replace(Answer("done", ""), exit_code=run_app(demo.site, demo.looked_at()))

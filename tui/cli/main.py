@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from tui import __version__
 from tui.cli.call import Answer, Call
-from tui.cli.output import say
+from tui.cli.examples import examples_text
+from tui.cli.output import say, speak_plainly
 from tui.errors import WrongCall
 
 
@@ -45,9 +46,15 @@ VERBS = (
     Verb("checkpoint", "checkpoint", "fold the write-ahead log into the database"),
     Verb("trash", "trash", "list, restore or empty what was pruned"),
     Verb("files", "files", "what lies beside the database, and what of it may go"),
+    Verb(
+        "projects", "projects", "what each project takes; relink a moved one, remove an empty one"
+    ),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),
+    Verb("recover", "recover", "rebuild sessions that only the event history still knows"),
+    Verb("jobs", "jobs", "what ocdu changed, and what each job was and did"),
     Verb("databases", "databases", "which opencode databases exist here"),
+    Verb("config", "config", "show, check or edit the configuration"),
     Verb("demo", "demo", "try ocdu on a made-up database"),
     Verb("completions", "completions", "completions for bash, zsh or fish"),
 )
@@ -86,7 +93,12 @@ def make_parser(verbs: Sequence[str]) -> Parser:
     for verb in VERBS:
         wanted = verb.name in verbs
         own = commands.add_parser(
-            verb.name, help=verb.help, description=verb.help.capitalize(), allow_abbrev=False
+            verb.name,
+            help=verb.help,
+            description=verb.help.capitalize(),
+            epilog=examples_text(verb.name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         add_global_options(own, is_root=False)
         if wanted:
@@ -106,6 +118,7 @@ def add_global_options(parser: argparse.ArgumentParser, *, is_root: bool) -> Non
         ("--dry-run", None, "show what would happen and change nothing"),
         ("--yes", None, "do it without asking"),
         ("--read-only", None, "refuse every change"),
+        ("--ascii", None, "draw with ASCII alone"),
         ("--force", None, "write although the file lies on a network file system"),
     )
     group = parser.add_argument_group("everywhere")
@@ -140,6 +153,7 @@ def main(argv: Sequence[str] | None = None, *, now: int | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((each for each in arguments if each in MODULES), None)
     call: Call | None = None
+    speak_plainly("--ascii" in arguments)
     with ended_politely():
         try:
             call = Call(parse(arguments), int(time.time() * 1000) if now is None else now)
@@ -170,7 +184,7 @@ def _open_app(call: Call) -> Answer:
         raise WrongCall("The app needs a terminal: `ocdu list` and `ocdu stats` work without one.")
     from tui.app import run_app
 
-    return Answer("done", "", exit_code=run_app(call.site, call.config))
+    return Answer("done", "", exit_code=run_app(call.site, call.looked_at()))
 
 
 @contextmanager

@@ -5,12 +5,14 @@ Text from the database goes through `format.clean`, so a title never steers the 
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from tui import __version__
@@ -70,10 +72,29 @@ def _say_to_people(answer: Answer) -> None:
 
 
 def _print(text: str, *, to_errors: bool) -> None:
-    stream = sys.stderr if to_errors else sys.stdout
-    encoding = stream.encoding or "utf-8"
-    # A terminal of another character set shows "?" instead of ending the program.
-    print(text.encode(encoding, "replace").decode(encoding), file=stream)
+    print(text, file=sys.stderr if to_errors else sys.stdout)
+
+
+def speak_plainly(ascii_only: bool) -> None:
+    """What a stream has no letters for is printed in ASCII of the same width; everything, if told.
+
+    A terminal of another character set never ends the program.
+    """
+    codecs.register_error("ocdu", _in_letters_it_has)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            if ascii_only:
+                stream.reconfigure(encoding="ascii", errors="ocdu")
+            else:
+                stream.reconfigure(errors="ocdu")
+
+
+def _in_letters_it_has(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of `codecs`."""
+    from tui.ascii import in_ascii
+
+    assert isinstance(error, UnicodeEncodeError)
+    return in_ascii(error.object[error.start : error.end]), error.end
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: str) -> str:

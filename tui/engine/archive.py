@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import partial
 from threading import Event
+from typing import Any
 
 import apsw
 
@@ -62,6 +63,18 @@ def _apply(plan: Plan, site: Site, stop: Event, stamps: Stamps) -> Generator[Ste
         excluded={"changed": changed} if changed else {},
         details={"undo": {"stamps": {id: list(pair) for id, pair in done.items()}}},
     )
+
+
+def intended_undo(plan: Plan) -> dict[str, Any] | None:
+    """What reverses a job that is killed before it can say what it did; None where nothing can.
+
+    Only stamps: what a prune took lies in its batch, which says so itself.
+    """
+    if not isinstance(plan.options, ArchiveOptions):
+        return None
+    stamps = plan.options.stamps.items()
+    pairs = {id: (None, at) if plan.verb == "archive" else (at, None) for id, at in stamps}
+    return {"stamps": {id: list(pair) for id, pair in pairs.items()}}
 
 
 def write_stamps(

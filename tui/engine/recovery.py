@@ -16,13 +16,14 @@ from threading import Event
 import apsw
 
 from tui.engine.burial import Removal, exists
+from tui.engine.journal import settle
 from tui.engine.keeping import count_rows
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.reclaim import keeping
 from tui.engine.site import Site
 from tui.engine.trash import restore_tree
-from tui.errors import OcduError
+from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.store import batch, kept_payload, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
@@ -66,10 +67,18 @@ def _manifest(connection: apsw.Connection) -> dict[str, object]:
 
 def put_right(site: Site) -> list[str]:
     """Mend what was interrupted, if there is anything and nobody else is at it; what was done."""
-    if site.store.refusal or not unfinished(site):
+    if site.store.refusal or not (unfinished(site) or site.ledger.has_running()):
         return []
-    with site.ledger.exclusive(patience=0.1):
-        return recover(site)
+    try:
+        with site.ledger.exclusive(patience=0.1):
+            return put_right_here(site)
+    except Refused:
+        return []  # another ocdu is at it: what runs is its, and not interrupted
+
+
+def put_right_here(site: Site) -> list[str]:
+    """The same for whoever holds the ledger's lock: first the batches, then the journal."""
+    return recover(site) + settle(site)
 
 
 def recover(site: Site) -> list[str]:

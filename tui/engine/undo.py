@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any, cast
 
 from tui.engine.archive import write_stamps
+from tui.engine.projects import turned, write_moves
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim, plan_again
 from tui.engine.reclaim.keeping import undo_reclaim
@@ -20,10 +21,17 @@ from tui.engine.trash import apply_restore, plan_restore
 from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.policy.projects import Move
 from tui.store.batch import TRASH
-from tui.store.ledger import JournalEntry
+from tui.store.journal import JournalEntry
 
-VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune", "reclaim": "reclaim"}
+VERBS = {
+    "archive": "archive",
+    "unarchive": "unarchive",
+    "prune": "prune",
+    "reclaim": "reclaim",
+    "relink": "relink",
+}
 """What can be undone, as a noun."""
 
 
@@ -81,6 +89,8 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     if "stamps" in undo:
         pairs = {id: (pair[1], pair[0]) for id, pair in undo["stamps"].items()}
         outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}", "back")
+    elif "moves" in undo:
+        outcome = yield from write_moves((Move(*each) for each in undo["moves"]), site, stop)
     elif entry.batch and entry.verb == "reclaim":
         outcome = yield from undo_reclaim(site.store, site.ledger, entry.batch, stop)
     elif entry.batch:
@@ -104,6 +114,12 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         what = f"The {entry.verb} of {entry.title}"
         outcome = yield from _stamp(site, stop, pairs, what, "again")
         if outcome.done.sessions:
+            site.ledger.update(entry.id, state="done")
+        return outcome
+    if "moves" in undo:
+        back = (turned(Move(*each)) for each in undo["moves"])
+        outcome = yield from write_moves(back, site, stop)
+        if outcome.details["paths"]:
             site.ledger.update(entry.id, state="done")
         return outcome
     if entry.verb == "reclaim":

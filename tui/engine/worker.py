@@ -15,12 +15,15 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import NamedTuple
 
-from tui.engine.archive import apply_archive, apply_unarchive
+from tui.engine.archive import apply_archive, apply_unarchive, intended_undo
 from tui.engine.checkpoint import apply_checkpoint
 from tui.engine.files import apply_files
+from tui.engine.journal import noted, settle, told, told_outcome
+from tui.engine.projects import apply_relink, apply_remove_project
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
-from tui.engine.recovery import recover
+from tui.engine.recover import apply_recover
+from tui.engine.recovery import put_right_here, recover
 from tui.engine.site import Site
 from tui.engine.trash import apply_empty, apply_restore
 from tui.engine.undo import again, apply_redo, apply_undo
@@ -44,6 +47,9 @@ ENGINES: dict[str, Engine] = {
     "files": apply_files,
     "restore": apply_restore,
     "empty": apply_empty,
+    "recover": apply_recover,
+    "relink": apply_relink,
+    "remove_project": apply_remove_project,
     "undo": apply_undo,
     "redo": apply_redo,
 }
@@ -77,7 +83,7 @@ def perform(
         return Outcome("nothing", plan.message, excluded=plan.excluded)
     try:
         with site.ledger.exclusive():
-            for sentence in recover(site):
+            for sentence in put_right_here(site):
                 log.warning("%s", sentence)
             return (yield from _journalled(plan, site, stop, engine or ENGINES[plan.verb]))
     except OcduError as error:
@@ -89,23 +95,25 @@ def perform(
 def _journalled(
     plan: Plan, site: Site, stop: Event, engine: Engine
 ) -> Generator[Step, None, Outcome]:
-    entry = site.ledger.begin(plan.verb, _title(plan), plan.predicted_bytes)
+    entry = site.ledger.begin(
+        plan.verb, _title(plan), plan.predicted_bytes, plan=told(plan), undo=intended_undo(plan)
+    )
     try:
-        outcome = yield from engine(plan, site, stop)
+        outcome = yield from noted(engine(plan, site, stop), site, entry)
     except GeneratorExit:
-        site.ledger.update(entry, state="interrupted")
+        _put_right_now(site)
         raise
     except Exception as error:
-        site.ledger.update(entry, state="failed", message=str(error))
-        with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
-            recover(site)  # what cannot be mended now is found at the next start
+        _put_right_now(site)
+        site.ledger.end(entry, "failed", message=str(error))
         raise
     for sentence in recover(site):  # what ended early is put right at once, if it can be
         log.warning("%s", sentence)
-    site.ledger.update(
+    site.ledger.end(
         entry,
-        state=outcome.ending,
+        outcome.ending,
         message=outcome.message,
+        outcome=told_outcome(outcome),
         payload_bytes=outcome.done.bytes,
         predicted_bytes=outcome.predicted_bytes or plan.predicted_bytes,
         freed_bytes=outcome.freed_bytes,
@@ -115,6 +123,13 @@ def _journalled(
     if plan.verb in REWRITES and outcome.ending in ("done", "partial"):
         forget_usage(site.ledger)
     return outcome
+
+
+def _put_right_now(site: Site) -> None:
+    """What an error left half done; what cannot be mended now is found at the next start."""
+    with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
+        recover(site)
+        settle(site)
 
 
 def _title(plan: Plan) -> str:

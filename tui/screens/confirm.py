@@ -132,6 +132,16 @@ def empty_question(plan: Plan) -> Question:
     )
 
 
+def remove_project_question(plan: Plan) -> Question:
+    """Before an empty project goes."""
+    return Question(
+        "Remove project",
+        (f"“{format.clip(format.clean(plan.items[0].title), 50)}” has no session.", plan.message),
+        f"Remove {format.plural(len(plan), 'project')}",
+        safe="Keep it",
+    )
+
+
 def consent_question(payloads: Iterable[Payload]) -> Question:
     """Before the first write in the background: asked once for each database."""
     found = list(payloads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.getters import query_one
@@ -14,6 +15,7 @@ from textual.widgets import Static
 from tui import format
 from tui.desk import Freed, Jobs, JournalLine
 from tui.policy.plan import Plan
+from tui.screens.job import JobDialog
 from tui.screens.page import Page
 from tui.widgets.job_bar import DOING
 from tui.widgets.key_bar import Key
@@ -111,6 +113,14 @@ class JobsScreen(Page):
         found = next((line for line in self._lines if f"entry:{line.id}" == key), None)
         text = format.clean(found.message) if found else ""
         self.query_one("#message", Static).update(Content.styled(text, "$foreground-muted"))
+
+    @on(RowTable.Chosen)
+    def _open(self) -> None:
+        """All about the job under the cursor."""
+        kind, _, number = (self.table.key or "").partition(":")
+        line = next((each for each in self._lines if str(each.id) == number), None)
+        if kind == "entry" and line is not None:
+            self.app.push_screen(JobDialog(line))
 
     def action_withdraw(self) -> None:
         """Take the waiting job under the cursor out of the queue."""

@@ -7,36 +7,24 @@ it is about. Trash batches lie beside it as files of their own.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 import platformdirs
-from peewee import (
-    AutoField,
-    CompositeKey,
-    IntegerField,
-    Model,
-    TextField,
-    fn,
-)
+from peewee import CompositeKey, IntegerField, Model, TextField
 from playhouse.apsw_ext import APSWDatabase
 
 from tui.errors import Refused
+from tui.store.journal import Entry, Journal
 from tui.store.query import answers
 
 HISTORY_STEP = 600_000
 """Milliseconds between two entries of the usage history: enough for a curve of days."""
-
-
-GIVING_BACK = ("vacuum", "checkpoint", "files", "empty")
-"""Jobs after which the disk has more room."""
 
 
 class Pin(Model):
@@ -45,24 +33,6 @@ class Pin(Model):
 
     class Meta:
         primary_key = CompositeKey("database", "session")
-
-
-class Entry(Model):
-    """One job in the journal."""
-
-    id = AutoField()
-    database = TextField(index=True)
-    time = IntegerField()
-    verb = TextField()
-    title = TextField()
-    state = TextField()
-    message = TextField(default="")
-    payload_bytes = IntegerField(default=0)
-    predicted_bytes = IntegerField(default=0)
-    freed_bytes = IntegerField(default=0)
-    batch = TextField(null=True)
-    undo = TextField(null=True)
-    """JSON that undoes the job; NULL when nothing can."""
 
 
 class Size(Model):
@@ -85,33 +55,12 @@ class Note(Model):
         primary_key = CompositeKey("database", "name")
 
 
-class JournalEntry(NamedTuple):
-    """One job as the Jobs screen and `ocdu undo` see it. `undo` is what reverses it, or None."""
-
-    id: int
-    time: int
-    verb: str
-    title: str
-    state: str
-    message: str
-    payload_bytes: int
-    predicted_bytes: int
-    freed_bytes: int
-    batch: str | None
-    undo: dict[str, Any] | None
-
-    @property
-    def undoable(self) -> bool:
-        """True while the job is done and can be reversed."""
-        return self.undo is not None and self.state in ("done", "partial")
-
-
 def default_folder() -> Path:
     """The user's data folder of ocdu (`$XDG_DATA_HOME/ocdu` on Linux)."""
     return Path(platformdirs.user_data_dir("ocdu", appauthor=False))
 
 
-class Ledger:
+class Ledger(Journal):
     """ocdu's memory of one opencode database. Opens its file at the first question."""
 
     def __init__(self, folder: Path, database: Path) -> None:
@@ -142,6 +91,7 @@ class Ledger:
         models = (Pin, Entry, Size, Note)
         with self._db.connection_context(), self._db.bind_ctx(models):
             self._db.create_tables(models, safe=True)
+            self._add_columns()
 
     @contextmanager
     def exclusive(self, patience: float = 5.0) -> Iterator[None]:
@@ -159,9 +109,7 @@ class Ledger:
             try:
                 lock.execute("BEGIN EXCLUSIVE")
             except apsw.BusyError as error:
-                raise Refused(
-                    "Another ocdu is at work on this database: wait until it ends, then try again."
-                ) from error
+                raise Refused(_who_is_at_work(path)) from error
             yield
         finally:
             lock.close()
@@ -187,66 +135,6 @@ class Ledger:
             for id in ids:
                 mine = (Pin.database == self.database) & (Pin.session == id)
                 Pin.delete().where(mine).bind(self._db).execute()
-
-    # journal
-
-    def begin(self, verb: str, title: str, predicted_bytes: int = 0) -> int:
-        """Note that a job starts; returns its number."""
-        with self._connection():
-            return int(
-                Entry.insert(
-                    database=self.database, time=_now(), verb=verb, title=title, state="running",
-                    predicted_bytes=predicted_bytes,
-                ).bind(self._db).execute()
-            )  # fmt: skip
-
-    def update(self, entry: int, **columns: Any) -> None:
-        """Change columns of a journal entry; `undo` may be a mapping."""
-        if isinstance(columns.get("undo"), Mapping):
-            columns["undo"] = json.dumps(columns["undo"])
-        with self._connection():
-            Entry.update(**columns).where(Entry.id == entry).bind(self._db).execute()
-
-    def interrupted(self, batch: str | None) -> None:
-        """A job never came to its end: its entry says so, and can be undone if copies were kept.
-
-        Call with the lock of `exclusive`: nothing of this database is running then.
-        """
-        state = "partial" if batch else "interrupted"
-        undo = json.dumps({"trees": []}) if batch else None
-        mine = (Entry.database == self.database) & (Entry.state == "running")
-        with self._connection():
-            found = {"state": state, "batch": batch, "undo": undo}
-            Entry.update(found).where(mine).bind(self._db).execute()
-
-    def entries(self, limit: int = 200) -> list[JournalEntry]:
-        """The journal of this database, newest first."""
-        with self._connection():
-            query = (
-                Entry.select(
-                    Entry.id, Entry.time, Entry.verb, Entry.title, Entry.state, Entry.message,
-                    Entry.payload_bytes, Entry.predicted_bytes, Entry.freed_bytes, Entry.batch,
-                    Entry.undo,
-                )
-                .where(Entry.database == self.database)
-                .order_by(Entry.id.desc())
-                .limit(limit)
-            )  # fmt: skip
-            found = answers(query, self._db)
-        return [JournalEntry._make((*row[:-1], json.loads(row[-1] or "null"))) for row in found]
-
-    def freed(self, since: int = 0) -> int:
-        """Bytes the disk got back since a time (ms), as measured by the jobs that give some back.
-
-        A prune or reclaim only makes pages free; the vacuum after it would count them again.
-        """
-        with self._connection():
-            query = Entry.select(fn.SUM(Entry.freed_bytes)).where(
-                (Entry.database == self.database)
-                & (Entry.time >= since)
-                & Entry.verb.in_(GIVING_BACK)
-            )
-            return int(query.bind(self._db).scalar() or 0)
 
     # usage history
 
@@ -312,5 +200,10 @@ class Ledger:
             yield self._db
 
 
-def _now() -> int:
-    return int(time.time() * 1000)
+def _who_is_at_work(lock: Path) -> str:
+    """The sentence for whoever has to wait, with the process it waits for where it can be seen."""
+    from tui.store.holders import holders  # not before the first picture
+
+    found = holders(lock, probe=False)
+    who = f" (process {found[0].pid})" if found else ""
+    return f"Another ocdu{who} is at work on this database: wait until it ends, then try again."

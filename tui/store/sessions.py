@@ -136,13 +136,3 @@ def _is_unfinished(db: Any, session_id: str) -> bool:
         found = db.execute_sql(question, (id,)).fetchone()
         return bool(found and found[0])
     return False
-
-
-def projects(store: Store) -> list[tuple[str, str, str]]:
-    """(id, name, worktree) of every project."""
-    query = Project.select(Project.id, _blob(Project.name), _blob(Project.worktree))
-    with store.reading() as db:
-        found = answers(query, db)
-    return [
-        (id, project_name(as_text(name), as_text(tree)), as_text(tree)) for id, name, tree in found
-    ]

@@ -20,6 +20,9 @@ DOING = {
     "restore": "restoring",
     "empty": "emptying the trash",
     "files": "removing files",
+    "recover": "rebuilding",
+    "relink": "relinking",
+    "remove_project": "removing a project",
     "undo": "undoing",
     "redo": "doing again",
 }

@@ -1,0 +1,47 @@
+"""The jobs screen: what was done, and all about one job with Enter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from tests.screens.tidy import untidy
+from tests.visit import SIZES, Visit, garden, visit
+from tui.screens.job import JobDialog
+from tui.widgets.row_table import RowTable
+
+
+async def open_first(here: Visit) -> JobDialog:
+    """Prune a tree, go to the jobs, open the newest."""
+    await here.go_to("ses_oldroses")
+    await here.press("d")
+    await here.idle()
+    await here.press("5")
+    jobs = here.screen.query_one(RowTable)
+    await here.until(lambda: jobs.count == 1)
+    await here.press("enter")
+    dialog = here.screen
+    assert isinstance(dialog, JobDialog)
+    await here.until(lambda: dialog.table.count == 1)
+    return dialog
+
+
+async def test_enter_tells_plan_reason_phases_and_outcome(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        dialog = await open_first(here)
+        [row] = dialog.table.rows
+        assert row.key == "ses_oldroses" and row.cells[2][0]
+        said = str(dialog.query_one("#sentences", Static).content)
+        assert said.startswith("prune of") and "done after" in said
+        assert " of 1" in str(dialog.query_one("#went", Static).content)
+        await here.press("escape")
+        assert here.app.current_mode == "jobs" and not isinstance(here.screen, JobDialog)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_is_tidy_in_every_terminal(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        await open_first(here)
+        assert untidy(here.screen) == []

@@ -1,0 +1,55 @@
+"""Text in ASCII of the same width, on paper and on every screen."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.visit import garden, visit
+from tui.ascii import in_ascii
+from tui.config import Config, Look
+from tui.format import cells, clean
+
+
+@given(st.text())
+def test_every_text_that_is_shown_becomes_ascii_of_the_same_width(foreign: str) -> None:
+    text = clean(foreign)
+    plain = in_ascii(text)
+    assert plain.isascii()
+    assert cells(plain) == cells(text)
+
+
+def test_letters_lose_their_accents_and_glyphs_find_a_stand_in() -> None:
+    assert in_ascii("Größe › “ça” ✓ 表") == 'Grosse > "ca" + ??'.replace("ss", "?")
+    assert in_ascii("▾ 3.12 GB ███████░ …") == "v 3.12 GB #######. ~"
+    assert in_ascii("plain") == "plain"
+
+
+@pytest.mark.parametrize("key", ("1", "2", "3", "4", "5", "p", "r", "V", "L", "question_mark"))
+async def test_every_screen_can_be_drawn_in_ascii(tmp_path: Path, key: str) -> None:
+    async with visit(garden(tmp_path), config=Config(look=Look(ascii=True))) as here:
+        await here.press(key)
+        await here.pilot.pause()
+        picture = here.app.export_screenshot()
+        shown = html.unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)</text>", picture)))
+        assert [letter for letter in set(shown) if not letter.isascii() and letter != "\xa0"] == []
+        assert "|" in shown or "-" in shown
+
+
+@pytest.mark.parametrize("theme", ("high-contrast", "ansi-dark", "ansi-light", "textual-light"))
+async def test_the_app_opens_in_any_theme(tmp_path: Path, theme: str) -> None:
+    async with visit(garden(tmp_path), config=Config(look=Look(theme=theme))) as here:
+        assert here.app.theme == theme
+        await here.press("2", "1")
+        assert here.sessions()
+
+
+async def test_a_theme_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path), config=Config(look=Look(theme="neon"))) as here:
+        assert any("neon" in toast for toast in here.toasts)
+        assert here.app.theme == "textual-dark"

@@ -1,0 +1,131 @@
+"""Keeping the journal: what a job is to do, how it goes, what is told of one that was killed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import asdict
+from threading import Event
+from typing import Any
+
+from tui.engine.archive import write_stamps
+from tui.engine.recover import finish_recover
+from tui.engine.site import Site
+from tui.format import plural
+from tui.policy.plan import Item, Outcome, Plan, Step
+from tui.store.journal import JournalEntry
+
+KEPT_ITEMS = 1000
+"""Items of a plan that the journal keeps, with reason and bytes: some 200 kB of JSON at most."""
+
+NOTED_EVERY = 1.0
+"""Seconds between two notes of how far a job has come; a new phase is noted at once."""
+
+LEFT_AS_IT_IS = {
+    "prune": "what it took by then lies in the trash: see `ocdu trash list`",
+    "restore": "what is not back yet lies in the trash: restore it again",
+    "reclaim": "what was reclaimed stays so, the rest is untouched: reclaim again to go on",
+    "vacuum": "the file is whole as it was before: vacuum again",
+    "checkpoint": "nothing is lost: run it again",
+    "files": "the files removed by then are gone, the rest is untouched: run it again",
+    "empty": "the batches removed by then are gone, the rest is untouched: run it again",
+    "undo": "undo again to finish it",
+    "redo": "redo again to finish it",
+}
+"""What is true of a verb that was killed between two steps."""
+
+
+def told(plan: Plan) -> dict[str, Any]:
+    """A plan as the journal keeps it: every reason, no session lists."""
+    return {
+        "verb": plan.verb,
+        "message": plan.message,
+        "totals": asdict(plan.totals),
+        "excluded": dict(plan.excluded),
+        "items": [_told_item(item) for item in plan.items[:KEPT_ITEMS]],
+        "more": max(0, len(plan.items) - KEPT_ITEMS),
+    }
+
+
+def _told_item(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "title": item.title,
+        "reason": item.reason,
+        "bytes": item.bytes,
+        "sessions": len(item.sessions),
+    }
+
+
+def told_outcome(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as the journal keeps it."""
+    details = {name: value for name, value in outcome.details.items() if name != "undo"}
+    return {
+        "ending": outcome.ending,
+        "done": asdict(outcome.done),
+        "excluded": dict(outcome.excluded),
+        "details": details,
+    }
+
+
+def noted(
+    steps: Generator[Step, None, Outcome], site: Site, entry: int
+) -> Generator[Step, None, Outcome]:
+    """The same steps, with every phase noted in the journal as it begins and as it goes on."""
+    phases: list[dict[str, Any]] = []
+    written = 0.0
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+            is_new = not phases or phases[-1]["phase"] != step.phase
+            if is_new:
+                phases.append({"phase": step.phase, "at": _now()})
+            phases[-1] |= {"done": step.done, "total": step.total, "bytes": step.bytes}
+            if is_new or time.monotonic() - written > NOTED_EVERY:
+                site.ledger.update(entry, phases=phases)
+                written = time.monotonic()
+            yield step
+    finally:
+        steps.close()
+        if phases:
+            site.ledger.update(entry, phases=phases)
+
+
+def settle(site: Site) -> list[str]:
+    """Close the lines of jobs that were killed; a half-set archive is taken back.
+
+    Needs the ledger's lock: nothing runs then. Batches are put right before (`recovery`), which
+    closes the lines they belong to. Returns a sentence for each job it closed.
+    """
+    said = []
+    for entry in site.ledger.left_running():
+        said.append(_settled(site, entry))
+        site.ledger.end(entry.id, "interrupted", message=said[-1], undo=None)
+    return said
+
+
+def _settled(site: Site, entry: JournalEntry) -> str:
+    what = f"The {entry.verb} of {entry.title} was interrupted"
+    record = site.ledger.record(entry.id)
+    if record is not None and record.phases:
+        last = record.phases[-1]
+        what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
+    if entry.verb == "recover" and record is not None and not site.store.refusal:
+        begun = finish_recover(site, [item["id"] for item in record.plan.get("items", ())])
+        return f"{what}: {plural(begun, 'session')} it had begun were finished."
+    stamps = (entry.undo or {}).get("stamps")
+    if stamps and not site.store.refusal:
+        back = {id: (pair[1], pair[0]) for id, pair in stamps.items()}
+        done: dict[str, tuple[int | None, int | None]] = {}
+        for _ in write_stamps(site, back, Event(), done):
+            pass
+        return f"{what}: it was taken back for {plural(len(done), 'session')}, nothing remains."
+    return f"{what}: {LEFT_AS_IT_IS.get(entry.verb, 'what was done by then is in place')}."
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

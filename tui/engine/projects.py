@@ -1,0 +1,95 @@
+"""Move the stored paths of a project, or remove a project without sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from functools import partial
+from threading import Event
+
+import apsw
+
+from tui.engine.pace import Deed, in_slices
+from tui.engine.site import Site
+from tui.format import plural
+from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.policy.projects import Move, RelinkOptions, RemoveOptions
+
+
+def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Write every planned path where the old one still stands."""
+    assert isinstance(plan.options, RelinkOptions)
+    return (yield from write_moves(plan.options.moves, site, stop))
+
+
+def write_moves(moves: Iterable[Move], site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Write paths in slices; the outcome holds what turns them back."""
+    wanted = list(moves)
+    done: list[Move] = []
+    with site.store.writing() as db:
+        deeds = (partial(_write, db.connection(), move, done) for move in wanted)
+        for count in in_slices(db.connection(), deeds, stop):
+            yield Step(count, len(wanted), phase="relinking")
+    sessions = len({move.id for move in done if move.table.startswith("session")})
+    left = len(wanted) - len(done)
+    message = f"{plural(len(done), 'path')} of {plural(sessions, 'session')} moved."
+    if left:
+        message += f" {plural(left, 'path')} had changed meanwhile and stayed."
+    ending: Ending = "done" if not left else "partial" if done else "nothing"
+    return Outcome(
+        ending,
+        message,
+        done=Totals(sessions=sessions),
+        excluded={"changed": left} if left else {},
+        details={"paths": len(done), "undo": {"moves": [list(turned(move)) for move in done]}},
+    )
+
+
+def turned(move: Move) -> Move:
+    """The way back."""
+    return move._replace(before=move.after, after=move.before)
+
+
+def _write(connection: apsw.Connection, move: Move, done: list[Move]) -> None:
+    """OR IGNORE: where a folder is already known under its new path, its old line stays."""
+    connection.execute(
+        f'UPDATE OR IGNORE "{move.table}" SET "{move.column}" = ?'
+        f' WHERE "{move.id_column}" = ? AND "{move.column}" IS ?',
+        (move.after, move.id, move.before),
+    )
+    if connection.changes():
+        done.append(move)
+
+
+def apply_remove_project(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Delete project rows; each only if, with the lock held, no session hangs on it."""
+    assert isinstance(plan.options, RemoveOptions)
+    done: list[str] = []
+    with site.store.writing() as db:
+        deeds = _removals(db.connection(), site, plan.options.ids, done)
+        for count in in_slices(db.connection(), deeds, stop):
+            yield Step(count, len(plan), phase="removing")
+    left = len(plan) - len(done)
+    message = f"{plural(len(done), 'project')} removed."
+    if left:
+        message += f" {plural(left, 'project')} got a session meanwhile and stayed."
+    ending: Ending = "done" if not left else "partial" if done else "nothing"
+    return Outcome(ending, message, excluded={"changed": left} if left else {},
+                   details={"projects": len(done)})  # fmt: skip
+
+
+def _removals(
+    connection: apsw.Connection, site: Site, ids: Iterable[str], done: list[str]
+) -> Iterator[Deed]:
+    tables = [name for name in ("session", "session_v2") if site.store.schema.has(name)]
+    empty = "".join(
+        f' AND NOT EXISTS (SELECT 1 FROM "{table}" s WHERE s.project_id = project.id)'
+        for table in tables
+    )
+
+    def remove(id: str) -> None:
+        connection.execute(f"DELETE FROM project WHERE id = ?{empty}", (id,))
+        if connection.changes():
+            done.append(id)
+
+    for id in ids:
+        yield partial(remove, id)

@@ -1,0 +1,110 @@
+"""Rebuild sessions from their events: session, messages and parts as they were at the end.
+
+In slices, parents first, each row only where there is none; doing it again adds what is missing. A
+rebuilt session carries a label behind its title. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from functools import partial
+from threading import Event
+
+import apsw
+
+from tui.engine.pace import Deed, in_slices
+from tui.engine.site import Site
+from tui.format import plural
+from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.policy.recover import RecoverOptions
+from tui.store.rebuild import (
+    MESSAGE_STATEMENT,
+    PART_STATEMENT,
+    SESSION,
+    Newest,
+    is_there,
+    newest_events,
+    project_statement,
+    session_statement,
+)
+from tui.store.schema import Schema
+
+
+def apply_recover(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Rebuild the planned sessions; one that got a row meanwhile is left as it is."""
+    assert isinstance(plan.options, RecoverOptions)
+    made: Counter[str] = Counter()
+    seen = 0
+    with site.store.writing() as db:
+        connection = db.connection()
+        for id in plan.options.ids:
+            if stop.is_set():
+                break
+            deeds = _deeds(connection, site.store.schema, id, made)
+            for _ in in_slices(connection, deeds, stop):
+                yield Step(seen, len(plan), phase="rebuilding")
+            seen += 1
+    return _outcome(plan, made, len(plan) - seen)
+
+
+def finish_recover(site: Site, ids: Iterable[str]) -> int:
+    """Go on with sessions a killed job had begun; how many those were."""
+    made: Counter[str] = Counter()
+    with site.store.writing() as db:
+        connection = db.connection()
+        begun = [id for id in ids if is_there(connection, id)]
+        for id in begun:
+            deeds = _deeds(connection, site.store.schema, id, made, begun_before=True)
+            for _ in in_slices(connection, deeds, Event()):
+                pass
+    return len(begun)
+
+
+def _deeds(
+    connection: apsw.Connection,
+    schema: Schema,
+    id: str,
+    made: Counter[str],
+    *,
+    begun_before: bool = False,
+) -> Iterator[Deed]:
+    if is_there(connection, id) and not begun_before:
+        made["changed"] += 1
+        return
+    rows, unreadable = newest_events(connection, id)
+    made["unreadable"] += unreadable
+    if not rows or rows[0].table != SESSION:
+        made["headless"] += 1
+        return
+    for row in rows[begun_before:]:
+        yield partial(_make, connection, schema, row, made)
+
+
+def _make(connection: apsw.Connection, schema: Schema, row: Newest, made: Counter[str]) -> None:
+    if row.table == SESSION:
+        connection.execute(project_statement(), {"row": row.rowid})
+        connection.execute(session_statement(schema), {"row": row.rowid})
+    else:
+        statement = MESSAGE_STATEMENT if row.table == "message" else PART_STATEMENT
+        connection.execute(statement, {"row": row.rowid})
+    made[row.table if connection.changes() else "left"] += 1
+
+
+def _outcome(plan: Plan, made: Counter[str], not_begun: int) -> Outcome:
+    done = Totals(made[SESSION], made[SESSION], made["message"], made["part"])
+    message = (
+        f"{plural(done.sessions, 'session')} rebuilt with {plural(done.messages, 'message')} and "
+        f"{plural(done.parts, 'part')}; the title says so."
+    )
+    for count, what in (
+        (made["unreadable"], "unreadable event"),
+        (made["left"], "part without its message"),
+        (made["headless"], "history without a session"),
+    ):
+        if count:
+            message += f" {plural(count, what)} could not be used."
+    left = not_begun + made["changed"] + made["headless"]
+    ending: Ending = "done" if not left else "partial" if done.sessions else "nothing"
+    excluded = {"changed": made["changed"]} if made["changed"] else {}
+    return Outcome(ending, message, done=done, excluded=excluded)

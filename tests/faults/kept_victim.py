@@ -27,7 +27,7 @@ from tui.engine.trash import batches, plan_restore
 from tui.engine.undo import plan_undo
 from tui.engine.worker import perform
 
-STRIDE = 13
+STRIDE = 29
 """Statements between two deaths; each life waits for the disk some dozen times."""
 
 

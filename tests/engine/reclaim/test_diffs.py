@@ -178,7 +178,7 @@ entries = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(entries, max_size=5), st.booleans())
 def test_any_message_loses_its_texts_and_no_other_byte(
     tmp_path_factory: pytest.TempPathFactory, given_entries: list[Any], ascii_only: bool

@@ -190,7 +190,7 @@ def test_a_full_disk_in_the_middle_of_the_copy_loses_nothing(
     assert put_right(site) == [] and unfinished(site) == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(st.text(max_size=80), st.booleans(), st.integers(1, 30), st.booleans()),

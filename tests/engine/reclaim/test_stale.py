@@ -317,7 +317,7 @@ def part_of(output: str, how: str) -> str:
     )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(conversations)
 def test_the_rule_is_opencodes_on_any_conversation(
     tmp_path_factory: pytest.TempPathFactory, messages: list[Said]

@@ -72,7 +72,8 @@ def _plan(verb: str, entry: JournalEntry | None, nothing: str) -> Plan:
     if entry is None:
         return Plan(verb, (), message=nothing)
     title = f"{VERBS.get(entry.verb, entry.verb)} of {entry.title}"
-    item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes))
+    ids = tuple(str(each["id"]) for each in (entry.undo or {}).get("reclaimed", ()))
+    item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes), sessions=ids)
     return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}.")
 
 

@@ -55,7 +55,7 @@ ENGINES: dict[str, Engine] = {
 }
 """Who carries out a plan of which verb."""
 
-REWRITES = ("vacuum", "reclaim")
+REWRITES = ("vacuum", "reclaim", "undo", "redo", "restore")
 """Verbs after which remembered sizes no longer hold although their fingerprints would: rows change
 in place, or get new rowids."""
 

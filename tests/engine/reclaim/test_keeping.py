@@ -217,3 +217,16 @@ def test_undo_after_reclaim_is_nothing(
     do(plan_undo(site), site)
     assert fingerprint(database.path) == before
     database.close()
+
+
+def test_sizes_once_measured_are_forgotten_when_undo_makes_rows_grow_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_of(database.path)
+    do(kept(database), site)
+    forgotten: list[str] = []
+    monkeypatch.setattr("tui.engine.worker.forget_usage", lambda _: forgotten.append("all"))
+    plan = plan_undo(site)
+    assert set(plan.items[0].sessions) == {"ses_a", "ses_child"}, "the app measures these anew"
+    do(plan, site)
+    assert forgotten == ["all"]

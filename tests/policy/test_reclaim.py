@@ -140,7 +140,9 @@ def test_nothing_marked_is_explained_and_the_next_level_named() -> None:
         " the level summarised holds 1.2 MB."
     )
     assert "try the level summarised" in planned(payloads=[], levels=("compacted",)).message
-    assert planned(payloads=[]).message.startswith("Nothing to reclaim:")
+    assert planned(payloads=[]).message == (
+        "Nothing to reclaim at the level compacted, summarised."
+    )
 
 
 def test_a_plan_says_what_can_be_reclaimed() -> None:

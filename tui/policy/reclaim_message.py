@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tui import format
 from tui.policy.plan import Item, Totals
 
-_NOTHING = "Nothing to reclaim: no tool output is marked, or older than a finished compaction."
+_NOTHING = "Nothing to reclaim: no level is chosen."
 
 
 def told(
@@ -30,4 +30,6 @@ def told(
     if tuple(levels) == ("compacted",):
         why = "No marked tool output is left (since 1.14.34 opencode marks none by default)"
         return f"{why}; {more}." if more else f"{why}; try the level summarised."
-    return f"Nothing to reclaim at these levels; {more}." if more else _NOTHING
+    if more:
+        return f"Nothing to reclaim at these levels; {more}."
+    return f"Nothing to reclaim at the level {', '.join(levels)}." if levels else _NOTHING

@@ -49,7 +49,7 @@ _BEYOND_FFFF = " + ".join(
 """JavaScript counts a character beyond U+FFFF as two: each begins with one of these octets, and
 no other does."""
 
-_OUTPUT = """CASE WHEN instr(data, '\\u0000') = 0 THEN json_extract(data, '$.state.output')
+_OUTPUT = """CASE WHEN data NOT LIKE '%\\u0000%' THEN json_extract(data, '$.state.output')
   ELSE json_extract(replace(replace(data -> '$.state.output', '\\\\', 'b'), '\\u0000', '0'), '$')
   END"""
 """The output; SQLite's length() ends at a NUL, so each is replaced by a character as long."""
@@ -68,11 +68,12 @@ _VERDICT = f"""CASE
     ELSE {TOKENS} END"""
 """Tokens of a finished tool part, -1 for a marked one, NULL for whatever the rule does not see."""
 
+# The plus keeps SQLite from the index over sessions, which would give all parts for each message.
 _PARTS = f"""SELECT key, row, verdict FROM (
     SELECT j.key AS key, p.rowid AS row, p.id AS id, {_VERDICT} AS verdict
     FROM json_each(:messages) j
     CROSS JOIN (SELECT rowid AS row, id AS message FROM message) m ON m.row = j.value
-    CROSS JOIN part p ON p.message_id = m.message AND p.session_id = :session LIMIT -1)
+    CROSS JOIN part p ON p.message_id = m.message AND +p.session_id = :session LIMIT -1)
     WHERE verdict IS NOT NULL ORDER BY key, id DESC"""
 
 

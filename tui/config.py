@@ -27,6 +27,15 @@ class Compaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Reclaim:
+    """[reclaim]"""
+
+    keep: bool = False
+    """Copy what a reclaim takes into the trash first, so that undo brings it back. Nothing is
+    gained on the disk until the trash is emptied."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prune:
     """[prune] — what the prune form and `ocdu prune` start from."""
 
@@ -81,6 +90,7 @@ class Config:
     """Everything a user may set."""
 
     compaction: Compaction = field(default_factory=Compaction)
+    reclaim: Reclaim = field(default_factory=Reclaim)
     prune: Prune = field(default_factory=Prune)
     retention: Retention = field(default_factory=Retention)
     look: Look = field(default_factory=Look)

@@ -267,6 +267,8 @@ def last_of(growing: Iterator[Mapping[str, int]]) -> dict[str, int]:
 
 def freeable(payload: Payload) -> int:
     """Bytes of pages that dropping a payload frees; its octets where nobody counted pages."""
+    if payload.reason:
+        return 0
     return payload.bytes if payload.page_bytes is None else payload.page_bytes
 
 

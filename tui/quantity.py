@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 from tui.errors import WrongCall
@@ -16,6 +17,9 @@ AGES = {
     "y": timedelta(days=365),
 }
 """Units of an age; a bare number means days, as in the proposal these options come from."""
+
+RESTS = {**AGES, "m": timedelta(minutes=1), "min": timedelta(minutes=1)}
+"""Units of how long a session rests: no session rests for months on purpose, but for 30 minutes."""
 
 SIZES = {
     "": 1,
@@ -32,13 +36,22 @@ LONGEST = timedelta(days=365 * 200)
 
 def parse_age(text: str) -> timedelta:
     """ "30", "30d", "12h", "2w", "3m" or "1y" as a time span. Raises WrongCall."""
-    found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*([hdwmy]?)\s*", text.lower())
-    if not found:
-        raise WrongCall(f"“{text}” is not an age: write 30 (days), 12h, 30d, 2w, 3m or 1y.")
-    age = float(found[1]) * AGES[found[2]]
-    if age > LONGEST:
-        raise WrongCall(f"“{text}” is longer than opencode exists: write 30 (days), 2w or 3m.")
-    return age
+    return _span(text, AGES, "age", "30 (days), 12h, 30d, 2w, 3m or 1y")
+
+
+def parse_rest(text: str) -> timedelta:
+    """ "30m" (minutes), "1h", "2d", "2w" or "7" (days) as a time span. Raises WrongCall."""
+    return _span(text, RESTS, "age", "30m (minutes), 1h, 2d, 2w or 7 (days)")
+
+
+def _span(text: str, units: Mapping[str, timedelta], what: str, examples: str) -> timedelta:
+    found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if not found or found[2] not in units:
+        raise WrongCall(f"“{text}” is not an {what}: write {examples}.")
+    span = float(found[1]) * units[found[2]]
+    if span > LONGEST:
+        raise WrongCall(f"“{text}” is longer than opencode exists: write {examples}.")
+    return span
 
 
 def parse_size(text: str) -> int:

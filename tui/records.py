@@ -157,7 +157,7 @@ class FileSizes(NamedTuple):
 
 
 class Payload(NamedTuple):
-    """Tool parts of one session whose heavy output may go, as `store.payloads` finds them."""
+    """Rows of one session whose heavy content may go, as `store.payloads` finds them."""
 
     session_id: str
     level: str
@@ -168,6 +168,8 @@ class Payload(NamedTuple):
     """Bytes of pages that become free: fewer, for octets end inside a page. None: not counted."""
     rowids: tuple[int, ...] = ()
     """Where the rows were seen: a hint that spares the deed a search, never a proof."""
+    reason: str = ""
+    """Why the level must leave these alone, e.g. `only_copy`; "" when it may take them."""
 
 
 class LargeRow(NamedTuple):

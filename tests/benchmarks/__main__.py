@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.changing import pruning, pruning_one, reclaiming
 from tests.benchmarks.keys import pressing
+from tests.benchmarks.levels import reclaiming_levels
 from tests.benchmarks.reading import finding, sizes, starting, telling
 from tests.benchmarks.rivals import comparing
 from tests.benchmarks.stopwatch import Bench, run
@@ -26,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "find": finding,
     "stats": telling,
     "reclaim": reclaiming,
+    "levels": reclaiming_levels,
     "tree": pruning_one,
     "prune": pruning,
     "keys": pressing,

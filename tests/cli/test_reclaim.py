@@ -55,3 +55,50 @@ def test_a_wrong_idle_age_is_a_sentence(ocdu: Ocdu, garden: Path) -> None:
     said = ocdu("reclaim", "--idle", "ages", "--yes", "--db", garden)
     assert said.exit_code == 2
     assert "“ages” is not an age" in said.err
+
+
+def test_a_project_narrows_it_down_and_an_unknown_one_is_a_sentence(
+    ocdu: Ocdu, tmp_path: Path
+) -> None:
+    given = [
+        session(name, project=project, active=days_ago(20), tools=[Tool(5000, compacted=True)])
+        for name, project in (("plum", "orchard"), ("sink", "house"))
+    ]
+    path = make_database(tmp_path / "o.db", given)
+    said = ocdu("reclaim", "--project", "house", "--yes", "--json", "--db", path)
+    assert [item["id"] for item in said.json["plan"]["items"]] == ["ses_sink"]
+    assert outputs(path).count("[reclaimed]") == 1
+    said = ocdu("reclaim", "--project", "shed", "--yes", "--db", path)
+    assert said.exit_code == 2 and "no project “shed”" in said.err
+
+
+def test_minutes_are_minutes_and_a_level_keeps_its_own_hour(ocdu: Ocdu, tmp_path: Path) -> None:
+    given = [
+        session("plum", active=days_ago(2 / 24), turns=[Turn(diffs=9000)]),
+        session("pear", active=days_ago(0.5 / 24), turns=[Turn(diffs=9000)]),
+    ]
+    path = make_database(tmp_path / "o.db", given)
+    for idle, ids in (("5m", ["ses_plum"]), ("3h", []), ("1h", ["ses_plum"])):
+        said = ocdu("reclaim", "--level", "diffs", "--idle", idle, "--json", "--db", path)
+        assert [item["id"] for item in said.json["plan"]["items"]] == ids, idle
+
+
+def test_the_rescue_set_takes_all_that_no_model_is_sent(ocdu: Ocdu, tmp_path: Path) -> None:
+    turns = [Turn(tools=[Tool(5000, compacted=True)], diffs=9000)]
+    path = make_database(tmp_path / "o.db", [session("plum", active=days_ago(9), turns=turns)])
+    said = ocdu("reclaim", "--level", "rescue", "--yes", "--json", "--db", path)
+    assert said.json["done"]["parts"] == 1 and said.json["done"]["messages"] == 1
+
+
+def test_with_copies_undo_brings_it_back_and_the_trash_names_them(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[reclaim]\nkeep = true\n")
+    before = execute(garden, "SELECT id, data FROM part ORDER BY id")
+    said = ocdu("reclaim", "--yes", "--json", "--db", garden, "--config", config)
+    assert said.json["outcome"] == "done" and said.json["batch"], said.all
+    listed = ocdu("trash", "list", "--json", "--db", garden).json["batches"]
+    assert [each["titles"] for each in listed] == [["payloads of 1 session"]]
+    assert ocdu("undo", "--yes", "--json", "--db", garden).json["outcome"] == "done"
+    assert execute(garden, "SELECT id, data FROM part ORDER BY id") == before

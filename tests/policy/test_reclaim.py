@@ -140,7 +140,9 @@ def test_nothing_marked_is_explained_and_the_next_level_named() -> None:
         " the level summarised holds 1.2 MB."
     )
     assert "try the level summarised" in planned(payloads=[], levels=("compacted",)).message
-    assert planned(payloads=[]).message.startswith("Nothing to reclaim:")
+    assert planned(payloads=[]).message == (
+        "Nothing to reclaim at the level compacted, summarised."
+    )
 
 
 def test_a_plan_says_what_can_be_reclaimed() -> None:
@@ -164,7 +166,9 @@ def test_levels_are_read_in_their_order_once_each(text: str, levels: tuple[str, 
 
 @pytest.mark.parametrize("text", ["", " , ", "everything", "compacted,evrything"])
 def test_a_wrong_level_names_the_right_ones(text: str) -> None:
-    with pytest.raises(WrongCall, match="compacted, summarised, conservative, aggressive"):
+    with pytest.raises(
+        WrongCall, match=r"compacted, summarised, .*conservative, aggressive, rescue"
+    ):
         parse_levels(text)
 
 
@@ -172,3 +176,84 @@ def test_every_level_says_what_it_takes_and_what_is_lost() -> None:
     for name, level in LEVELS.items():
         assert level.name == name and level.takes.endswith(".") and level.loses.endswith(".")
     assert [name for name, level in LEVELS.items() if level.automatic] == ["compacted"]
+
+
+@pytest.mark.parametrize(
+    ("level", "told", "idle", "taken"),
+    [
+        ("stale", None, 24 * HOUR, 1),
+        ("stale", None, 24 * HOUR - 1, 0),
+        ("stale", timedelta(hours=2), 2 * HOUR, 1),
+        ("stale", timedelta(minutes=1), HOUR, 1),
+        ("stale", timedelta(minutes=1), HOUR - 1, 0),
+        ("subagents", None, 7 * 24 * HOUR, 1),
+        ("subagents", None, 7 * 24 * HOUR - 1, 0),
+        ("subagents", timedelta(days=1), 24 * HOUR, 1),
+        ("diffs", None, HOUR, 1),
+        ("diffs", timedelta(minutes=1), HOUR - 1, 0),
+        ("diffs", timedelta(days=2), 47 * HOUR, 0),
+    ],
+)
+def test_a_level_waits_as_long_as_told_but_never_less_than_an_hour(
+    level: str, told: timedelta | None, idle: int, taken: int
+) -> None:
+    payloads = [Payload("a", level, 1, 70)]
+    plan = planned(row("a", idle=idle), payloads=payloads, levels=(level,), idle=told)
+    assert len(plan) == taken
+    assert plan.excluded == ({} if taken else {"recent": 1})
+
+
+def test_of_named_sessions_only_the_rest_that_was_asked_for_counts() -> None:
+    payloads = [Payload(id, "stale", 1, 70) for id in "ab"]
+    rows = (row("a", idle=2 * HOUR), row("b", idle=4 * HOUR))
+    plan = planned(*rows, payloads=payloads, levels=("stale",), named=("a", "b"))
+    assert len(plan) == 2
+    plan = planned(*rows, payloads=payloads, levels=("stale",), named=("a", "b"),
+                   idle=timedelta(hours=3))  # fmt: skip
+    assert [item.id for item in plan] == ["b"] and plan.excluded == {"recent": 1}
+
+
+def test_subagents_of_shared_trees_stay_unless_named() -> None:
+    root = row("a", idle=400 * HOUR)._replace(shared=True)
+    rows = (root, row("b", idle=400 * HOUR, parent="a"))
+    payloads = [Payload("b", "subagents", 1, 70), Payload("b", "stale", 1, 30)]
+    levels = ("stale", "subagents")
+    plan = planned(*rows, payloads=payloads, levels=levels)
+    assert plan.totals.bytes == 30 and plan.excluded == {"shared": 1}
+    assert planned(*rows, payloads=payloads, levels=levels, named=("b",)).totals.bytes == 100
+
+
+def test_what_a_level_must_not_take_is_counted_by_its_reason() -> None:
+    payloads = [
+        Payload("a", "subagents", 3, 70, reason="only_copy"),
+        Payload("b", "subagents", 1, 20),
+    ]
+    rows = (row("a", idle=400 * HOUR), row("b", idle=400 * HOUR))
+    plan = planned(*rows, payloads=payloads, levels=("subagents",))
+    assert [item.id for item in plan] == ["b"] and plan.excluded == {"only_copy": 1}
+    assert planned(*rows, payloads=payloads, levels=("stale",)).message == (
+        "Nothing to reclaim at these levels; the level subagents holds 20 B."
+    )
+
+
+def test_a_project_narrows_it_down_by_name_or_id() -> None:
+    rows = (row("a"), row("b")._replace(project="house", project_id="prj2"))
+    payloads = [Payload(id, "compacted", 1, 70) for id in "ab"]
+    for name in ("house", "prj2"):
+        policy = ReclaimPolicy(("compacted",), project=name)
+        plan = plan_reclaim(Forest.of(rows), payloads, policy, NOW)
+        assert [item.id for item in plan] == ["b"]
+
+
+def test_messages_are_counted_as_messages() -> None:
+    payloads = [Payload("a", "compacted", 2, 70), Payload("a", "diffs", 3, 900)]
+    plan = planned(row("a"), payloads=payloads, levels=("compacted", "diffs"))
+    assert (plan.totals.parts, plan.totals.messages) == (2, 3)
+    assert plan.items[0].reason == "compacted: 2 tool outputs, diffs: the diffs of 3 messages"
+    assert plan.message.startswith("970 B in 2 tool outputs and the diffs of 3 messages of 1")
+
+
+def test_a_set_names_only_levels_there_are_and_never_what_a_model_is_sent() -> None:
+    rescue = parse_levels("rescue")
+    assert {"compacted", "summarised", "diffs"} <= set(rescue) <= set(LEVELS)
+    assert not {"stale", "subagents"} & set(rescue)

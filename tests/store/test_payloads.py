@@ -12,13 +12,8 @@ from typing import Any
 import pytest
 
 from tests.engine.reclaim.parts import BIG, Database, compact, tool
-from tui.store.payloads import (
-    WATERMARK_MARGIN,
-    Found,
-    find_payloads,
-    overflow_bytes,
-    turns,
-)
+from tui.store.judging import overflow_bytes, turns
+from tui.store.payloads import WATERMARK_MARGIN, Found, find_payloads
 
 BOTH = ("compacted", "summarised")
 PLAIN = tool(BIG, mark=None)
@@ -93,8 +88,8 @@ def test_searching_in_tiny_slices_gives_the_same(
     database.compaction(100)
     database.connection.execute("DELETE FROM part WHERE rowid BETWEEN 20 AND 40")
     whole = find_payloads(database.store, BOTH)
-    monkeypatch.setattr("tui.store.payloads.FIRST_SLICE", 1)
-    monkeypatch.setattr("tui.store.payloads.READ_SLICE", 0.0)
+    monkeypatch.setattr("tui.store.judging.FIRST_SLICE", 1)
+    monkeypatch.setattr("tui.store.judging.READ_SLICE", 0.0)
     sliced = find_payloads(database.store, BOTH)
     assert sliced == whole and all(each.rowids and each.page_bytes for each in whole)
 
@@ -103,7 +98,7 @@ def test_a_read_shrinks_when_it_takes_too_long_and_covers_every_row_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = iter(range(1_000_000))  # every look at the clock is a second later
-    monkeypatch.setattr("tui.store.payloads.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("tui.store.judging.time.perf_counter", lambda: next(clock))
     pieces = list(turns(range(10, 5010), Event()))
     assert [first for first, _ in pieces[1:]] == [last + 1 for _, last in pieces[:-1]]
     assert pieces[0][0] == 10 and pieces[-1][1] == 5009
@@ -139,7 +134,7 @@ def test_a_stopped_search_says_so(database: Database) -> None:
 
 
 def test_progress_rises_to_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.store.payloads.FIRST_SLICE", 3)
+    monkeypatch.setattr("tui.store.judging.FIRST_SLICE", 3)
     for number in range(20):
         database.part(f"prt_{number}", tool(BIG))
     shares: list[float] = []

@@ -231,10 +231,13 @@ class OcduApp(Orders):
     def action_reclaim(self, level: str = "compacted") -> None:
         """Drop payloads."""
         from tui.screens.reclaim import ReclaimDialog
+        from tui.screens.scope import ALL, scopes
 
-        page = self.screen
-        ids = page.ids_here() if isinstance(page, Page) else None
-        self.push_screen(ReclaimDialog([level], ids), self._decided)
+        page, choices = self.screen, [ALL]
+        if isinstance(page, Page):
+            here = page.ids_here(), page.tree_here(), page.project_here()
+            choices = scopes(self.forest, *here)
+        self.push_screen(ReclaimDialog([level], choices), self._decided)
 
     def action_rescue(self) -> None:
         """Get back as much as possible without deleting a session."""

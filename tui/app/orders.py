@@ -155,7 +155,7 @@ class Orders(Loading):
     def _reclaim_quietly(self, payloads: tuple[Payload, ...]) -> None:
         from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
 
-        policy = ReclaimPolicy(levels=("compacted",))
+        policy = ReclaimPolicy(levels=("compacted",), keep=self.config.reclaim.keep)
         plan = plan_reclaim(self.forest, payloads, policy, self.now(), self.census.running)
         if plan.items and (number := self.submit(plan)) is not None:
             self._quiet.add(number)

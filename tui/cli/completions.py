@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tui.cli.call import Answer, Call
+from tui.policy.reclaim import LEVELS, SETS
 
-VALUES = {"level": ("compacted", "summarised", "conservative", "aggressive")}
+VALUES = {"level": (*LEVELS, *SETS)}
 """Words to complete behind options that argparse does not know the choices of."""
 
 

@@ -94,7 +94,7 @@ def _policy(call: Call) -> PrunePolicy:
         limit = defaults.older_than
     return PrunePolicy(
         older_than=None if limit is None else parse_age(limit),
-        project=_project(call),
+        project=project_typed(call),
         archived=options.archived,
         missing=options.missing,
         larger_than=parse_size(options.larger_than) if options.larger_than else 0,
@@ -105,8 +105,8 @@ def _policy(call: Call) -> PrunePolicy:
     )
 
 
-def _project(call: Call) -> str | None:
-    """The project typed. Raises WrongCall when no session belongs to it."""
+def project_typed(call: Call) -> str | None:
+    """The project named with --project. Raises WrongCall when no session belongs to it."""
     wanted: str | None = call.options.project
     if wanted is not None:
         known = {row.project for row in call.forest.rows}

@@ -31,12 +31,13 @@ def in_slices(
     stop: Event,
     *,
     at_start: Deed | None = None,
+    is_full: Callable[[], bool] = lambda: False,
 ) -> Iterator[int]:
     """Do small deeds in transactions of about SLICE seconds each.
 
     Yields the number done so far after every commit. Setting `stop` ends it after the
     transaction under way; what was committed stays. `at_start` runs first in every transaction,
-    when nobody else can write any more.
+    when nobody else can write any more; `is_full` ends one before its time.
     """
     waiting = iter(deeds)
     done = 0
@@ -52,6 +53,6 @@ def in_slices(
                 deed()
                 done += 1
                 deed = next(waiting, None)
-                if time.perf_counter() >= until:
+                if time.perf_counter() >= until or is_full():
                     break
         yield done

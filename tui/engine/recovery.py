@@ -20,11 +20,12 @@ from tui.engine.journal import settle
 from tui.engine.keeping import count_rows
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
+from tui.engine.reclaim import keeping
 from tui.engine.site import Site
 from tui.engine.trash import restore_tree
 from tui.errors import OcduError, Refused
 from tui.format import plural
-from tui.store import batch, session_files
+from tui.store import batch, kept_payload, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
 from tui.store.kept import kept_tables
 from tui.store.query import fetch, scalar
@@ -103,6 +104,8 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
     with site.store.writing() as db:
         connection = db.connection()
         with batch.attached(connection, path):
+            if kept_payload.is_payload(connection):
+                said.append(_mend_payloads(connection))
             keeps = bool(_manifest(connection).get("rows"))
             lines = batch.tree_lines(connection)
             for line in lines:
@@ -120,6 +123,17 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
         path.unlink()
     site.ledger.interrupted(path.stem if is_kept else None)
     return said
+
+
+def _mend_payloads(connection: apsw.Connection) -> str:
+    """An interrupted reclaim, or undo of one: what is in place as it was needs no copy."""
+    left = keeping.settle(connection)
+    if not left.rows:
+        return "An interrupted reclaim has left every row as it was."
+    return (
+        f"A reclaim was interrupted after {plural(left.rows, 'row')}: undo brings them back, "
+        "reclaiming again takes the rest."
+    )
 
 
 def _mend(

@@ -15,11 +15,12 @@ import apsw
 from tui.engine.burial import Removal, exists
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
+from tui.engine.reclaim.keeping import bring_back
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused, WrongCall
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
-from tui.store import batch, session_files
+from tui.store import batch, kept_payload, session_files
 from tui.store.batch import TreeLine
 from tui.store.database import SQLITE_EXCEPTIONS, explained, file_size, transaction
 from tui.store.kept import kept_tables, missing_project
@@ -215,6 +216,9 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
     Either all of it or nothing: whatever goes wrong, what this run inserted is taken out again and
     the copies stay. Raises Refused for a conflict of ids, or what SQLite raised.
     """
+    if root == kept_payload.ROOT:
+        yield from bring_back(connection, site.store, Event())
+        return
     line = batch.tree_line(connection, root)
     if line is None:
         return

@@ -14,6 +14,8 @@ from typing import Any, cast
 from tui.engine.archive import write_stamps
 from tui.engine.projects import turned, write_moves
 from tui.engine.prune import apply_prune
+from tui.engine.reclaim import apply_reclaim, plan_again
+from tui.engine.reclaim.keeping import undo_reclaim
 from tui.engine.site import Site
 from tui.engine.trash import apply_restore, plan_restore
 from tui.errors import OcduError, Refused
@@ -23,7 +25,13 @@ from tui.policy.projects import Move
 from tui.store.batch import TRASH
 from tui.store.journal import JournalEntry
 
-VERBS = {"archive": "archive", "unarchive": "unarchive", "prune": "prune", "relink": "relink"}
+VERBS = {
+    "archive": "archive",
+    "unarchive": "unarchive",
+    "prune": "prune",
+    "reclaim": "reclaim",
+    "relink": "relink",
+}
 """What can be undone, as a noun."""
 
 
@@ -64,7 +72,8 @@ def _plan(verb: str, entry: JournalEntry | None, nothing: str) -> Plan:
     if entry is None:
         return Plan(verb, (), message=nothing)
     title = f"{VERBS.get(entry.verb, entry.verb)} of {entry.title}"
-    item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes))
+    ids = tuple(str(each["id"]) for each in (entry.undo or {}).get("reclaimed", ()))
+    item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes), sessions=ids)
     return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}.")
 
 
@@ -83,6 +92,8 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         outcome = yield from _stamp(site, stop, pairs, f"The {entry.verb} of {entry.title}", "back")
     elif "moves" in undo:
         outcome = yield from write_moves((Move(*each) for each in undo["moves"]), site, stop)
+    elif entry.batch and entry.verb == "reclaim":
+        outcome = yield from undo_reclaim(site.store, site.ledger, entry.batch, stop)
     elif entry.batch:
         outcome = yield from apply_restore(plan_restore(site, [entry.batch]), site, stop)
     else:
@@ -112,7 +123,10 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         if outcome.details["paths"]:
             site.ledger.update(entry.id, state="done")
         return outcome
-    outcome = yield from apply_prune(_prune_again(undo), site, stop)
+    if entry.verb == "reclaim":
+        outcome = yield from _reclaim_again(undo, site, stop)
+    else:
+        outcome = yield from apply_prune(_prune_again(undo), site, stop)
     if outcome.done.sessions:
         site.ledger.update(entry.id, state="done", batch=outcome.batch)
     return outcome
@@ -142,6 +156,12 @@ def _stamp(
 def again(items: Iterable[Item]) -> list[dict[str, Any]]:
     """Planned trees as the journal keeps them, so that they can be pruned once more."""
     return [asdict(item) for item in items]
+
+
+def _reclaim_again(undo: dict[str, Any], site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    if not undo.get("reclaimed"):
+        raise Refused("The journal does not say what that reclaim took: reclaim it again.")
+    return (yield from apply_reclaim(plan_again(undo["reclaimed"]), site.store, stop, site.ledger))
 
 
 def _prune_again(undo: dict[str, Any]) -> Plan:

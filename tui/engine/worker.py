@@ -42,7 +42,7 @@ ENGINES: dict[str, Engine] = {
     "archive": apply_archive,
     "unarchive": apply_unarchive,
     "prune": apply_prune,
-    "reclaim": lambda plan, site, stop: apply_reclaim(plan, site.store, stop),
+    "reclaim": lambda plan, site, stop: apply_reclaim(plan, site.store, stop, site.ledger),
     "vacuum": lambda plan, site, stop: apply_vacuum(plan, site.store, stop),
     "checkpoint": lambda plan, site, stop: apply_checkpoint(plan, site.store, stop),
     "files": apply_files,
@@ -57,7 +57,7 @@ ENGINES: dict[str, Engine] = {
 }
 """Who carries out a plan of which verb."""
 
-REWRITES = ("vacuum", "reclaim")
+REWRITES = ("vacuum", "reclaim", "undo", "redo", "restore")
 """Verbs after which remembered sizes no longer hold although their fingerprints would: rows change
 in place, or get new rowids."""
 

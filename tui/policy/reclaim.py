@@ -15,6 +15,7 @@ from tui import format
 from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.policy.plan import Item, Plan, Totals
+from tui.policy.reclaim_message import told
 from tui.records import Payload, SessionRow
 
 
@@ -28,7 +29,13 @@ class Level(NamedTuple):
     automatic: bool
     """Carried out in the background unless the configuration says no; the default level."""
     idle: timedelta
-    """How long a session must have rested before the level touches it."""
+    """How long a session must have rested before the level touches it, unless told otherwise."""
+    least: timedelta | None = None
+    """No wish makes it shorter than this; None: than `idle`."""
+    spares_shared: bool = False
+    """True when it leaves shared trees alone that nobody named."""
+    keeps: bool = False
+    """True when what it takes can be kept, and brought back by undo."""
 
 
 LEVELS: dict[str, Level] = {
@@ -40,6 +47,7 @@ LEVELS: dict[str, Level] = {
             "These outputs cannot be read again; opencode no longer sends them to the model.",
             automatic=True,
             idle=timedelta(0),
+            keeps=True,
         ),
         Level(
             "summarised",
@@ -47,15 +55,51 @@ LEVELS: dict[str, Level] = {
             "These outputs cannot be read again, nor by a revert to before the compaction.",
             automatic=False,
             idle=timedelta(hours=1),
+            keeps=True,
+        ),
+        Level(
+            "stale",
+            "Old tool output of idle sessions: all but the last two turns and 40,000 tokens.",
+            "These outputs cannot be read again; the model gets opencode's placeholder for them.",
+            automatic=False,
+            idle=timedelta(days=1),
+            least=timedelta(hours=1),
+            keeps=True,
+        ),
+        Level(
+            "subagents",
+            "Tool output of subagents idle for a week whose result their parent holds.",
+            "How a subagent came to its result cannot be read again; the result stays.",
+            automatic=False,
+            idle=timedelta(days=7),
+            least=timedelta(hours=1),
+            spares_shared=True,
+            keeps=True,
+        ),
+        Level(
+            "diffs",
+            "Text of the diffs beside user messages of idle sessions; files and counts stay.",
+            "These diffs cannot be shown again; reverting still works, it uses snapshots.",
+            automatic=False,
+            idle=timedelta(hours=1),
+            keeps=True,
         ),
     )
 }
 
-SETS: dict[str, tuple[str, ...]] = {
+_SETS = {
     "conservative": ("compacted",),
     "aggressive": ("compacted", "summarised"),
+    "rescue": ("orphans", "compacted", "summarised", "events", "diffs"),
 }
-"""Names for several levels at once."""
+
+SETS: dict[str, tuple[str, ...]] = {
+    name: tuple(level for level in levels if level in LEVELS) for name, levels in _SETS.items()
+}
+"""Names for several levels at once; `rescue` takes nothing that a model could still be sent."""
+
+OF_MESSAGES = ("diffs",)
+"""Levels whose rows are messages, not parts."""
 
 MALFORMED = "malformed"
 """Payload records of this level count rows that are left alone for their shape."""
@@ -70,6 +114,10 @@ class ReclaimPolicy:
     """Only sessions without activity for this long; None leaves it to each level."""
     session_ids: frozenset[str] | None = None
     """Only these, named by the user: neither pin nor recent activity protects them."""
+    project: str | None = None
+    """Only sessions of this project, by name or id."""
+    keep: bool = False
+    """Copy what goes into the trash first, so that undo brings it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +161,13 @@ def plan_reclaim(
     items: list[ReclaimItem] = []
     for session_id, levels in found.items():
         row = forest.row(session_id)
-        pinned = row.pinned or forest.tree_of(session_id).root.pinned
-        taken, reasons = _judge(row, levels, policy, now_ms, pinned, session_id in running)
+        root = forest.tree_of(session_id).root
+        row = row._replace(
+            pinned=row.pinned or root.pinned,
+            shared=row.shared or root.shared,
+            running=session_id in running,
+        )
+        taken, reasons = _judge(row, levels, policy, now_ms)
         excluded.update(reasons)
         if taken:
             items.append(_item(row, taken, policy))
@@ -124,7 +177,7 @@ def plan_reclaim(
         tuple(items),
         excluded=dict(sorted(excluded.items())),
         options=policy,
-        message=_message(items, excluded, elsewhere, policy),
+        message=told(items, excluded, elsewhere, policy.levels),
         predicted_bytes=_pages(items, found),
     )
 
@@ -137,16 +190,24 @@ def _sorted_out(
     excluded: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
     for payload in payloads:
-        named = policy.session_ids is None or payload.session_id in policy.session_ids
-        if not named or payload.session_id not in forest:
+        if payload.session_id not in forest or not _is_meant(forest, policy, payload.session_id):
             continue
         if payload.level == MALFORMED:
             excluded[MALFORMED] += payload.parts
-        elif payload.level in policy.levels:
-            found[payload.session_id][payload.level] = payload
+        elif payload.level not in policy.levels:
+            elsewhere[payload.level] += 0 if payload.reason else payload.bytes
+        elif payload.reason:
+            excluded[payload.reason] += 1
         else:
-            elsewhere[payload.level] += payload.bytes
+            found[payload.session_id][payload.level] = payload
     return found, excluded, elsewhere
+
+
+def _is_meant(forest: Forest, policy: ReclaimPolicy, session_id: str) -> bool:
+    if policy.session_ids is not None and session_id not in policy.session_ids:
+        return False
+    row = forest.row(session_id)
+    return policy.project in (None, row.project, row.project_id)
 
 
 def _judge(
@@ -154,16 +215,17 @@ def _judge(
     found: Mapping[str, Payload],
     policy: ReclaimPolicy,
     now_ms: int,
-    pinned: bool,
-    is_running: bool,
 ) -> tuple[list[Payload], set[str]]:
-    """What may be taken from a session, and why the rest is left out."""
+    """What may be taken from a session, and why the rest is left out.
+
+    `row` says of pins and shares what holds for its whole tree.
+    """
     taken: list[Payload] = []
     reasons: set[str] = set()
     for name in policy.levels:
         if name not in found:
             continue
-        reason = _protection(row, LEVELS[name], policy, now_ms, pinned, is_running)
+        reason = _protection(row, LEVELS[name], policy, now_ms)
         if reason is None:
             taken.append(found[name])
         else:
@@ -172,23 +234,36 @@ def _judge(
 
 
 def _item(row: SessionRow, taken: list[Payload], policy: ReclaimPolicy) -> ReclaimItem:
-    counts = [f"{part.level}: {format.plural(part.parts, 'tool output')}" for part in taken]
+    counts = [f"{each.level}: {_words(each)}" for each in taken]
     waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
     return ReclaimItem(
         id=row.id,
         title=row.title,
         reason=", ".join(counts),
-        totals=Totals(
-            sessions=1,
-            parts=sum(part.parts for part in taken),
-            bytes=sum(part.bytes for part in taken),
-        ),
+        totals=_totals(taken),
         sessions=(row.id,),
         seen_active=row.active if waits_for_rest else 0,
         project=row.project,
         levels=tuple(part.level for part in taken),
         rowids={part.level: _all_or_none(part) for part in taken},
     )
+
+
+def _totals(taken: Iterable[Payload]) -> Totals:
+    """What goes from one session."""
+    found = list(taken)
+    messages = sum(each.parts for each in found if each.level in OF_MESSAGES)
+    return Totals(
+        sessions=1,
+        messages=messages,
+        parts=sum(each.parts for each in found) - messages,
+        bytes=sum(each.bytes for each in found),
+    )
+
+
+def _words(payload: Payload) -> str:
+    totals = _totals([payload])
+    return format.payloads(totals.parts, totals.messages)
 
 
 def _all_or_none(payload: Payload) -> tuple[int, ...]:
@@ -202,47 +277,24 @@ def _pages(items: Iterable[ReclaimItem], found: Mapping[str, Mapping[str, Payloa
     return sum(each.bytes if each.page_bytes is None else each.page_bytes for each in taken)
 
 
-def _protection(
-    row: SessionRow,
-    level: Level,
-    policy: ReclaimPolicy,
-    now_ms: int,
-    pinned: bool,
-    is_running: bool,
-) -> str | None:
+def _protection(row: SessionRow, level: Level, policy: ReclaimPolicy, now_ms: int) -> str | None:
     """Why this level must leave the session alone; None when it may go on."""
-    if policy.session_ids is not None:
-        return None
-    if pinned:
-        return "pinned"
-    if level.idle and is_running:
-        return "running"
-    rest = max(level.idle, policy.idle or timedelta(0))
+    rest = rest_of(level, policy)
+    if policy.session_ids is None:
+        if row.pinned:
+            return "pinned"
+        if level.idle and row.running:
+            return "running"
+        if level.spares_shared and row.shared:
+            return "shared"
     if rest and now_ms - row.active < rest / timedelta(milliseconds=1):
         return "recent"
     return None
 
 
-def _message(
-    items: list[ReclaimItem],
-    excluded: Mapping[str, int],
-    elsewhere: Mapping[str, int],
-    policy: ReclaimPolicy,
-) -> str:
-    """One sentence: what would be reclaimed, or why there is nothing."""
-    if items:
-        octets = format.size(sum(item.bytes for item in items))
-        parts = format.plural(sum(item.totals.parts for item in items), "tool output")
-        return f"{octets} in {parts} of {format.plural(len(items), 'session')} can be reclaimed."
-    if excluded:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(excluded.items()))
-        return f"Nothing to reclaim now; left out: {reasons}."
-    others = {level: octets for level, octets in elsewhere.items() if octets}
-    more = "; ".join(f"the level {name} holds {format.size(n)}" for name, n in others.items())
-    if policy.levels == ("compacted",):
-        why = "No marked tool output is left (since 1.14.34 opencode marks none by default)"
-        return f"{why}; {more}." if more else f"{why}; try the level summarised."
-    return f"Nothing to reclaim at these levels; {more}." if more else _NOTHING
-
-
-_NOTHING = "Nothing to reclaim: no tool output is marked, or older than a finished compaction."
+def rest_of(level: Level, policy: ReclaimPolicy) -> timedelta:
+    """How long a session must have rested. Of sessions named by the user only what they said."""
+    if policy.session_ids is not None:
+        return policy.idle or timedelta(0)
+    least = level.idle if level.least is None else level.least
+    return max(least, level.idle if policy.idle is None else policy.idle)

@@ -44,6 +44,10 @@ class Deeds(Page):
             row = forest.rows[group.roots[0]] if group.roots[0] < len(forest) else None
         return (row.project_id, row.project) if row else None
 
+    def tree_here(self) -> str | None:
+        """The session under the cursor."""
+        return self.sessions.cursor_id
+
     def ids_here(self) -> frozenset[str] | None:
         """Sessions of the marked trees; None when nothing is marked."""
         if not self.sessions.marks:

@@ -53,6 +53,24 @@ def _reclaims(known: Known) -> Iterable[GetBack]:
             "cannot be read again, nor by a revert",
             "no session was summarised, or it is dropped already",
         ),
+        (
+            "stale",
+            "old tool output of idle sessions",
+            "cannot be read again; the model gets a placeholder",
+            "no idle session holds more than its newest 40,000 tokens",
+        ),
+        (
+            "subagents",
+            "tool output of finished subagents",
+            "how they came to the results that their parents hold",
+            "no subagent left its result with its parent, or it is dropped already",
+        ),
+        (
+            "diffs",
+            "text of diffs beside messages",
+            "these diffs cannot be shown again; reverting works",
+            "no message holds the text of a diff",
+        ),
     ):
         octets = None if known.payloads is None else found[level]
         yield GetBack(f"reclaim:{level}", "r", what, octets, nothing if octets == 0 else loses)

@@ -62,6 +62,10 @@ class Page(Screen[None]):
         """(id, name) of the project the cursor is in, where there is one."""
         return None
 
+    def tree_here(self) -> str | None:
+        """A session of the tree under the cursor, where there is one."""
+        return None
+
     def ids_here(self) -> frozenset[str] | None:
         """Sessions chosen by marks; None means everything."""
         return None

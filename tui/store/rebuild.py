@@ -17,9 +17,9 @@ from tui.store.database import Store, as_text
 from tui.store.doctor.lost import is_recoverable, session_is_gone
 from tui.store.doctor.walk import Key, keys_where, octets_of
 from tui.store.query import fetch, scalar
+from tui.store.row_level import LARGEST
 from tui.store.schema import Schema
 from tui.store.sessions import milliseconds
-from tui.store.tool_parts import LARGEST
 
 LABEL = " (recovered)"
 """Behind the title of a session that was rebuilt."""

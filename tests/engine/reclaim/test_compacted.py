@@ -182,7 +182,7 @@ def test_every_byte_outside_the_edited_values_survives(database: Database, extra
 def test_a_row_beyond_the_limit_is_left_alone_and_counted(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.store.tool_parts.LARGEST", len(GOOD))
+    monkeypatch.setattr("tui.store.row_level.LARGEST", len(GOOD))
     database.part("prt_1", GOOD)
     database.part("prt_2", tool(BIG + "x"))
     outcome = carry_out(plan_for(database.store, "compacted"), database.store)

@@ -9,23 +9,33 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
+from typing import Any
 
 from tui import format
 from tui.engine.pace import PAUSE, Deed, in_slices
 from tui.engine.reclaim.compacted import compacted_deeds
+from tui.engine.reclaim.diffs import diffs_deeds
+from tui.engine.reclaim.keeping import Keeper
 from tui.engine.reclaim.rewrite import LevelEngine, Work
+from tui.engine.reclaim.stale import stale_deeds
+from tui.engine.reclaim.subagents import subagents_deeds
 from tui.engine.reclaim.summarised import summarised_deeds
+from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.reclaim import ReclaimItem
+from tui.policy.reclaim import ReclaimItem, ReclaimPolicy
 from tui.records import FileSizes
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
+from tui.store.ledger import Ledger
 
 LEVEL_ENGINES: dict[str, LevelEngine] = {
     "compacted": compacted_deeds,
     "summarised": summarised_deeds,
+    "stale": stale_deeds,
+    "subagents": subagents_deeds,
+    "diffs": diffs_deeds,
 }
 
 BATCH = 500
@@ -40,41 +50,74 @@ class _Batch:
     ends: list[int] = field(default_factory=list)
 
 
-def apply_reclaim(plan: Plan, store: Store, stop: Event) -> Generator[Step, None, Outcome]:
+def apply_reclaim(
+    plan: Plan, store: Store, stop: Event, ledger: Ledger | None = None
+) -> Generator[Step, None, Outcome]:
     """Take the planned payloads, in transactions of about 10 ms; stopping between any two is safe.
 
+    Where the plan's policy says `keep`, rows are copied into a trash batch of `ledger` first.
     Raises Refused where nothing may be written, and what SQLite says as an OcduError when nothing
     was done yet; after that an error ends the run with a partial outcome. A second run takes what
     is left and nothing twice.
     """
     before = store.sizes()
-    problem = ""
+    keeper = _keeper(plan, store, ledger)
+    problem, batch = "", None
     with store.writing() as db:
         work = Work(db.connection(), stop, now_ms=time.time_ns() // 1_000_000)
-        items = [item for item in plan if isinstance(item, ReclaimItem)]
+        items = _in_order(plan)
         try:
-            yield from _take(items, work, len(plan))
+            yield from _take(items, work, len(plan), keeper)
             moved = [i for i in items if i.id in work.tally.changed and any(i.rowids.values())]
             if moved and not stop.is_set():
-                yield from _take(_seek_again(moved, work), work, len(plan))
-        except SQLITE_EXCEPTIONS as error:
-            if not work.kept.parts:
+                yield from _take(_seek_again(moved, work), work, len(plan), keeper)
+            if keeper is not None:
+                batch = keeper.close(work.connection)
+        except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+            if not work.kept.rows:
                 raise explained(error, store.path) from error
             problem = str(explained(error, store.path))
-    return _outcome(plan, work, problem, _freed(before, store.sizes()))
+            # The batch is settled by the recovery that follows every job.
+            batch = keeper.path.stem if keeper is not None and keeper.path is not None else None
+    return _outcome(plan, work, problem, _freed(before, store.sizes()), batch)
 
 
-def _take(items: Sequence[ReclaimItem], work: Work, total: int) -> Iterator[Step]:
+def _keeper(plan: Plan, store: Store, ledger: Ledger | None) -> Keeper | None:
+    wanted = isinstance(plan.options, ReclaimPolicy) and plan.options.keep
+    if not wanted or ledger is None:
+        return None
+    keeper = Keeper(store, ledger)
+    keeper.check_disk(plan)
+    return keeper
+
+
+def _in_order(plan: Plan) -> list[ReclaimItem]:
+    """Children before the parents that hold their results, should those be taken as well."""
+    items = [item for item in plan if isinstance(item, ReclaimItem)]
+    return sorted(items, key=lambda item: "subagents" not in item.levels)
+
+
+def _take(
+    items: Sequence[ReclaimItem], work: Work, total: int, keeper: Keeper | None
+) -> Iterator[Step]:
     """Reclaim session after session until done or stopped."""
     for batch in _paced(_batches(items, work)):
         began = work.finished
-        for done in in_slices(work.connection, batch.deeds, work.stop):
+        for done in _slices(work, batch.deeds, keeper):
             work.kept = work.tally
             work.finished = began + bisect_right(batch.ends, done)
             yield Step(work.finished, total, work.kept.bytes, "reclaiming")
         if work.stop.is_set():
             return
         work.finished = began + len(batch.ends)
+
+
+def _slices(work: Work, deeds: Sequence[Deed], keeper: Keeper | None) -> Iterator[int]:
+    if keeper is not None:
+        return keeper.slices(work, deeds)
+    return in_slices(
+        work.connection, deeds, work.stop, at_start=work.begin_slice, is_full=work.is_full
+    )
 
 
 def _seek_again(moved: Sequence[ReclaimItem], work: Work) -> list[ReclaimItem]:
@@ -89,6 +132,7 @@ def _batches(items: Sequence[ReclaimItem], work: Work) -> Iterator[_Batch]:
     """Look up the rows of the planned sessions, without a lock."""
     batch = _Batch()
     for item in items:
+        work.claimed.clear()
         for level in item.levels:
             batch.deeds += LEVEL_ENGINES[level](work, item)
         if work.stop.is_set():
@@ -118,20 +162,23 @@ def _freed(before: FileSizes, after: FileSizes) -> int:
     return max(0, before.used_bytes - after.used_bytes)
 
 
-def _outcome(plan: Plan, work: Work, problem: str, freed: int) -> Outcome:
+def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None) -> Outcome:
     tally = work.kept
     excluded: Counter[str] = Counter()  # beside what the plan left out
     if work.tally.changed:
         excluded["changed"] += len(work.tally.changed)
-    done = Totals(sessions=len(tally.sessions), parts=tally.parts, bytes=tally.bytes)
-    ending: Ending = "done" if done.parts else "nothing"
+    done = Totals(
+        sessions=len(tally.sessions), messages=tally.messages, parts=tally.parts, bytes=tally.bytes
+    )
+    ending: Ending = "done" if tally.rows else "nothing"
+    back = "; undo (u) brings it back" if batch else ""
     if problem or work.finished < len(plan):
         ending = "partial"
         message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
         message = f"{message} {problem}".rstrip()
-    elif done.parts:
-        taken = f"{format.size(done.bytes)} in {format.plural(done.parts, 'tool output')}"
-        message = f"Reclaimed {taken}; the file shrinks after a vacuum."
+    elif tally.rows:
+        taken = f"{format.size(done.bytes)} in {format.payloads(done.parts, done.messages)}"
+        message = f"Reclaimed {taken}{back}; the file shrinks after a vacuum."
     else:
         message = "Nothing was reclaimed: the planned outputs had gone or changed meanwhile."
     return Outcome(
@@ -141,4 +188,25 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int) -> Outcome:
         excluded=dict(sorted(excluded.items())),
         predicted_bytes=plan.predicted_bytes,
         freed_bytes=freed,
+        batch=batch,
+        details={"undo": {"reclaimed": _again(plan)}} if batch else {},
     )
+
+
+def _again(plan: Plan) -> list[dict[str, object]]:
+    """Planned sessions as the journal keeps them, so that they can be reclaimed once more."""
+    return [
+        {"id": item.id, "title": item.title, "levels": list(item.levels)}
+        for item in plan
+        if isinstance(item, ReclaimItem)
+    ]
+
+
+def plan_again(sessions: Sequence[Mapping[str, Any]]) -> Plan:
+    """The same sessions and levels; what qualifies of them is looked up anew, and kept again."""
+    items = tuple(
+        ReclaimItem(each["id"], each["title"], "again", Totals(sessions=1), (each["id"],),
+                    levels=tuple(level for level in each["levels"] if level in LEVEL_ENGINES))
+        for each in sessions
+    )  # fmt: skip
+    return Plan("reclaim", items, options=ReclaimPolicy(keep=True))

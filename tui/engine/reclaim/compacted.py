@@ -6,12 +6,14 @@ The model gets a placeholder for these whatever their output says (facts on open
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui.engine.pace import Deed
-from tui.engine.reclaim.rewrite import Work, part_deeds
+from tui.engine.reclaim.rewrite import Work, row_deeds
 from tui.policy.reclaim import ReclaimItem
 from tui.store.tool_parts import COMPACTED
 
 
-def compacted_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
+def compacted_deeds(work: Work, item: ReclaimItem) -> Sequence[Deed]:
     """One deed for each marked part of the session."""
-    return part_deeds(work, COMPACTED, item, {}, still=dict)
+    return row_deeds(work, COMPACTED, item, {}, still=dict)

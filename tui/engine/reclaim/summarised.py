@@ -7,25 +7,24 @@ on opencode's storage, §4b.4).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import apsw
+from collections.abc import Mapping, Sequence
 
 from tui.engine.pace import Deed
-from tui.engine.reclaim.rewrite import Work, part_deeds
+from tui.engine.reclaim.resting import data_version, is_as_planned
+from tui.engine.reclaim.rewrite import Work, row_deeds
 from tui.policy.reclaim import ReclaimItem
-from tui.store.tool_parts import SUMMARISED, boundary_of, boundary_values
+from tui.store.boundary import boundary_of, boundary_values
+from tui.store.tool_parts import SUMMARISED
 
 
-def summarised_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
+def summarised_deeds(work: Work, item: ReclaimItem) -> Sequence[Deed]:
     """One deed for each part before the boundary; none when the session has moved on."""
     guard = _Guard(work, item)
     more = guard.look()
     if more is None:
         work.tally = work.tally.missed(item.id)
         return []
-    return part_deeds(work, SUMMARISED, item, more, still=guard.still)
+    return row_deeds(work, SUMMARISED, item, more, still=guard.still)
 
 
 class _Guard:
@@ -40,33 +39,17 @@ class _Guard:
     def still(self) -> Mapping[str, object] | None:
         """The parameters as of now, under the lock."""
         # data_version moves whenever another connection has committed; our own edits leave it.
-        if _data_version(self.work.connection) != self.version:
+        if data_version(self.work.connection) != self.version:
             self.look()
         return self.more
 
     def look(self) -> Mapping[str, object] | None:
         """Read the boundary; None when there is none or the session was active since planned."""
         connection = self.work.connection
-        self.version = _data_version(connection)
+        self.version = data_version(connection)
         boundary = boundary_of(connection, self.item.id)
-        if boundary is None or not _rests(connection, self.item):
+        if boundary is None or not is_as_planned(connection, self.item):
             self.more = None
         else:
             self.more = boundary_values(boundary, now_ms=self.work.now_ms, unmarked=False)
         return self.more
-
-
-def _data_version(connection: apsw.Connection) -> int:
-    row: Any = connection.execute("PRAGMA data_version").fetchone()
-    version: int = row[0]
-    return version
-
-
-def _rests(connection: apsw.Connection, item: ReclaimItem) -> bool:
-    """True unless the session was written to after the plan saw it (0: the plan does not mind)."""
-    if not item.seen_active:
-        return True
-    row = connection.execute(
-        "SELECT time_updated <= ? FROM session WHERE id = ?", (item.seen_active, item.id)
-    ).fetchone()
-    return bool(row and row[0])

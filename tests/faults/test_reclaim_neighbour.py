@@ -1,0 +1,68 @@
+"""A writer next door, fifty times a second, during each level of reclaim: it hardly notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.engine.reclaim.parts import DAY, NOW, Database, compact, plan_for, tool
+from tests.neighbour import Neighbour
+from tests.picture import drained, site_of
+from tui.engine.worker import perform
+
+P99, WORST = 50.0, 250.0
+"""Milliseconds that a writer next door may wait."""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """Some 20 MB for every level."""
+    made = Database(tmp_path / "opencode.db")
+    made.session("ses_child", updated=NOW - 8 * DAY, parent="ses_a")
+    body = "x" * 40_000
+    with made.connection:
+        for number in range(250):
+            made.part(f"prt_m{number}", tool(body), 10 + number)
+        made.compaction(1000)
+        for number in range(250):
+            made.part(f"prt_s{number}", tool(body, mark=None), 1100 + number)
+        for time in (2000, 2001):
+            made.message(time, role="user")
+        made.message(3000, "ses_child")
+        for number in range(250):
+            made.part(f"prt_c{number}", tool(body, mark=None), 3000, "ses_child")
+        task = tool("found it", mark=None, name="task", metadata={"sessionId": "ses_child"})
+        made.part("prt_task", task, 2500)
+        for number in range(60):
+            diffs = [{"file": "a", "patch": "p" * 2_000} for _ in range(150)]
+            data = compact({"role": "user", "summary": {"diffs": diffs}})
+            made.message(4000 + number, id=f"msg_d{number}", role="user")
+            made.connection.execute(
+                "UPDATE message SET data = ? WHERE id = ?", (data, f"msg_d{number}")
+            )
+        made.message(5000, id="msg_large")
+        made.connection.execute(
+            'UPDATE message SET data = \'{"role":"user","summary":{"diffs":[{"patch":"\''
+            " || hex(zeroblob(20000000)) || '\"}]}}' WHERE id = 'msg_large'"
+        )
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["", "with a copy"])
+@pytest.mark.parametrize("level", ["compacted", "stale", "subagents", "diffs"])
+def test_the_neighbour_hardly_waits(database: Database, level: str, keep: bool) -> None:
+    plan = plan_for(database.store, level, keep=keep)
+    assert plan.totals.bytes > 8_000_000, plan.message
+    with Neighbour(database.path) as neighbour:
+        outcome = drained(perform(plan, site_of(database.path), Event()))
+        neighbour.leave()
+    report = neighbour.report
+    assert outcome.ending == "done" and outcome.excluded == {}, outcome
+    assert outcome.done.bytes == plan.totals.bytes
+    assert outcome.freed_bytes == pytest.approx(outcome.predicted_bytes, rel=0.02)
+    assert report.errors == []
+    assert report.percentile(0.99) <= P99 and report.worst <= WORST, report.latencies

@@ -1,0 +1,157 @@
+"""What reclaim took, kept in a trash batch: each row's data before and after, as they were stored.
+
+An ordinary batch file whose manifest says `kind` = "payload", with one table of its own and one
+line for all of it. Rows travel inside SQLite only. Everything here works on the attached batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import apsw
+
+from tui.format import plural
+from tui.store import batch
+from tui.store.database import transaction
+from tui.store.diff_stream import Slim
+from tui.store.query import fetch, scalar
+from tui.store.row_level import RowLevel
+
+KIND = "payload"
+"""In the manifest; batches of whole trees have no kind."""
+
+ROOT = "ocdu:payloads"
+"""Stands where a tree's root would; no session of opencode is called that."""
+
+TABLES = ("part", "message")
+"""Tables of opencode whose rows are kept here."""
+
+_SAME = 'SELECT 1 FROM main."{table}" m WHERE m.id IS k.id AND m.data IS k.{what}'
+
+_IS = " OR ".join(
+    f"(k.tbl = '{table}' AND EXISTS ({_SAME.format(table=table, what='{what}')}))"
+    for table in TABLES
+)
+
+
+class Tally(NamedTuple):
+    """Rows and octets of a batch."""
+
+    rows: int
+    sessions: int
+    octets: int
+    """That undo brings back: what the rows lost."""
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Make a new batch one of payloads. Until that is done it is an empty batch of trees."""
+    with transaction(connection, "BEGIN"):
+        connection.execute("INSERT INTO trash.ocdu_manifest VALUES ('kind', ?)", (KIND,))
+        connection.execute("CREATE TABLE trash.ocdu_payload (tbl TEXT, id, session, before, after)")
+
+
+def is_payload(connection: apsw.Connection) -> bool:
+    """True for a batch of payloads."""
+    kind = scalar(connection, "SELECT value FROM trash.ocdu_manifest WHERE name = 'kind'")
+    return bool(kind == KIND)
+
+
+def copy_row(
+    connection: apsw.Connection,
+    level: RowLevel,
+    session_id: str,
+    rowid: int,
+    more: Mapping[str, object],
+) -> int | None:
+    """Keep a row as it is, and as the level would make it; its entry, or None if not taken."""
+    connection.execute(
+        f"""INSERT INTO trash.ocdu_payload (tbl, id, session, before, after)
+            SELECT '{level.table}', id, session_id, data, {level.edited} FROM main.{level.table}
+            WHERE rowid = :row AND session_id = :session AND {level.verdict} >= 0""",
+        {"row": rowid, "session": session_id, **more},
+    )
+    return connection.last_insert_rowid() if connection.changes() else None
+
+
+def copy_large(connection: apsw.Connection, session_id: str, new: Slim) -> int | None:
+    """Keep a message that is edited without SQLite's JSON functions; its entry."""
+    connection.execute(
+        """INSERT INTO trash.ocdu_payload (tbl, id, session, before, after)
+            SELECT 'message', id, session_id, data, CAST(? AS TEXT) FROM main.message
+            WHERE rowid = ? AND session_id = ? AND octet_length(data) = ? AND time_updated IS ?""",
+        (new.data, new.rowid, session_id, new.size, new.updated),
+    )
+    return connection.last_insert_rowid() if connection.changes() else None
+
+
+def edit_row(
+    connection: apsw.Connection,
+    level: RowLevel,
+    session_id: str,
+    rowid: int,
+    entry: int,
+    more: Mapping[str, object],
+) -> int | None:
+    """Make of a row what its entry says; octets it lost, or None when it is not as it was kept."""
+    kept = "FROM trash.ocdu_payload WHERE rowid = :entry"
+    before: Any = scalar(connection, f"SELECT octet_length(before) {kept}", {"entry": entry})
+    after = fetch(
+        connection,
+        f"""UPDATE main.{level.table} SET data = (SELECT after {kept})
+            WHERE rowid = :row AND session_id = :session AND {level.verdict} >= 0
+              AND id IS (SELECT id {kept}) AND data IS (SELECT before {kept})
+            RETURNING octet_length(data)""",
+        {"row": rowid, "session": session_id, "entry": entry, **more},
+    )
+    return before - after[0][0] if after else None
+
+
+def bring_back(connection: apsw.Connection, entry: int, table: str) -> None:
+    """Give one row its old data again, unless it was changed since, or is as it was."""
+    kept = "FROM trash.ocdu_payload WHERE rowid = :entry"
+    connection.execute(
+        f"""UPDATE main."{table}" SET data = (SELECT before {kept})
+            WHERE id IS (SELECT id {kept}) AND data IS (SELECT after {kept})""",
+        {"entry": entry},
+    )
+
+
+def entries(connection: apsw.Connection) -> list[tuple[int, str]]:
+    """Entry and table of every row kept; of tables known here."""
+    found = fetch(connection, "SELECT rowid, tbl FROM trash.ocdu_payload ORDER BY rowid")
+    return [(entry, table) for entry, table in found if table in TABLES]
+
+
+def drop(connection: apsw.Connection, unused: list[int]) -> None:
+    """Forget these entries: their rows were never touched."""
+    connection.executemany(
+        "DELETE FROM trash.ocdu_payload WHERE rowid = ?", [(entry,) for entry in unused]
+    )
+
+
+def drop_what_is_there(connection: apsw.Connection) -> None:
+    """Forget every entry whose row is as it was before: undo has nothing to do there."""
+    connection.execute(
+        "DELETE FROM trash.ocdu_payload WHERE rowid IN"
+        f" (SELECT k.rowid FROM trash.ocdu_payload k WHERE {_IS.format(what='before')})"
+    )
+
+
+def note(connection: apsw.Connection) -> Tally:
+    """Write the line by which the batch is listed, as the entries are now; none without any."""
+    rows, messages, sessions, octets = fetch(
+        connection,
+        "SELECT count(*), count(*) FILTER (WHERE tbl = 'message'), count(DISTINCT session),"
+        " coalesce(sum(octet_length(before) - octet_length(after)), 0) FROM trash.ocdu_payload",
+    )[0]
+    if rows:
+        title = f"payloads of {plural(sessions, 'session')}"
+        line = batch.TreeLine(
+            ROOT, title, "", "reclaimed", batch.KEPT, sessions, messages, rows - messages, 0, 0,
+            octets,
+        )  # fmt: skip
+        batch.write_tree(connection, line, ())
+    else:
+        batch.forget_tree(connection, ROOT)
+    return Tally(rows, sessions, octets)

@@ -79,7 +79,7 @@ def test_orphans_are_mended_only_where_a_level_for_them_exists() -> None:
 
 def test_what_may_be_a_lost_session_is_never_mended() -> None:
     [found] = judge([Symptom("session_in_events_only", 1, 10)], mends_orphans=True)
-    assert (found.fix, "the only copy" in found.mend) == ("", True)
+    assert (found.fix, "ocdu recover" in found.mend) == ("", True)
     assert plan_mend([found], MendOptions()).message == "Nothing can be mended without guessing."
 
 

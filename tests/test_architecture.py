@@ -53,6 +53,10 @@ OWN_POLICY = {
     "vacuum": "vacuum",
     "checkpoint": "vacuum",
     "copy_back": "vacuum",
+    "copy_out": "vacuum",
+    "compact": "vacuum",
+    "incremental": "vacuum",
+    "waiting": "vacuum",
     "files": "files",
     "worker": "vacuum",
 }

@@ -188,7 +188,7 @@ class Desk(Protocol):
     def show_session(self, session_id: str) -> None:
         """Go to a session in the tree."""
 
-    def plan_vacuum(self) -> Plan:
+    def plan_vacuum(self, to_incremental: bool = False) -> Plan:
         """Blocking: what a vacuum would do now; options hold the decision."""
 
     def plan_checkpoint(self) -> Plan:

@@ -7,6 +7,7 @@ Nothing here touches a database, a clock or a disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import NamedTuple
 
 
@@ -70,6 +71,14 @@ class Holder(NamedTuple):
 
     pid: int
     name: str
+
+
+class Place(NamedTuple):
+    """A folder on another file system than the database's."""
+
+    folder: PurePath
+    free: int
+    """Octets free there."""
 
 
 class FileSizes(NamedTuple):

@@ -92,14 +92,11 @@ def selective_copy(
             with store.writing() as db:
                 connection = db.connection()
                 running.append(connection)
+                # When it fails, closing the connection ends the transaction. A rollback would look
+                # for the journal that the copy does not have.
                 survivors = Survivors(connection, str(copy), auto_vacuum)
-                try:
-                    doomed(survivors)
-                    return survivors.copy()
-                finally:
-                    if not connection.get_autocommit():
-                        connection.execute("ROLLBACK")
-                    connection.execute("DETACH copy")
+                doomed(survivors)
+                return survivors.copy()
 
         def interrupt() -> None:
             for connection in running:

@@ -117,7 +117,11 @@ class Survivors:
             own = f"{row}, {names}"
             source = f"SELECT s.{row}, {names} FROM {self._survivors(table, row)} ORDER BY s.{row}"
         self.connection.execute(f"DELETE FROM copy.{name}")
-        self.connection.execute(f"INSERT INTO copy.{name} ({own}) {source}")
+        if table not in self._doomed and _copies_whole(self.connection, table):
+            # SQLite then moves the cells as they are: three times as fast.
+            self.connection.execute(f"INSERT INTO copy.{name} SELECT * FROM main.{name}")
+        else:
+            self.connection.execute(f"INSERT INTO copy.{name} ({own}) {source}")
         return int(scalar(self.connection, f"SELECT count(*) FROM copy.{name}"))
 
     def _survivors(self, table: str, row: str) -> str:
@@ -185,14 +189,13 @@ class Survivors:
         """
         broken = fetch(
             self.connection,
-            'SELECT "table", count(*) FROM pragma_foreign_key_check'
-            " WHERE schema = 'copy' GROUP BY 1",
+            "SELECT \"table\", count(*) FROM pragma_foreign_key_check(NULL, 'copy') GROUP BY 1",
         )
         for table, links in broken:
             before = scalar(
                 self.connection,
-                "SELECT count(*) FROM pragma_foreign_key_check f WHERE f.arg = ? AND"
-                f" f.schema = 'main' AND f.rowid IN (SELECT {self._row_name(table)}"
+                "SELECT count(*) FROM pragma_foreign_key_check(?, 'main') f"
+                f" WHERE f.rowid IN (SELECT {self._row_name(table)}"
                 f" FROM copy.{quoted(table)})",
                 (table,),
             )
@@ -229,6 +232,19 @@ def _column_names(connection: apsw.Connection, table: str) -> list[str]:
 
 def _columns(connection: apsw.Connection, table: str) -> str:
     return ", ".join(_column_names(connection, table))
+
+
+def _copies_whole(connection: apsw.Connection, table: str) -> bool:
+    """True where `INSERT … SELECT *` keeps the numbers of the rows.
+
+    It does where the table has an index from its birth (insert.c of SQLite, xferOptimization); the
+    comparison would tell if it did not.
+    """
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1, 'main') WHERE origin != 'c') AND"
+        " NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1, 'main') WHERE hidden != 0)"
+    )
+    return not _is_keyless(connection, table) and bool(scalar(connection, query, (table,)))
 
 
 def _is_keyless(connection: apsw.Connection, table: str) -> bool:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import apsw
+import pytest
 
 from tests.cli.conftest import Ocdu
 from tests.factories import execute
+from tests.neighbour import Holder
+from tui.engine import waiting
+from tui.engine.site import open_site
+from tui.policy.vacuum import Wish
 
 
 def on_disk(database: Path) -> int:
@@ -34,6 +39,62 @@ def test_a_wrong_temp_dir_is_a_sentence(ocdu: Ocdu, garden: Path) -> None:
     said = ocdu("vacuum", "--temp-dir", "/no/such/folder", "--yes", "--db", garden)
     assert said.exit_code == 2
     assert "/no/such/folder" in said.err
+
+
+def test_before_and_after_of_database_log_and_disk_are_told(ocdu: Ocdu, garden: Path) -> None:
+    ocdu("prune", "ses_old", "--permanent", "--yes", "--db", garden)
+    size = garden.stat().st_size
+    dry = ocdu("vacuum", "--dry-run", "--json", "--db", garden).json
+    assert dry["outcome"] == "planned" and garden.stat().st_size == size
+    assert dry["decision"]["way"] == "copy_back"
+    assert 0 < dry["decision"]["file_after"] < size
+    assert dry["decision"]["needs_bytes"] > 0
+    details = ocdu("vacuum", "--yes", "--json", "--db", garden).json["details"]
+    assert details["before"]["db"] == size
+    assert details["after"]["db"] == garden.stat().st_size
+    assert set(details["before"]) == set(details["after"]) == {"db", "wal", "free_disk"}
+    assert details["after"]["wal"] == 0
+
+
+def test_a_file_is_made_incremental_only_when_told(ocdu: Ocdu, garden: Path) -> None:
+    said = ocdu("vacuum", "--to-incremental", "--json", "--db", garden)
+    assert said.json["outcome"] == "planned" and said.json["decision"]["to_incremental"]
+    assert "rewritten once" in said.json["message"]
+    assert execute(garden, "PRAGMA auto_vacuum") == [(0,)]
+    ocdu("vacuum", "--to-incremental", "--yes", "--db", garden)
+    assert execute(garden, "PRAGMA auto_vacuum") == [(2,)]
+    pruned = ocdu("prune", "ses_old", "--permanent", "--yes", "--db", garden)
+    assert "Gave back" in pruned.out
+    assert execute(garden, "PRAGMA freelist_count") == [(0,)]
+
+
+def test_a_vacuum_in_the_way_of_opencode_says_how_to_wait(
+    ocdu: Ocdu, garden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.policy.vacuum.ASSUMED_SPEED", 100.0)
+    ocdu("prune", "ses_old", "--permanent", "--yes", "--db", garden)
+    with Holder(garden) as other:
+        said = ocdu("vacuum", "--yes", "--json", "--db", garden)
+        assert (said.exit_code, said.json["outcome"]) == (3, "refused")
+        assert f"(pid {other.pid})" in said.json["message"]
+        assert "`ocdu vacuum --wait`" in said.json["message"]
+
+
+def test_a_waiting_vacuum_is_taken_up_or_taken_back(
+    ocdu: Ocdu, garden: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = open_site(garden).ledger
+    assert ocdu("vacuum", "--withdraw", "--db", garden).exit_code == 0
+    waiting.note(ledger, Wish(patient=True, to_incremental=True))
+    said = ocdu("vacuum", "--withdraw", "--json", "--db", garden)
+    assert said.json["outcome"] == "done"
+    assert waiting.noted(ledger) is None
+    waiting.note(ledger, Wish(patient=True, to_incremental=True))
+    said = ocdu("vacuum", "--wait", "--yes", "--json", "--db", garden)
+    assert "is taken up" in said.err
+    assert said.json["outcome"] == "done"
+    assert execute(garden, "PRAGMA auto_vacuum") == [(2,)]
+    assert waiting.noted(ledger) is None
 
 
 def test_a_checkpoint_folds_the_log_in(ocdu: Ocdu, garden: Path) -> None:

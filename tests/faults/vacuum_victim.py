@@ -60,7 +60,7 @@ def main() -> None:
     copy_back.PAGES = STEP
     if len(sys.argv) > 3:
         fill(path.parent, int(sys.argv[3]))
-        vacuum.free_bytes = lambda folder: 10**12
+        vars(vacuum)["free_bytes"] = lambda folder: 10**12
     print("begins", flush=True)
     try:
         for step in deed_of(site_of(path), what):

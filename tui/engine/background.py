@@ -6,7 +6,8 @@ goes on yielding steps meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from threading import Event, Thread
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -17,6 +18,9 @@ from tui.policy.plan import Step
 
 TICK = 0.05
 """Seconds between two looks at progress and at the stop event."""
+
+WHOLE = 1000
+"""Parts of a whole in progress."""
 
 T = TypeVar("T")
 
@@ -99,3 +103,29 @@ def interrupting(connection: apsw.Connection) -> Callable[[], None]:
             return
 
     return interrupt
+
+
+def as_a_whole(
+    steps: Generator[Step, None, T], shares: Mapping[str, tuple[float, float]]
+) -> Generator[Step, None, T]:
+    """The same steps, counted as parts of the whole, so that what is left can be told.
+
+    `shares` says from where to where in the whole (0 to 1) a phase goes. Until one that begins at 0
+    has begun, and for phases that are not named, steps stay as they are.
+    """
+    reached, begun = 0.0, False
+    try:
+        while True:
+            step = next(steps)
+            start, end = shares.get(step.phase, (1.0, 1.0))
+            begun = begun or start == 0
+            if begun and step.phase in shares:
+                part = step.done / step.total if step.total else 0.0
+                reached = max(reached, start + (end - start) * part)
+                step = replace(step, done=int(reached * WHOLE), total=WHOLE)
+            yield step
+    except StopIteration as ended:
+        found: T = ended.value
+        return found
+    finally:
+        steps.close()

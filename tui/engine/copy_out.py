@@ -24,7 +24,7 @@ from tui.policy.plan import Outcome, Step
 from tui.policy.vacuum import INCREMENTAL, Wish, decide_vacuum
 from tui.store.database import Store, file_size
 
-Doom = Callable[[Survivors], None]
+Doom = Callable[[Survivors], object]
 """Judges one moment of the database: calls `leave_out` for what shall not survive."""
 
 SPARE = 1.02

@@ -10,7 +10,7 @@ from threading import Event
 
 import apsw
 
-from tui.engine.background import in_background, interrupting
+from tui.engine.background import as_a_whole, in_background, interrupting
 from tui.engine.checkpoint import blocked_sentence, fold_bulk, fold_in, on_disk
 from tui.engine.compact import compact_copy
 from tui.engine.copy_back import CopiedBack, Make, copy_back, sync_like_opencode
@@ -43,6 +43,15 @@ from tui.store.schema import network_file_system
 
 WORTH_MEASURING = 8_000_000
 """Octets of the result from which the disk's speed is measured: below, the answer is "at once"."""
+
+SHARES = {
+    "copying": (0.0, 0.25),
+    "copying what stays": (0.0, 0.4),
+    "checking the copy": (0.25, 0.3),
+    "copying back": (0.3, 0.65),
+    "folding in the log": (0.65, 1.0),
+}
+"""Where in the whole each phase of a copy-back lies, by the time it takes (measured)."""
 
 STOPPED = "Stopped: nothing was changed."
 
@@ -131,7 +140,8 @@ def rewrite(
     before = _measured(store)
     try:
         with temporary_files_in(store.path.parent):
-            result = yield from _carry_out(decision, facts, store, stop, make)
+            deed = _carry_out(decision, facts, store, stop, make)
+            result = yield from as_a_whole(deed, SHARES)
     except SQLITE_EXCEPTIONS as error:
         raise explained(error, store.path) from error
     after = _measured(store)

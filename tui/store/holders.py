@@ -25,7 +25,7 @@ PROBE_PATIENCE = 5.0
 PROBE = Path(__file__).with_name("lock_probe.py")
 
 WRITE_LOCK, READ_MARKS = (120, 1), (123, 5)
-"""Bytes of the -shm file: held by the writer, and by whoever reads (sqlite.org/walformat.html, 2.3)."""
+"""Bytes of the -shm file held by the writer, and by whoever reads (sqlite.org/walformat.html)."""
 
 FileId = tuple[int, int]
 """Device and inode: what a file is, whatever it is called."""

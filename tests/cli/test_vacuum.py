@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import apsw
@@ -115,3 +117,20 @@ def test_a_checkpoint_folds_the_log_in(ocdu: Ocdu, garden: Path) -> None:
         other.close()
     again = ocdu("checkpoint", "--yes", "--json", "--db", garden)
     assert again.json["outcome"] == "nothing"
+
+
+def test_copies_of_a_killed_vacuum_go_at_the_next_start_wherever_they_lie(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ocdu("prune", "ses_old", "--permanent", "--yes", "--db", garden)
+    ocdu("vacuum", "--temp-dir", elsewhere, "--yes", "--db", garden)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait(timeout=30)
+    dead = [folder / f".{garden.name}.compact-{child.pid}" for folder in (garden.parent, elsewhere)]
+    for each in dead:
+        each.write_bytes(b"x")
+    said = ocdu("archive", "ses_new", "--yes", "--db", garden)
+    assert "An interrupted vacuum left 2 temporary files: removed." in said.err
+    assert not any(each.exists() for each in dead)

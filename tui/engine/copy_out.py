@@ -17,6 +17,7 @@ import apsw
 
 from tui.engine.background import in_background, interrupting
 from tui.engine.copy_back import Make, Rows
+from tui.engine.leftovers import note_folder
 from tui.engine.site import Site
 from tui.engine.survivors import Survivors
 from tui.engine.vacuum import rewrite, vacuum_facts
@@ -43,6 +44,8 @@ def copy_out(
     """
     store = site.store
     wish = wish or Wish()
+    if wish.temp_dir:
+        note_folder(site, Path(wish.temp_dir))
     facts = vacuum_facts(store, wish=wish)
     sizes = facts.sizes
     pages = min(sizes.page_count - 1, max(1, int(expected * SPARE) // sizes.page_size))

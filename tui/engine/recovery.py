@@ -17,6 +17,7 @@ import apsw
 
 from tui.engine.burial import Removal, exists
 from tui.engine.keeping import count_rows
+from tui.engine.leftovers import sweep
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.site import Site
@@ -65,10 +66,13 @@ def _manifest(connection: apsw.Connection) -> dict[str, object]:
 
 def put_right(site: Site) -> list[str]:
     """Mend what was interrupted, if there is anything and nobody else is at it; what was done."""
-    if site.store.refusal or not unfinished(site):
+    if site.store.refusal:
         return []
+    said = sweep(site)
+    if not unfinished(site):
+        return said
     with site.ledger.exclusive(patience=0.1):
-        return recover(site)
+        return [*said, *recover(site)]
 
 
 def recover(site: Site) -> list[str]:

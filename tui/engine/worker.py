@@ -13,12 +13,14 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple
 
 from tui.engine.archive import apply_archive, apply_unarchive
 from tui.engine.checkpoint import apply_checkpoint
 from tui.engine.files import apply_files
+from tui.engine.leftovers import note_folder
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.recovery import recover
@@ -29,7 +31,7 @@ from tui.engine.vacuum import apply_vacuum, vacuum_facts
 from tui.engine.waiting import is_patient, its_turn, must_wait, note, settled, withdraw
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step
-from tui.policy.vacuum import INCREMENTAL, plan_vacuum
+from tui.policy.vacuum import INCREMENTAL, VacuumDecision, plan_vacuum
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.store.holders import holders
 from tui.store.size_cache import forget_usage
@@ -96,6 +98,8 @@ def _with_lock(
     with site.ledger.exclusive():
         for sentence in recover(site):
             log.warning("%s", sentence)
+        if isinstance(plan.options, VacuumDecision) and plan.options.wish.temp_dir:
+            note_folder(site, Path(plan.options.wish.temp_dir))
         outcome = yield from _journalled(plan, site, stop, engine)
         if plan.verb in FREES_PAGES and outcome.ending in ("done", "partial"):
             return (yield from _given_back(outcome, site, stop))

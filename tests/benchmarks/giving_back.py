@@ -16,11 +16,8 @@ VACUUM = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"
 
 DELETE = f"PRAGMA foreign_keys = ON; DELETE FROM event WHERE {GARBAGE}; {VACUUM}"
 
-OUTGROWN = 400_000_000
-"""Bytes of the files with garbage."""
-
-SHARES = (0.05, 0.2, 0.5)
-"""How much of them survives."""
+OUTGROWN = ((115, 250), (115, 1000), (230, 1000))
+"""Megabytes that stay, and that the whole file has."""
 
 LOOK = 0.005
 """Seconds between two looks at the files."""
@@ -71,26 +68,28 @@ def vacuum(bench: Bench, source: Path) -> Ran:
 def copying_out(bench: Bench) -> Iterator[Row]:
     """The same rows gone: rebuilt from what stays, against DELETE and VACUUM in the shell."""
     module = (sys.executable, "-m", "tests.benchmarks.outgrown")
-    for share in SHARES:
-        home = bench.folder / f"outgrown-{share:g}"
+    for stay, whole in OUTGROWN:
+        home = bench.folder / f"outgrown-{stay}-{whole}"
         home.mkdir()
-        made = run([*module, "make", str(home), str(OUTGROWN), str(share)], bench.environment)
+        size, share = str(whole * 1_000_000), str(stay / whole)
+        made = run([*module, "make", str(home), size, share], bench.environment)
         source = Path(made.output.strip())
 
         def shell(source: Path = source) -> float:
             return bench.shell(bench.copy("shell", source), DELETE).seconds
 
-        expected = str(int(OUTGROWN * share))
-
-        def ours(source: Path = source, expected: str = expected) -> float:
+        def ours(source: Path = source, stay: int = stay) -> float:
             subject = bench.copy("rebuilt", source)
-            return run([*module, "copy", str(subject), expected], bench.environment).seconds
+            command = [*module, "copy", str(subject), str(stay * 1_000_000)]
+            return run(command, bench.environment).seconds
 
         others, mine = medians(bench.runs, shell, ours)
-        sizes = [(bench.folder / f"{name}.db").stat().st_size for name in ("rebuilt", "shell")]
-        what = f"copy out, {share:.0%} of {OUTGROWN / 1e6:.0f} MB stay"
+        sizes = [
+            (bench.folder / f"{name}.db").stat().st_size / 1e6 for name in ("rebuilt", "shell")
+        ]
+        what = f"copy out, {stay} of {whole} MB stay"
         yield ratio(what, mine, others, 1.0, "DELETE + VACUUM")
-        yield fact("the file afterwards", f"{sizes[0] / 1e6:.1f} against {sizes[1] / 1e6:.1f} MB")
+        yield fact("the file afterwards", f"{sizes[0]:.1f} against {sizes[1]:.1f} MB")
         discard(source)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -15,13 +16,15 @@ from tests.bloat import content, is_sound, leftovers
 from tests.factories import count_rows, execute, make_database, session
 from tests.neighbour import Holder
 from tests.picture import site_of
-from tui.engine import copy_back
+from tui.engine import copy_back, vacuum
 from tui.engine.copy_out import all_of, copy_out, whole_sessions
 from tui.engine.site import Site
 from tui.engine.survivors import Survivors
 from tui.errors import OcduError
 from tui.policy.plan import Outcome, Step
 from tui.policy.vacuum import Wish
+from tui.records import Place
+from tui.store.database import open_store
 
 SUPERSEDED = "rowid NOT IN (SELECT max(rowid) FROM event GROUP BY aggregate_id, type)"
 """Any rule will do here: what is superseded is decided elsewhere."""
@@ -304,3 +307,28 @@ def test_beside_somebody_who_holds_the_file_a_long_lock_is_refused(
     assert outcome.ending == "refused" and outcome.details["crowded"]
     assert f"(pid {other.pid})" in outcome.message
     assert content(eventful.store.path) == before
+
+
+def test_without_a_write_ahead_log_it_is_refused(eventful: Site) -> None:
+    path = eventful.store.path
+    execute(path, "PRAGMA journal_mode = DELETE")
+    before = path.read_bytes()
+    outcome = rebuilt(eventful)
+    assert outcome.ending == "refused" and "write-ahead log" in outcome.message
+    assert path.read_bytes() == before
+
+
+def test_a_read_only_store_is_refused(eventful: Site) -> None:
+    looking = replace(eventful, store=open_store(eventful.store.path, read_only=True))
+    outcome = rebuilt(looking)
+    assert outcome.ending == "refused" and "--read-only" in outcome.message
+
+
+def test_a_disk_without_room_is_refused_and_another_one_is_named(
+    eventful: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(vacuum, "free_bytes", lambda folder: 450_000)
+    monkeypatch.setattr(vacuum, "other_places", lambda folder, octets: (Place(tmp_path, 10**9),))
+    outcome = rebuilt(eventful)
+    assert outcome.ending == "refused"
+    assert f"--temp-dir {tmp_path}" in outcome.message

@@ -14,6 +14,7 @@ from tests.picture import forest_of, run, site_of
 from tui.engine import incremental
 from tui.engine.site import Site
 from tui.engine.vacuum import vacuum_facts
+from tui.errors import OcduError
 from tui.policy.plan import Outcome
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.policy.vacuum import Wish, plan_vacuum
@@ -145,3 +146,17 @@ def test_it_can_be_stopped_between_any_two_slices(tmp_path: Path) -> None:
     assert len(seen) == 1 and 0 < seen[0].done < seen[0].total
     assert content(path) == said
     assert is_sound(path)
+
+
+def test_a_prune_is_done_although_its_pages_could_not_be_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OcduError("The disk is full.")
+
+    given = [session("s", octets=900_000), session("t")]
+    site = site_of(make_database(tmp_path / "opencode.db", given, auto_vacuum=2))
+    monkeypatch.setattr("tui.engine.vacuum.give_back", full)
+    outcome = pruned(site, "ses_s")
+    assert outcome.ending == "done" and outcome.done.sessions == 1
+    assert outcome.message.endswith("Its pages are still in the file: The disk is full.")

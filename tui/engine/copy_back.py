@@ -46,7 +46,7 @@ NEWCOMER_LOOK = 0.5
 COPY_COST = 1.0
 """Time of making and checking the copy in units of the time to copy it back."""
 
-SYNC_REST = 0.02
+SYNC_REST = 0.1
 """Seconds between two syncs of the growing log."""
 
 End = Literal["done", "stopped", "changed", "held"]

@@ -24,9 +24,15 @@ from tui.engine.vacuum import rewrite, vacuum_facts
 from tui.policy.plan import Outcome, Step
 from tui.policy.vacuum import INCREMENTAL, Wish, decide_vacuum
 from tui.store.database import Store, file_size
+from tui.store.query import scalar
 
 Doom = Callable[[Survivors], object]
 """Judges one moment of the database: calls `leave_out` for what shall not survive."""
+
+NO_LOG = (
+    "This database has no write-ahead log, so nobody could be kept from losing a write: "
+    "delete and vacuum instead."
+)
 
 SPARE = 1.02
 """Times the estimate that the copy may have: payload octets end inside pages."""
@@ -44,6 +50,11 @@ def copy_out(
     """
     store = site.store
     wish = wish or Wish()
+    if store.refusal:
+        return Outcome("refused", store.refusal)
+    with store.reading() as db:
+        if scalar(db.connection(), "PRAGMA journal_mode") != "wal":
+            return Outcome("refused", NO_LOG)
     if wish.temp_dir:
         note_folder(site, Path(wish.temp_dir))
     facts = vacuum_facts(store, wish=wish)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from tui.engine.archive import apply_archive, apply_unarchive
 from tui.engine.checkpoint import apply_checkpoint
 from tui.engine.files import apply_files
+from tui.engine.incremental import is_incremental
 from tui.engine.leftovers import note_folder
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
@@ -31,7 +32,7 @@ from tui.engine.vacuum import apply_vacuum, vacuum_facts
 from tui.engine.waiting import is_patient, its_turn, must_wait, note, settled, withdraw
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step
-from tui.policy.vacuum import INCREMENTAL, VacuumDecision, plan_vacuum
+from tui.policy.vacuum import VacuumDecision, plan_vacuum
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.store.holders import holders
 from tui.store.size_cache import forget_usage
@@ -108,14 +109,16 @@ def _with_lock(
 
 def _given_back(outcome: Outcome, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """An incremental file gives its free pages back at once, in slices nobody notices."""
-    facts = vacuum_facts(site.store, asked=False)
-    if facts.auto_vacuum != INCREMENTAL or stop.is_set():
+    with site.store.reading() as db:
+        wanted = is_incremental(db.connection()) and not stop.is_set()
+    plan = plan_vacuum(vacuum_facts(site.store, asked=False)) if wanted else None
+    if plan is None or not plan.items:
         return outcome
-    plan = plan_vacuum(facts)
-    if not plan.items:
-        return outcome
-    given = yield from _journalled(plan, site, stop, ENGINES["vacuum"])
-    return replace(outcome, message=f"{outcome.message} {given.message}")
+    try:
+        said = (yield from _journalled(plan, site, stop, ENGINES["vacuum"])).message
+    except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:  # what was ordered is done
+        said = f"Its pages are still in the file: {explained(error, site.store.path)}"
+    return replace(outcome, message=f"{outcome.message} {said}")
 
 
 def _journalled(
@@ -217,7 +220,8 @@ class Worker:
     def submit(self, plan: Plan) -> int:
         """Queue a plan; returns its job number."""
         if must_wait(plan):
-            note(self._site.ledger, plan.options.wish)  # it outlives the app
+            with suppress(OSError, *SQLITE_EXCEPTIONS):  # then it waits as long as the app is open
+                note(self._site.ledger, plan.options.wish)
         with self._changed:
             job = next(self._numbers)
             self._queue.append((job, plan))

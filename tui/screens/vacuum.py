@@ -28,6 +28,7 @@ class VacuumDialog(Dialog[Plan]):
 
     heading = "Vacuum"
     safe = "Not now"
+    DEFAULT_CSS = "VacuumDialog Choice { margin-top: 1; }"
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,11 +12,11 @@ The inode stays the same, so whoever has the file open simply sees the new pages
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Literal
 
 import apsw
@@ -45,9 +45,6 @@ NEWCOMER_LOOK = 0.5
 
 COPY_COST = 1.0
 """Time of making and checking the copy in units of the time to copy it back."""
-
-SYNC_REST = 0.1
-"""Seconds between two syncs of the growing log."""
 
 End = Literal["done", "stopped", "changed", "held"]
 
@@ -144,7 +141,7 @@ def _attempt(deed: _Deed, attempt: int) -> Generator[Step, None, CopiedBack]:
         # Where nobody waits for the lock, the copy is checked while it is written back.
         while not alone and not check.is_done() and not deed.stop.is_set():
             yield _checking(deed)
-        result = yield from _write_back(deed, source, check, version, lock > LIVE_LOCK, alone)
+        result = yield from _write_back(deed, source, check, version, lock > LIVE_LOCK)
     return CopiedBack(result.end, result.lock_seconds, result.copy_bytes, attempt + 1)
 
 
@@ -174,7 +171,6 @@ def _write_back(
     check: Beside[None],
     version: int,
     long_lock: bool,
-    alone: bool,
 ) -> Generator[Step, None, CopiedBack]:
     """Copy back in one transaction; leaving early rolls back."""
     if check.is_done(0):
@@ -184,7 +180,7 @@ def _write_back(
     size = file_size(deed.copy)
     if deed.locked:
         deed.target.execute("COMMIT")
-    with _synced_meanwhile(deed.store, alone), deed.target.backup("main", source, "main") as backup:
+    with deed.target.backup("main", source, "main") as backup:
         try:
             backup.step(1)
         except (apsw.BusyError, apsw.LockedError):
@@ -212,30 +208,6 @@ def _write_back(
             done = size * (backup.page_count - backup.remaining) // max(backup.page_count, 1)
             yield Step(done, size, bytes=done, phase="copying back")
     return CopiedBack("done", time.perf_counter() - began, size)
-
-
-@contextmanager
-def _synced_meanwhile(store: Store, wanted: bool) -> Iterator[None]:
-    """Let the disk write the log while we fill it, which the checkpoint would wait for otherwise.
-
-    Not beside opencode: it would make the lock longer.
-    """
-    over = Event()
-
-    def sync() -> None:
-        while not over.wait(SYNC_REST):
-            with suppress(OSError):  # The checkpoint syncs, and says when that fails.
-                store.sync()
-
-    thread = Thread(target=sync, name="ocdu-sync", daemon=True)
-    if wanted:
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        if wanted:
-            thread.join()
 
 
 def row_counts(connection: apsw.Connection) -> dict[str, int]:

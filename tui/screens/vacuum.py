@@ -17,8 +17,8 @@ from tui.screens.dialog import Dialog
 from tui.widgets.choice import Choice
 
 AFTERWARDS = (
-    ("the file stays as it is", False),
-    ("free pages go back in slices, beside opencode", True),
+    ("the file as it is", False),
+    ("pages go back in slices", True),
 )
 """Whether the file is made incremental: a property of the file, so nobody does that unasked."""
 

@@ -252,7 +252,8 @@ class Worker:
             running = self.running
             wanted = [running] if running and job in (None, running[0]) else self._queue
             if any(plan.verb == "vacuum" and job in (None, number) for number, plan in wanted):
-                withdraw(self._site.ledger)
+                with suppress(OSError, *SQLITE_EXCEPTIONS):
+                    withdraw(self._site.ledger)
             if running and job in (None, running[0]):
                 self._stop.set()
                 self._go.set()

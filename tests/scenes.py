@@ -99,7 +99,7 @@ class PictureApp(OcduApp):
     def tell_found(self, payloads: Sequence[Payload]) -> None:
         """The question before the first reclaim in the background has no picture."""
 
-    def plan_vacuum(self) -> Plan:
+    def plan_vacuum(self, to_incremental: bool = False) -> Plan:
         """What a vacuum would do on the disk of the pictures."""
         free = 41_000_000_000
         facts = VacuumFacts(

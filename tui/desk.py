@@ -214,7 +214,7 @@ class Desk(Protocol):
     def read_rescue(self, stop: Event) -> tuple[list[Payload], VacuumFacts]:
         """Blocking: what the steps of a rescue could take, and what a vacuum depends on."""
 
-    def plan_vacuum(self) -> Plan:
+    def plan_vacuum(self, to_incremental: bool = False) -> Plan:
         """Blocking: what a vacuum would do now; options hold the decision."""
 
     def plan_checkpoint(self) -> Plan:

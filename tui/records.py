@@ -7,7 +7,7 @@ Nothing here touches a database, a clock or a disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 
@@ -86,7 +86,7 @@ class ProjectRow(NamedTuple):
     """True when the folder no longer exists."""
 
 
-class Place(NamedTuple):
+class StoredPath(NamedTuple):
     """One stored path of a folder; the row is found by `id` in `id_column`."""
 
     table: str
@@ -127,6 +127,14 @@ class LostSession(NamedTuple):
     events: int
     bytes: int
     """Octets of its events."""
+
+
+class Place(NamedTuple):
+    """A folder on another file system than the database's."""
+
+    folder: PurePath
+    free: int
+    """Octets free there."""
 
 
 class FileSizes(NamedTuple):

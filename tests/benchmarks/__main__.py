@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks.changing import pruning, pruning_one, reclaiming
+from tests.benchmarks.giving_back import copying_out, vacuuming
 from tests.benchmarks.keys import pressing
 from tests.benchmarks.levels import reclaiming_levels
 from tests.benchmarks.reading import finding, sizes, starting, telling
@@ -30,6 +31,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "levels": reclaiming_levels,
     "tree": pruning_one,
     "prune": pruning,
+    "vacuum": vacuuming,
+    "copyout": copying_out,
     "keys": pressing,
     "rivals": comparing,
 }

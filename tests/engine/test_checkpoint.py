@@ -66,6 +66,25 @@ def test_a_reader_of_an_older_state_makes_it_partial_and_is_named(busy: Path) ->
     assert checkpoint(open_store(busy)).ending == "done"
 
 
+def test_of_many_holders_the_one_that_reads_is_named(busy: Path) -> None:
+    execute(busy, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with Holder(busy) as idle, Holder(busy, reading=True) as reader:
+        execute(busy, "UPDATE part SET data = replace(data, 'ppp', 'qqq')")
+        message = checkpoint(open_store(busy)).message
+    assert f"(pid {reader.pid}) is still reading an older state" in message
+    assert str(idle.pid) not in message
+
+
+def test_a_writer_that_keeps_the_lock_is_named_as_a_writer(busy: Path) -> None:
+    with Holder(busy) as writer:
+        writer.ask("SELECT 1")
+        begun = writer.ask("PRAGMA user_version = 3; BEGIN IMMEDIATE; SELECT 1")
+        assert begun == 1
+        outcome = checkpoint(open_store(busy))
+    assert outcome.ending == "partial"
+    assert f"(pid {writer.pid}) is writing at this moment" in outcome.message
+
+
 def test_a_writer_that_keeps_the_lock_makes_it_partial_not_an_error(busy: Path) -> None:
     writer = apsw.Connection(str(busy))
     try:

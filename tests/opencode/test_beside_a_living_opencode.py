@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.opencode.ageing import age
-from tests.opencode.ocdu import ocdu
+from tests.opencode.ocdu import CHECKOUT, ocdu
 from tests.opencode.past import Past
 from tests.opencode.provider import Call, Provider, Reply, bash
 from tests.opencode.server import Server
@@ -155,3 +157,78 @@ def vacuum_beside(living: Living) -> None:
         longest = max(details["announced_lock_seconds"], NOTICEABLE)
         assert details["lock_seconds"] <= longest, str(said)
         assert living.past.home.db.stat().st_size < before, str(said)
+
+
+WAITER = """
+import sys
+from pathlib import Path
+from threading import Event
+from tui.engine import vacuum
+from tui.engine.site import open_site
+from tui.engine.worker import perform
+from tui.policy import vacuum as policy
+# On such a disk nobody may have the database open.
+policy.ASSUMED_SPEED, vacuum.WORTH_MEASURING = 100.0, 10**12
+site = open_site(Path(sys.argv[1]))
+plan = policy.plan_vacuum(vacuum.vacuum_facts(site.store, wish=policy.Wish(patient=True)))
+steps = perform(plan, site, Event())
+while True:
+    try:
+        print(next(steps).phase, flush=True)
+    except StopIteration as end:
+        print(end.value.ending, flush=True)
+        break
+"""
+
+
+def test_a_vacuum_waits_for_opencode_and_runs_by_itself_once_it_has_ended(living: Living) -> None:
+    home, ids = living.past.home, living.past.ids
+    ocdu(home, "prune", ids["family"], ids["overflowed"], "--permanent")
+    before = home.db.stat().st_size
+    waiter = subprocess.Popen(
+        [sys.executable, "-c", WAITER, str(home.db)],
+        env={**home.environment, "PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert waiter.stdout is not None
+        first = waiter.stdout.readline()
+        assert first.startswith("waiting") and str(living.server.pid) in first
+        living.server.get(f"/session/{ids['quiet']}/message", living.past.alpha)
+        living.finish()
+        assert living.turn.result() == STORY
+        assert living.others.result() > 0
+        assert waiter.poll() is None and home.db.stat().st_size >= before
+        living.server.stop()
+        said, _ = waiter.communicate(timeout=60)
+    finally:
+        waiter.kill()
+        waiter.wait(timeout=30)
+    assert said.splitlines()[-1] == "done", said
+    assert home.db.stat().st_size < before
+    assert home.complaints() == []
+    assert ids["family"] not in opencode_accepts(living.past)
+
+
+def test_a_file_is_made_incremental_and_shrinks_under_a_generating_opencode(
+    living: Living,
+) -> None:
+    home, ids = living.past.home, living.past.ids
+    said = ocdu(home, "vacuum", "--to-incremental")
+    details = said.json["details"]
+    assert said.json["outcome"] == "done" and details["auto_vacuum"] == 2, str(said)
+    assert details["lock_seconds"] <= max(details["announced_lock_seconds"], NOTICEABLE), str(said)
+    before = home.db.stat().st_size
+    for deed in ("family", "overflowed"):
+        ocdu(home, "prune", ids[deed], "--permanent")
+    ocdu(home, "vacuum", exit_code=None)
+    ocdu(home, "checkpoint", exit_code=None)
+    assert not living.turn.done(), "the turn must still be under way"
+    assert home.db.stat().st_size < before
+    living.finish()
+    assert living.turn.result() == STORY
+    assert living.others.result() > 0
+    living.server.stop()
+    assert home.complaints() == []
+    assert ids["family"] not in opencode_accepts(living.past)

@@ -8,16 +8,18 @@ from hypothesis import strategies as st
 
 from tui.errors import WrongCall
 from tui.policy.projects import Move, RelinkOptions, moved, plan_relink, plan_remove
-from tui.records import Holder, Place, ProjectRow
+from tui.records import Holder, ProjectRow, StoredPath
 
 OLD, NEW = "/work/shop", "/home/dev/store"
 
 
-def place(path: str, column: str = "directory", table: str = "session", id: str = "ses_1") -> Place:
-    return Place(table, "id", id, column, path)
+def place(
+    path: str, column: str = "directory", table: str = "session", id: str = "ses_1"
+) -> StoredPath:
+    return StoredPath(table, "id", id, column, path)
 
 
-def moves(*places: Place, old: str = OLD, new: str = NEW) -> list[Move]:
+def moves(*places: StoredPath, old: str = OLD, new: str = NEW) -> list[Move]:
     options = plan_relink(places, old, new).options
     assert isinstance(options, RelinkOptions)
     return list(options.moves)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from pathlib import PurePath
 
 import pytest
 
@@ -14,6 +15,7 @@ from tui.policy.vacuum import (
     LOCK_COST,
     MEMORY_SPEED,
     VacuumFacts,
+    Wish,
     decide_vacuum,
     held_by,
     is_worthwhile,
@@ -21,7 +23,7 @@ from tui.policy.vacuum import (
     plan_checkpoint,
     plan_vacuum,
 )
-from tui.records import FileSizes, Holder
+from tui.records import FileSizes, Holder, Place
 
 PAGE = 4096
 MB = 1_000_000
@@ -194,3 +196,43 @@ def test_an_empty_log_needs_no_checkpoint() -> None:
     plan = plan_checkpoint(sizes(wal=0))
     assert len(plan) == 0 and "empty" in plan.message
     assert len(plan_checkpoint(sizes(wal=1))) == 1
+
+
+def test_without_room_for_the_copy_another_disk_is_named() -> None:
+    half = int(sizes().used_bytes * DISK_FACTOR / 2)
+    short = facts(free_disk=half, free_temp=half)
+    assert "`--temp-dir DIR`" in decide_vacuum(short).message
+    small, large = Place(PurePath("/small"), half - 1), Place(PurePath("/large"), half)
+    message = decide_vacuum(replace(short, places=(small, large))).message
+    assert "`--temp-dir /large`" in message and f"{half:,} bytes are missing" in message
+    apart = replace(short, same_device=False, wish=Wish(temp_dir=PurePath("/large")))
+    assert decide_vacuum(apart).way == "copy_back"
+
+
+def test_without_room_for_the_log_no_other_disk_helps() -> None:
+    half = int(sizes().used_bytes * DISK_FACTOR / 2)
+    short = facts(free_disk=half - 77, places=(Place(PurePath("/large"), ROOMY),), free_temp=0)
+    message = decide_vacuum(short).message
+    assert "77 bytes are missing beside the database even with the copy on another disk" in message
+    assert "--temp-dir" not in message
+
+
+@pytest.mark.parametrize(
+    ("given", "way", "converts"),
+    [
+        ({}, "copy_back", True),
+        ({"sizes": sizes(free=0)}, "copy_back", True),
+        ({"sizes": sizes(free=0), "auto_vacuum": 2}, "nothing", False),
+        ({"auto_vacuum": 2}, "incremental", False),
+        ({"auto_vacuum": 1}, "copy_back", True),
+        ({"holders": (OPENCODE,), **SLOW}, "wait", True),
+    ],
+)
+def test_making_a_file_incremental_takes_one_full_pass_once(
+    given: dict[str, object], way: str, converts: bool
+) -> None:
+    decision = decide_vacuum(facts(wish=Wish(to_incremental=True), **given))
+    assert (decision.way, decision.converts) == (way, converts)
+    if way == "copy_back":
+        assert "rewritten once" in decision.message and "in slices" in decision.message
+        assert decision.file_after > sizes(free=0).used_bytes, "it keeps a map"

@@ -61,6 +61,14 @@ class Orders(Loading):
         self._queue_changed()
         return number
 
+    def take_up(self) -> None:
+        """A vacuum that waits since an earlier ocdu is queued again, and the user is told."""
+        self.ask(self.read_waiting_vacuum, self._taken_up, group="waiting")
+
+    def _taken_up(self, plan: Plan | None) -> None:
+        if plan is not None and self.submit(plan) is not None:
+            self.say(f"A vacuum ordered earlier is taken up (Z takes it back): {plan.message}")
+
     def cancel(self, job: int | None = None) -> None:
         """Stop this job, or the running one, after its current step."""
         self.worker.cancel(job)

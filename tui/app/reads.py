@@ -201,12 +201,19 @@ class Reads(App[None]):
             return Retained(announcement=announce(self.site, found, policies).message)
         return Retained(found.due)
 
-    def plan_vacuum(self) -> Plan:
-        """What a vacuum would do now."""
+    def plan_vacuum(self, to_incremental: bool = False) -> Plan:
+        """What a vacuum would do now; it waits for its turn where it must."""
         from tui.engine.vacuum import vacuum_facts
-        from tui.policy.vacuum import plan_vacuum
+        from tui.policy.vacuum import Wish, plan_vacuum
 
-        return plan_vacuum(vacuum_facts(self.site.store))
+        wish = Wish(patient=True, to_incremental=to_incremental)
+        return plan_vacuum(vacuum_facts(self.site.store, wish=wish))
+
+    def read_waiting_vacuum(self) -> Plan | None:
+        """The vacuum that an earlier ocdu could not begin, as a plan of now; None without one."""
+        from tui.engine.waiting import taken_up
+
+        return taken_up(self.site)
 
     def plan_checkpoint(self) -> Plan:
         """What folding the write-ahead log in would give."""

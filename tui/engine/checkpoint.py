@@ -19,7 +19,7 @@ from tui.format import size
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.vacuum import held_by
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained, file_size, wal_of
-from tui.store.holders import holders
+from tui.store.holders import holders, reader_of, writer_of
 
 PATIENCE_MS = 200
 """How long TRUNCATE may wait for readers: the write lock is held meanwhile."""
@@ -117,11 +117,20 @@ def fold_bulk(connection: apsw.Connection, stop: Event) -> Generator[Step, None,
 
 def blocked_sentence(store: Store) -> str:
     """Who keeps the log from being emptied, and what to do."""
+    later = "`ocdu checkpoint` gives it back later, and closing that program does so too."
+    reader, writer = reader_of(store.path), writer_of(store.path)
+    # Whoever writes reads too.
+    if writer and (reader is None or reader.pid == writer.pid):
+        who = held_by((writer,))
+        return f"{who} writing at this moment, so the write-ahead log stays for now: {later}"
+    if reader:
+        who = held_by((reader,))
+        return f"{who} still reading an older state, so the write-ahead log stays for now: {later}"
     found = holders(store.path)
     who = held_by(found) if found else "another window of ocdu is"
     return (
-        f"{who} still reading an older state, so the write-ahead log stays for now: "
-        "`ocdu checkpoint` gives it back later, and closing that program does so too."
+        f"A reader is still on an older state, so the write-ahead log stays for now ({who} using "
+        f"the database): {later}"
     )
 
 

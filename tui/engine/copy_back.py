@@ -1,9 +1,9 @@
-"""The guarded copy-back: rewrite a database compactly inside its own file, losing nobody's write.
+"""The guarded copy-back: rewrite a database inside its own file, losing nobody's write.
 
-1. Remember the database's data_version. 2. VACUUM INTO a private copy beside it, and check the
-copy. 3. Begin to write the copy back with the backup API: its first step takes the write lock. Only
-now compare data_version: unchanged means the copy is complete and nobody can write any more;
-changed means somebody committed meanwhile, so let go and begin again. 4. Write the rest back in one
+1. Remember the database's data_version. 2. Make a private copy of what shall stay, and check it.
+3. Begin to write the copy back with the backup API: its first step takes the write lock. Only now
+compare data_version: unchanged means the copy is complete and nobody can write any more; changed
+means somebody committed meanwhile, so let go and begin again. 4. Write the rest back in one
 transaction: a crash or a cancel at any moment leaves the old content.
 
 The inode stays the same, so whoever has the file open simply sees the new pages.
@@ -12,22 +12,23 @@ The inode stays the same, so whoever has the file open simply sees the new pages
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal
+from typing import Literal
 
 import apsw
 
-from tui.engine.background import in_background, interrupting
+from tui.engine.background import Beside, interrupting
 from tui.errors import OcduError, Refused
 from tui.policy.plan import Step
 from tui.policy.vacuum import LIVE_LOCK, copy_back_seconds
 from tui.store.database import Store, file_size
 from tui.store.disk import new_private_file, remove_copy
 from tui.store.holders import holders
+from tui.store.query import fetch, scalar
 
 ATTEMPTS = 6
 """How often the copy is begun again because somebody wrote meanwhile."""
@@ -47,6 +48,12 @@ COPY_COST = 1.0
 
 End = Literal["done", "stopped", "changed", "held"]
 
+Rows = Mapping[str, int]
+"""Table -> rows that the copy must have."""
+
+Make = Callable[[Path, Event], Generator[Step, None, Rows | None]]
+"""Makes the copy, from one snapshot that begins after the call; None when it was stopped."""
+
 
 @dataclass(frozen=True, slots=True)
 class CopiedBack:
@@ -56,12 +63,14 @@ class CopiedBack:
     lock_seconds: float = 0.0
     """Measured, from the first step to the commit."""
     copy_bytes: int = 0
+    attempts: int = 1
 
 
 @dataclass(slots=True)
 class _Deed:
     store: Store
     stop: Event
+    make: Make
     copy: Path
     expected: int
     """Octets the copy is expected to have."""
@@ -73,25 +82,30 @@ class _Deed:
 
 
 def copy_back(
-    store: Store, stop: Event, copy: Path, expected: int, speed: float
+    store: Store, stop: Event, make: Make, copy: Path, expected: int, speed: float
 ) -> Generator[Step, None, CopiedBack]:
-    """Rewrite the database compactly in place; `copy` is a path for the temporary copy.
+    """Rewrite the database in place with what `make` puts into `copy`, a path for the time being.
 
-    `expected` is the size of the result (bytes), `speed` that of the disk (bytes per second).
+    `expected` is the size of the result (bytes), `speed` that of the disk (bytes per second). The
+    log holds the result afterwards: whoever called folds it in, on the same connection.
+
     Ends "stopped", "changed" (somebody kept writing) or "held" (somebody has the database open and
     the lock would be too long for them) without any change. Raises OcduError or apsw errors.
     """
     result = CopiedBack("changed")
     with store.writing() as db, store.reading() as watching:
-        deed = _Deed(store, stop, copy, expected, speed, db.connection(), watching.connection())
-        sync_like_opencode(deed.target)
+        target, watch = db.connection(), watching.connection()
+        deed = _Deed(store, stop, make, copy, expected, speed, target, watch)
+        sync_like_opencode(target)
+        # The next statement would checkpoint by itself, deaf and without progress.
+        target.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
         for attempt in range(ATTEMPTS):
             _make_private(copy)
             try:
                 result = yield from _attempt(deed, attempt)
             finally:
-                if not deed.target.get_autocommit():
-                    deed.target.execute("ROLLBACK")
+                if not target.get_autocommit():
+                    target.execute("ROLLBACK")
                 deed.locked = 0.0
                 remove_copy(copy)
             if result.end != "changed" or stop.wait(0.01 * attempt):
@@ -106,72 +120,63 @@ def _attempt(deed: _Deed, attempt: int) -> Generator[Step, None, CopiedBack]:
         deed.target.execute("BEGIN IMMEDIATE")
         deed.locked = time.perf_counter()
     version = _data_version(deed.watch)
-    rows = row_counts(deed.watch)
     began = time.perf_counter()
-    yield from _compact(deed)
-    if deed.stop.is_set():
+    rows = yield from deed.make(deed.copy, deed.stop)
+    if rows is None or deed.stop.is_set():
         return CopiedBack("stopped")
     took = max(time.perf_counter() - began, 1e-6)
-    with closing(apsw.Connection(str(deed.copy), flags=apsw.SQLITE_OPEN_READONLY)) as source:
-        yield from _checked(deed, source)
-        if deed.stop.is_set():
-            return CopiedBack("stopped")
-        if _data_version(deed.watch) != version:
-            return CopiedBack("changed")
-        if row_counts(source) != rows:
-            raise OcduError("The compact copy differs from the database: nothing was changed.")
-        size = file_size(deed.copy)
-        lock = copy_back_seconds(size, max(deed.speed, size / took))
-        if lock > LIVE_LOCK and holders(deed.store.path):
-            return CopiedBack("held")
-        return (yield from _write_back(deed, source, version, lock > LIVE_LOCK))
+    if _data_version(deed.watch) != version:
+        return CopiedBack("changed")
+    size = file_size(deed.copy)
+    lock = copy_back_seconds(size, max(deed.speed, size / took))
+    alone = not holders(deed.store.path)
+    if lock > LIVE_LOCK and not alone:
+        return CopiedBack("held")
+    with (
+        closing(_opened(deed.copy)) as source,
+        closing(_opened(deed.copy)) as checker,
+        Beside(lambda: _checked(checker, rows), interrupting(checker)) as check,
+    ):
+        yield _checking(deed)
+        # Where nobody waits for the lock, the copy is checked while it is written back.
+        while not alone and not check.is_done() and not deed.stop.is_set():
+            yield _checking(deed)
+        result = yield from _write_back(deed, source, check, version, lock > LIVE_LOCK)
+    return CopiedBack(result.end, result.lock_seconds, result.copy_bytes, attempt + 1)
 
 
-def _compact(deed: _Deed) -> Generator[Step, None, None]:
-    """VACUUM INTO the copy, from a connection of its own thread that cannot write the database."""
-    running: list[apsw.Connection] = []
-
-    def vacuum_into() -> None:
-        with deed.store.reading() as db:
-            connection = db.connection()
-            # query_only would forbid writing the copy too; the database itself is opened read-only.
-            connection.execute("PRAGMA query_only = OFF").fetchall()
-            # The copy is thrown away after a crash: no need to wait for the disk.
-            connection.execute("PRAGMA synchronous = OFF").fetchall()
-            running.append(connection)
-            connection.execute("VACUUM INTO ?", (str(deed.copy),))
-
-    def interrupt() -> None:
-        for connection in running:
-            interrupting(connection)()
-
-    def progress() -> Step:
-        written = min(file_size(deed.copy), deed.expected)
-        return Step(written, deed.expected, bytes=written, phase="copying")
-
-    yield from in_background(vacuum_into, interrupt, deed.stop, progress)
+def _opened(copy: Path) -> apsw.Connection:
+    return apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READONLY)
 
 
-def _checked(deed: _Deed, source: apsw.Connection) -> Generator[Step, None, None]:
-    """Let SQLite check the copy; raises OcduError when it is not sound."""
-    step = Step(deed.expected, deed.expected, phase="checking the copy")
-    verdict = yield from in_background(
-        lambda: source.execute("PRAGMA quick_check(1)").fetchall(),
-        interrupting(source),
-        deed.stop,
-        lambda: step,
-    )
-    if verdict is not None and verdict != [("ok",)]:
+def _checking(deed: _Deed) -> Step:
+    return Step(deed.expected, deed.expected, phase="checking the copy")
+
+
+def _checked(copy: apsw.Connection, rows: Rows) -> None:
+    """Let SQLite check the copy, and count its rows. Raises OcduError when it is not sound."""
+    [(verdict,)] = fetch(copy, "PRAGMA quick_check(1)")
+    if verdict != "ok":
         raise OcduError(
-            f"The compact copy is not sound ({verdict[0][0]}): nothing was changed. "
+            f"The compact copy is not sound ({verdict}): nothing was changed. "
             "The database itself may be damaged; copy it before anything else."
         )
+    if row_counts(copy) != rows:
+        raise OcduError("The compact copy differs from the database: nothing was changed.")
 
 
 def _write_back(
-    deed: _Deed, source: apsw.Connection, version: int, long_lock: bool
+    deed: _Deed,
+    source: apsw.Connection,
+    check: Beside[None],
+    version: int,
+    long_lock: bool,
 ) -> Generator[Step, None, CopiedBack]:
     """Copy back in one transaction; leaving early rolls back."""
+    if check.is_done(0):
+        check.result()
+    if deed.stop.is_set():
+        return CopiedBack("stopped")
     size = file_size(deed.copy)
     if deed.locked:
         deed.target.execute("COMMIT")
@@ -193,6 +198,12 @@ def _write_back(
                 looked = time.perf_counter()
                 if holders(deed.store.path, probe=False):
                     return CopiedBack("held")
+            if backup.remaining <= PAGES:
+                # The next step commits.
+                if not check.is_done():
+                    yield _checking(deed)
+                    continue
+                check.result()
             backup.step(PAGES)
             done = size * (backup.page_count - backup.remaining) // max(backup.page_count, 1)
             yield Step(done, size, bytes=done, phase="copying back")
@@ -201,14 +212,13 @@ def _write_back(
 
 def row_counts(connection: apsw.Connection) -> dict[str, int]:
     """Rows of every ordinary table."""
-    tables: Any = connection.execute(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
-    ).fetchall()
+    tables = fetch(
+        connection, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+    )
     counted: dict[str, int] = {}
     for (name,) in tables:
         quoted = name.replace('"', '""')
-        found: Any = connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchall()
-        counted[name] = found[0][0]
+        counted[name] = scalar(connection, f'SELECT count(*) FROM "{quoted}"')
     return counted
 
 
@@ -223,8 +233,7 @@ def _make_private(copy: Path) -> None:
 
 def _data_version(connection: apsw.Connection) -> int:
     """A number that changes when another connection commits (sqlite.org/pragma.html)."""
-    found: Any = connection.execute("PRAGMA data_version").fetchall()
-    return int(found[0][0])
+    return int(scalar(connection, "PRAGMA data_version"))
 
 
 def sync_like_opencode(connection: apsw.Connection) -> None:

@@ -18,6 +18,7 @@ import apsw
 from tui.engine.burial import Removal, exists
 from tui.engine.journal import settle
 from tui.engine.keeping import count_rows
+from tui.engine.leftovers import sweep
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.reclaim import keeping
@@ -67,13 +68,16 @@ def _manifest(connection: apsw.Connection) -> dict[str, object]:
 
 def put_right(site: Site) -> list[str]:
     """Mend what was interrupted, if there is anything and nobody else is at it; what was done."""
-    if site.store.refusal or not (unfinished(site) or site.ledger.has_running()):
+    if site.store.refusal:
         return []
+    said = sweep(site)
+    if not (unfinished(site) or site.ledger.has_running()):
+        return said
     try:
         with site.ledger.exclusive(patience=0.1):
-            return put_right_here(site)
+            return said + put_right_here(site)
     except Refused:
-        return []  # another ocdu is at it: what runs is its, and not interrupted
+        return said  # another ocdu is at it: what runs is its, and not interrupted
 
 
 def put_right_here(site: Site) -> list[str]:

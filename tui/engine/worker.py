@@ -12,13 +12,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple
 
 from tui.engine.archive import apply_archive, apply_unarchive, intended_undo
 from tui.engine.checkpoint import apply_checkpoint
 from tui.engine.files import apply_files
+from tui.engine.incremental import is_incremental
 from tui.engine.journal import noted, settle, told, told_outcome
+from tui.engine.leftovers import note_folder
 from tui.engine.projects import apply_relink, apply_remove_project
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
@@ -28,10 +32,11 @@ from tui.engine.rescue import apply_rescue
 from tui.engine.site import Site
 from tui.engine.trash import apply_empty, apply_restore
 from tui.engine.undo import again, apply_redo, apply_undo
-from tui.engine.vacuum import apply_vacuum
+from tui.engine.vacuum import apply_vacuum, vacuum_facts
+from tui.engine.waiting import is_patient, its_turn, must_wait, note, settled, withdraw
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step
-from tui.policy.vacuum import VacuumDecision
+from tui.policy.vacuum import VacuumDecision, plan_vacuum
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.store.holders import holders
 from tui.store.size_cache import forget_usage
@@ -61,15 +66,13 @@ REWRITES = ("vacuum", "reclaim", "undo", "redo", "restore")
 """Verbs after which remembered sizes no longer hold although their fingerprints would: rows change
 in place, or get new rowids."""
 
+FREES_PAGES = ("prune", "reclaim", "rescue")
+"""Verbs after which an incremental file gives pages back by itself."""
+
 LOOK_AGAIN = 1.0
 """Seconds between two looks whether a job that waits for opencode can begin."""
 
 log = logging.getLogger("ocdu")
-
-
-def _patient_vacuum(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """As the app does it: the job was only begun once nobody held the file any more."""
-    return (yield from apply_vacuum(plan, site.store, stop, wait=True))
 
 
 def perform(
@@ -83,15 +86,47 @@ def perform(
         return Outcome("refused", plan.message, excluded=plan.excluded)
     if not plan.items:
         return Outcome("nothing", plan.message, excluded=plan.excluded)
+    engine = engine or ENGINES[plan.verb]
     try:
-        with site.ledger.exclusive():
-            for sentence in put_right_here(site):
-                log.warning("%s", sentence)
-            return (yield from _journalled(plan, site, stop, engine or ENGINES[plan.verb]))
+        # Whoever only waits must not keep another ocdu from working.
+        yield from its_turn(plan, site, stop)
+        outcome = yield from _with_lock(plan, site, stop, engine)
+        while is_patient(plan) and outcome.details.get("crowded") and not stop.is_set():
+            yield from its_turn(plan, site, stop, crowded=True)
+            outcome = yield from _with_lock(plan, site, stop, engine)
+        return settled(plan, outcome, site)
     except OcduError as error:
         return _failed(error)
     except (OSError, *SQLITE_EXCEPTIONS) as error:
         return _failed(explained(error, site.store.path))
+
+
+def _with_lock(
+    plan: Plan, site: Site, stop: Event, engine: Engine
+) -> Generator[Step, None, Outcome]:
+    with site.ledger.exclusive():
+        for sentence in put_right_here(site):
+            log.warning("%s", sentence)
+        if isinstance(plan.options, VacuumDecision) and plan.options.wish.temp_dir:
+            note_folder(site, Path(plan.options.wish.temp_dir))
+        outcome = yield from _journalled(plan, site, stop, engine)
+        if plan.verb in FREES_PAGES and outcome.ending in ("done", "partial"):
+            return (yield from _given_back(outcome, site, stop))
+        return outcome
+
+
+def _given_back(outcome: Outcome, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """An incremental file gives its free pages back at once, in slices nobody notices."""
+    with site.store.reading() as db:
+        wanted = is_incremental(db.connection()) and not stop.is_set()
+    plan = plan_vacuum(vacuum_facts(site.store, asked=False)) if wanted else None
+    if plan is None or not plan.items:
+        return outcome
+    try:
+        said = (yield from _journalled(plan, site, stop, ENGINES["vacuum"])).message
+    except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:  # what was ordered is done
+        said = f"Its pages are still in the file: {explained(error, site.store.path)}"
+    return replace(outcome, message=f"{outcome.message} {said}")
 
 
 def _journalled(
@@ -206,6 +241,9 @@ class Worker:
 
     def submit(self, plan: Plan) -> int:
         """Queue a plan; returns its job number."""
+        if must_wait(plan):
+            with suppress(OSError, *SQLITE_EXCEPTIONS):  # then it waits as long as the app is open
+                note(self._site.ledger, plan.options.wish)
         with self._changed:
             job = next(self._numbers)
             self._queue.append((job, plan))
@@ -234,6 +272,10 @@ class Worker:
         """Stop the running job between two steps, or take a waiting one out of the queue."""
         with self._changed:
             running = self.running
+            wanted = [running] if running and job in (None, running[0]) else self._queue
+            if any(plan.verb == "vacuum" and job in (None, number) for number, plan in wanted):
+                with suppress(OSError, *SQLITE_EXCEPTIONS):
+                    withdraw(self._site.ledger)
             if running and job in (None, running[0]):
                 self._stop.set()
                 self._go.set()
@@ -275,13 +317,10 @@ class Worker:
 
     def _is_ready(self, plan: Plan) -> bool:
         """A vacuum that must wait for opencode lets the others pass until the last one is gone."""
-        if isinstance(plan.options, VacuumDecision) and plan.options.way == "wait":
-            return not holders(self._site.store.path)
-        return True
+        return not (must_wait(plan) and holders(self._site.store.path))
 
     def _carry_out(self, job: int, plan: Plan) -> Outcome:
-        engine = _patient_vacuum if plan.verb == "vacuum" else None
-        steps = perform(plan, self._site, self._stop, engine=engine)
+        steps = perform(plan, self._site, self._stop)
         try:
             while True:
                 step = next(steps)

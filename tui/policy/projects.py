@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tui import format
 from tui.errors import WrongCall
 from tui.policy.plan import Item, Plan, Totals
-from tui.records import Holder, Place, ProjectRow
+from tui.records import Holder, ProjectRow, StoredPath
 
 GLOBAL = "global"
 """opencode's project for folders without git; it is always there."""
@@ -49,7 +49,7 @@ class RelinkOptions:
 
 
 def plan_relink(
-    places: Sequence[Place],
+    places: Sequence[StoredPath],
     old: str,
     new: str,
     *,
@@ -104,7 +104,7 @@ def moved(path: str, old: str, new: str) -> str | None:
     return None
 
 
-def _moves(places: Sequence[Place], old: str, new: str) -> Iterable[Move]:
+def _moves(places: Sequence[StoredPath], old: str, new: str) -> Iterable[Move]:
     directories = {(p.table, p.id): p.path for p in places if p.column == "directory"}
     for place in places:
         if place.column == "sandboxes":

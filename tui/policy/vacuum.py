@@ -7,11 +7,12 @@ rewrite it in place. How long that locks opencode out decides the way.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from tui.format import count, duration, size
 from tui.policy.plan import Item, Plan, Totals
-from tui.records import FileSizes, Holder
+from tui.records import FileSizes, Holder, Place
 
 Way = Literal["nothing", "checkpoint", "incremental", "copy_back", "wait", "refused"]
 
@@ -43,6 +44,24 @@ DISK_FACTOR = 2.1
 INCREMENTAL_NEED = 16_000_000
 """Bytes the log may grow to during an incremental vacuum (measured: 5 MB)."""
 
+INCREMENTAL = 2
+"""SQLite's number for auto_vacuum=INCREMENTAL."""
+
+MAP_SHARE = 800
+"""Pages for which an incremental file keeps one more, to know who points at them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for, beyond "a vacuum"; it survives a restart as a note."""
+
+    patient: bool = False
+    """Wait until the last holder is gone, where that is needed."""
+    to_incremental: bool = False
+    """Rewrite the file once so that free pages can go back in slices from then on."""
+    temp_dir: PurePath | None = None
+    """Where the copy shall lie; beside the database when None."""
+
 
 @dataclass(frozen=True, slots=True)
 class VacuumFacts:
@@ -54,6 +73,8 @@ class VacuumFacts:
     free_temp: int
     """Free where the copy would lie; the same number when that is the same file system."""
     same_device: bool = True
+    places: tuple[Place, ...] = ()
+    """Where else the copy could lie, were it not for the disk of the database."""
     auto_vacuum: int = 0
     """SQLite's property of the file: 2 is INCREMENTAL."""
     holders: tuple[Holder, ...] = ()
@@ -65,11 +86,12 @@ class VacuumFacts:
     refusal: str | None = None
     """Why nothing may be written here, as a sentence."""
     name: str = "opencode.db"
+    wish: Wish = Wish()
 
     @property
-    def wal_bytes(self) -> int:
-        """Size of the write-ahead log."""
-        return self.sizes.wal_bytes
+    def converts(self) -> bool:
+        """True when the file shall become incremental and is not yet."""
+        return self.wish.to_incremental and self.auto_vacuum != INCREMENTAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +110,16 @@ class VacuumDecision:
     """Size of the database file afterwards."""
     short_bytes: int = 0
     """Disk missing; 0 when there is enough."""
+    wish: Wish = Wish()
+    converts: bool = False
+    """True when the file becomes incremental on this way."""
 
 
 def decide_vacuum(facts: VacuumFacts) -> VacuumDecision:
     """The one way that fits these facts, and why."""
     sizes = facts.sizes
-    if sizes.free_pages == 0 and sizes.wal_bytes == 0:
-        return VacuumDecision(
-            "nothing",
-            "Nothing to give back: every page of the database is in use.",
-            file_after=sizes.bytes,
-        )
-    if not facts.asked_explicitly and not is_worthwhile(sizes):
-        return VacuumDecision(
-            "nothing",
-            f"Not worth a vacuum: {size(sizes.free_bytes)} are free, "
-            "which opencode fills again before the file grows.",
-            file_after=sizes.bytes,
-        )
+    if idle := _nothing_to_do(facts):
+        return VacuumDecision("nothing", idle, file_after=sizes.bytes, wish=facts.wish)
     way = _way(facts)
     lock = {"copy_back": lock_of(facts), "wait": lock_of(facts), "incremental": SLICE}.get(way, 0.0)
     short = missing_bytes(facts, way)
@@ -114,10 +128,28 @@ def decide_vacuum(facts: VacuumFacts) -> VacuumDecision:
         message=_refusal(facts, way, short) or _sentence(facts, way, lock),
         lock_seconds=lock,
         needs_bytes=sum(_needs(facts, way)),
-        frees_bytes=_frees(sizes, way),
-        file_after=_file_after(sizes, way),
+        frees_bytes=_frees(facts, way),
+        file_after=_file_after(facts, way),
         short_bytes=short,
+        wish=facts.wish,
+        converts=facts.converts,
     )
+
+
+def _nothing_to_do(facts: VacuumFacts) -> str | None:
+    """Why nothing needs to be done, as a sentence."""
+    sizes = facts.sizes
+    if facts.converts:
+        return None
+    if sizes.free_pages == 0 and sizes.wal_bytes == 0:
+        already = " It is incremental already." if facts.wish.to_incremental else ""
+        return f"Nothing to give back: every page of the database is in use.{already}"
+    if not facts.asked_explicitly and not is_worthwhile(sizes):
+        return (
+            f"Not worth a vacuum: {size(sizes.free_bytes)} are free, "
+            "which opencode fills again before the file grows."
+        )
+    return None
 
 
 def plan_vacuum(facts: VacuumFacts) -> Plan:
@@ -144,7 +176,7 @@ def plan_checkpoint(sizes: FileSizes) -> Plan:
     """Fold the write-ahead log into the database: one item, or none when the log is empty."""
     if sizes.wal_bytes == 0:
         return Plan("checkpoint", (), message="Nothing to fold in: the write-ahead log is empty.")
-    frees = _frees(sizes, "checkpoint")
+    frees = max(0, sizes.bytes + sizes.wal_bytes - sizes.page_count * sizes.page_size)
     reason = f"The write-ahead log takes {size(sizes.wal_bytes)}; folded in, it is empty."
     item = Item("checkpoint", "write-ahead log", reason, Totals(files=1, bytes=frees))
     return Plan("checkpoint", (item,), message=reason, predicted_bytes=frees)
@@ -158,7 +190,7 @@ def is_worthwhile(sizes: FileSizes) -> bool:
 
 def lock_of(facts: VacuumFacts) -> float:
     """Seconds a copy-back is expected to lock the database."""
-    return copy_back_seconds(facts.sizes.used_bytes, facts.write_speed)
+    return copy_back_seconds(_file_after(facts, "copy_back"), facts.write_speed)
 
 
 def copy_back_seconds(result: int, speed: float) -> float:
@@ -185,9 +217,9 @@ def held_by(holders: tuple[Holder, ...]) -> str:
 
 
 def _way(facts: VacuumFacts) -> Way:
-    if facts.sizes.free_pages == 0:
+    if facts.sizes.free_pages == 0 and not facts.converts:
         return "checkpoint"
-    if facts.auto_vacuum == 2:
+    if facts.auto_vacuum == INCREMENTAL:
         return "incremental"
     if not facts.holders or lock_of(facts) <= LIVE_LOCK:
         return "copy_back"
@@ -198,18 +230,23 @@ def _needs(facts: VacuumFacts, way: Way) -> tuple[int, int]:
     """Disk needed for the copy, and beside the database."""
     sizes = facts.sizes
     if way in ("copy_back", "wait"):
-        half = int(sizes.used_bytes * DISK_FACTOR / 2)
+        half = int(_file_after(facts, way) * DISK_FACTOR / 2)
         return half, half
     growth = max(0, sizes.page_count * sizes.page_size - sizes.bytes)
     return 0, growth + (INCREMENTAL_NEED if way == "incremental" else 0)
 
 
-def _file_after(sizes: FileSizes, way: Way) -> int:
-    return sizes.page_count * sizes.page_size if way == "checkpoint" else sizes.used_bytes
+def _file_after(facts: VacuumFacts, way: Way) -> int:
+    sizes = facts.sizes
+    if way == "checkpoint":
+        return sizes.page_count * sizes.page_size
+    mapped = sizes.used_bytes // MAP_SHARE if facts.converts else 0
+    return sizes.used_bytes + mapped
 
 
-def _frees(sizes: FileSizes, way: Way) -> int:
-    return max(0, sizes.bytes + sizes.wal_bytes - _file_after(sizes, way))
+def _frees(facts: VacuumFacts, way: Way) -> int:
+    sizes = facts.sizes
+    return max(0, sizes.bytes + sizes.wal_bytes - _file_after(facts, way))
 
 
 def _refusal(facts: VacuumFacts, way: Way, short: int) -> str | None:
@@ -220,17 +257,34 @@ def _refusal(facts: VacuumFacts, way: Way, short: int) -> str | None:
             f"{facts.name} lies on a network file system, where SQLite's locks may not hold: "
             "use --force if only this machine uses it."
         )
-    if short:
-        needs = size(sum(_needs(facts, way)))
+    return _no_room(facts, way, short) if short else None
+
+
+def _no_room(facts: VacuumFacts, way: Way, short: int) -> str:
+    """How many bytes are missing, and what would make the vacuum possible."""
+    at_copy, at_log = _needs(facts, way)
+    needs = f"The vacuum needs {size(at_copy + at_log)} of free disk meanwhile and"
+    if at_log > facts.free_disk:
+        lacking = at_log - facts.free_disk
+        else_ = " even with the copy on another disk" if at_copy else ""
         return (
-            f"The vacuum needs {needs} of free disk meanwhile and {count(short)} bytes are "
-            "missing: make room first, for instance with `ocdu files`."
+            f"{needs} {count(lacking)} bytes are missing beside the database{else_}: "
+            "make room first, for instance with `ocdu files`."
         )
-    return None
+    fitting = [place for place in facts.places if place.free >= at_copy]
+    where = (
+        f"`--temp-dir {fitting[0].folder}` ({size(fitting[0].free)} free there)"
+        if fitting
+        else f"`--temp-dir DIR` on a disk with {size(at_copy)} free"
+    )
+    return (
+        f"{needs} {count(short)} bytes are missing: put the copy elsewhere with {where}, "
+        "or make room first, for instance with `ocdu files`."
+    )
 
 
 def _sentence(facts: VacuumFacts, way: Way, lock: float) -> str:
-    frees = size(_frees(facts.sizes, way))
+    frees = size(_frees(facts, way))
     if way == "checkpoint":
         return f"No page is free; folding the write-ahead log in gives back {frees}."
     if way == "incremental":
@@ -244,4 +298,10 @@ def _sentence(facts: VacuumFacts, way: Way, lock: float) -> str:
     verb = "waits" if len(facts.holders) == 1 else "wait"
     doing = verb if facts.holders else "is locked"
     long = f"about {duration(lock)}" if lock >= 0.1 else "a moment"
+    if facts.converts:
+        return (
+            f"The file is rewritten once and made incremental ({frees} come back now): {who} "
+            f"{doing} for {long}; from then on free pages go back in slices beside a running "
+            "opencode."
+        )
     return f"{frees} can be given back: {who} {doing} for {long}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual import on
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -13,6 +14,13 @@ from tui.desk import Live
 from tui.policy.plan import Plan
 from tui.policy.vacuum import VacuumDecision
 from tui.screens.dialog import Dialog
+from tui.widgets.choice import Choice
+
+AFTERWARDS = (
+    ("the file as it is", False),
+    ("pages go back in slices", True),
+)
+"""Whether the file is made incremental: a property of the file, so nobody does that unasked."""
 
 
 class VacuumDialog(Dialog[Plan]):
@@ -20,21 +28,29 @@ class VacuumDialog(Dialog[Plan]):
 
     heading = "Vacuum"
     safe = "Not now"
+    DEFAULT_CSS = "VacuumDialog Choice { margin-top: 1; }"
 
     def __init__(self) -> None:
         super().__init__()
         self.plan: Plan | None = None
 
     def body(self) -> Iterable[Widget]:
-        """One text."""
+        """The facts, and one choice."""
         yield Static(
             Content.styled("Looking at database and disk …", "$foreground-muted"), id="facts"
         )
+        yield Choice("afterwards", AFTERWARDS, id="afterwards")
 
     def on_mount(self) -> None:
         """Decide in a thread: the disk's speed is measured once."""
+        self.look()
+
+    @on(Choice.Changed)
+    def look(self) -> None:
+        """What a vacuum would do now, as chosen."""
         self.offer("Vacuum", possible=False)
-        self.desk.ask(self.desk.plan_vacuum, self.show_plan, group="vacuum")
+        desk, chosen = self.desk, bool(self.query_one(Choice).value)
+        desk.ask(lambda: desk.plan_vacuum(chosen), self.show_plan, group="vacuum")
 
     def show_plan(self, plan: Plan) -> None:
         """Facts and the button that fits the way."""
@@ -43,6 +59,7 @@ class VacuumDialog(Dialog[Plan]):
         self.plan = plan
         decision: VacuumDecision = plan.options
         self.query_one("#facts", Static).update(facts(decision, self.desk.live))
+        self.query_one(Choice).display = decision.way not in ("incremental", "refused")
         self.offer(verb(decision), possible=bool(plan.items))
 
     def answer(self) -> Plan | None:
@@ -53,6 +70,8 @@ class VacuumDialog(Dialog[Plan]):
 def verb(decision: VacuumDecision) -> str:
     """The button: what it does and what it gives."""
     amount = format.size(decision.frees_bytes)
+    if decision.converts and decision.way == "copy_back":
+        return f"Vacuum and make it incremental — {amount}"
     return {
         "wait": f"Vacuum when nobody uses it — {amount}",
         "checkpoint": f"Fold the log in — {amount}",

@@ -13,11 +13,16 @@ from stat import S_ISREG
 
 import psutil
 
+from tui.records import Place
+
 PROBE_BYTES = 8_000_000
 """Written and synced to learn the speed of a disk: enough to reach it, soon done."""
 
 SPARE_FACTOR = 16
 """The probe is only written where this many times its size is free: never fill a full disk."""
+
+ROOMY = 3
+"""Times the result that must be free for nobody to look for another disk."""
 
 _speeds: dict[int, float] = {}
 """Device -> bytes per second, measured once per process."""
@@ -31,6 +36,23 @@ def free_bytes(folder: Path) -> int:
 def same_device(one: Path, other: Path) -> bool:
     """True when both lie on the same file system."""
     return one.stat().st_dev == other.stat().st_dev
+
+
+def other_places(folder: Path, octets: int) -> tuple[Place, ...]:
+    """Usual folders on other file systems that could take so many octets, the roomiest first."""
+    if free_bytes(folder) >= octets * ROOMY:
+        return ()
+    usual = (Path(tempfile.gettempdir()), Path("/var/tmp"), Path.home(), Path("/dev/shm"))
+    found: dict[int, Place] = {}
+    for place in usual:
+        try:
+            device, free = place.stat().st_dev, free_bytes(place)
+        except OSError:
+            continue
+        usable = os.access(place, os.W_OK) and free >= octets and not same_device(folder, place)
+        if usable and device not in found:
+            found[device] = Place(place, free)
+    return tuple(sorted(found.values(), key=lambda place: -place.free))
 
 
 def write_speed(folder: Path) -> float:

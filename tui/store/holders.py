@@ -24,6 +24,9 @@ PROBE_PATIENCE = 5.0
 
 PROBE = Path(__file__).with_name("lock_probe.py")
 
+WRITE_LOCK, READ_MARKS = (120, 1), (123, 5)
+"""Bytes of the -shm file held by the writer, and by whoever reads (sqlite.org/walformat.html)."""
+
 FileId = tuple[int, int]
 """Device and inode: what a file is, whatever it is called."""
 
@@ -42,6 +45,24 @@ def holders(path: Path, *, probe: bool = True) -> tuple[Holder, ...]:
     if hidden and probe:
         pids.add(_lock_owner(path))
     return tuple(Holder(pid, process_name(pid)) for pid in sorted(pids - {ours, 0}))
+
+
+def reader_of(path: Path) -> Holder | None:
+    """One process that is reading this database at this moment, which keeps its log from being
+    emptied; ourselves too. None when nobody is or nobody can tell.
+    """
+    return _named(_lock_owner(path, READ_MARKS))
+
+
+def writer_of(path: Path) -> Holder | None:
+    """The process that is writing to this database at this moment, as far as it can be told."""
+    return _named(_lock_owner(path, WRITE_LOCK))
+
+
+def _named(pid: int) -> Holder | None:
+    if pid == os.getpid():
+        return Holder(pid, "this ocdu")
+    return Holder(pid, process_name(pid)) if pid else None
 
 
 def is_alone(path: Path) -> bool:
@@ -134,14 +155,17 @@ def _names(files: Iterable[object]) -> Iterator[str]:
         yield os.path.normcase(os.path.realpath(str(getattr(file, "path", ""))))
 
 
-def _lock_owner(path: Path) -> int:
-    """Pid of one lock holder as the kernel sees it, ours included; 0 when nobody or unknown."""
+def _lock_owner(path: Path, place: tuple[int, int] | None = None) -> int:
+    """Pid of one lock holder as the kernel sees it, ours included; 0 when nobody or unknown.
+
+    `place` is (first byte, bytes) of the lock, else the one that every connection holds.
+    """
     shared_memory = path.resolve().with_name(path.resolve().name + "-shm")
     if not shared_memory.exists():
         return 0
     try:
         answer = subprocess.run(
-            [sys.executable, "-I", "-S", str(PROBE), str(shared_memory)],
+            [sys.executable, "-I", "-S", str(PROBE), str(shared_memory), *map(str, place or ())],
             capture_output=True,
             timeout=PROBE_PATIENCE,
             check=False,

@@ -1,6 +1,7 @@
 """Which process holds SQLite's shared-memory lock of a database? Run as a program of its own.
 
-    python -I -S lock_probe.py DATABASE-shm      prints a pid, or 0
+    python -I -S lock_probe.py DATABASE-shm                 prints a pid, or 0
+    python -I -S lock_probe.py DATABASE-shm FIRST COUNT     of whoever holds one of these bytes
 
 Every connection to a WAL database keeps a shared lock on byte 128 of the -shm file for as long as
 it lives (sqlite.org/walformat.html, 2.3), and the kernel tells its owner even when that process
@@ -16,7 +17,7 @@ DEAD_MAN_SWITCH = 128
 """The byte locked by every connection, from opening to closing."""
 
 
-def owner(path: str) -> int:
+def owner(path: str, first: int = DEAD_MAN_SWITCH, count: int = 1) -> int:
     """Pid of one process that holds the lock; 0 when nobody does or nobody can tell."""
     try:
         import fcntl
@@ -29,10 +30,10 @@ def owner(path: str) -> int:
     try:
         if sys.platform == "darwin":
             layout, pid_at, type_at = "qqihh", 2, 3
-            question = struct.pack(layout, DEAD_MAN_SWITCH, 1, 0, fcntl.F_WRLCK, 0)
+            question = struct.pack(layout, first, count, 0, fcntl.F_WRLCK, 0)
         else:
             layout, pid_at, type_at = "hhqqi4x", 4, 0
-            question = struct.pack(layout, fcntl.F_WRLCK, 0, DEAD_MAN_SWITCH, 1, 0)
+            question = struct.pack(layout, fcntl.F_WRLCK, 0, first, count, 0)
         answer = struct.unpack(layout, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
         return 0 if answer[type_at] == fcntl.F_UNLCK else int(answer[pid_at])
     except OSError:
@@ -42,4 +43,4 @@ def owner(path: str) -> int:
 
 
 if __name__ == "__main__":
-    print(owner(sys.argv[1]))
+    print(owner(sys.argv[1], *map(int, sys.argv[2:])))

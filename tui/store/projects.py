@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from tui.records import Place, ProjectRow
+from tui.records import ProjectRow, StoredPath
 from tui.store.database import Store, as_text
 from tui.store.query import fetch
 from tui.store.schema import Schema
@@ -71,15 +71,17 @@ def _paths(column: _Column) -> str:
     )
 
 
-def places(store: Store) -> list[Place]:
+def places(store: Store) -> list[StoredPath]:
     """Every stored path of a folder, row by row; what is NULL or empty is none."""
-    found: list[Place] = []
+    found: list[StoredPath] = []
     with store.reading() as db:
         for column in COLUMNS:
             if store.schema.has(column.table, column.column):
                 rows = fetch(db.connection(), _paths(column))
                 found += [
-                    Place(column.table, column.id_column, as_text(id), column.column, as_text(path))
+                    StoredPath(
+                        column.table, column.id_column, as_text(id), column.column, as_text(path)
+                    )
                     for id, path in rows
                 ]
     return found

@@ -1,0 +1,162 @@
+"""Free pages of an incremental file go back in slices, by themselves after a prune."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.bloat import compact_size, content, is_sound, make_bloated
+from tests.factories import NOW, days_ago, execute, make_database, session
+from tests.neighbour import Holder, Neighbour
+from tests.picture import forest_of, run, site_of
+from tui.engine import incremental
+from tui.engine.site import Site
+from tui.engine.vacuum import vacuum_facts
+from tui.errors import OcduError
+from tui.policy.plan import Outcome
+from tui.policy.prune import PrunePolicy, plan_prune
+from tui.policy.vacuum import Wish, plan_vacuum
+from tui.store.database import file_size, wal_of
+
+TO_INCREMENTAL = Wish(to_incremental=True)
+
+
+def vacuumed(site: Site, wish: Wish | None = None) -> Outcome:
+    return run(plan_vacuum(vacuum_facts(site.store, wish=wish)), site)
+
+
+def pruned(site: Site, *ids: str) -> Outcome:
+    policy = PrunePolicy(ids=frozenset(ids), permanent=True)
+    return run(plan_prune(forest_of(site), policy, NOW), site)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_file_becomes_incremental_in_one_pass_and_loses_nothing(
+    tmp_path: Path, mode: str
+) -> None:
+    path = make_bloated(tmp_path / "opencode.db")
+    execute(path, f"PRAGMA journal_mode = {mode}")
+    said, inode, goal = content(path), path.stat().st_ino, compact_size(path)
+    outcome = vacuumed(site_of(path), TO_INCREMENTAL)
+    assert (outcome.ending, outcome.details["auto_vacuum"]) == ("done", 2)
+    assert "incremental now" in outcome.message
+    assert execute(path, "PRAGMA auto_vacuum") == [(2,)]
+    assert content(path) == said
+    assert is_sound(path)
+    assert path.stat().st_ino == inode
+    assert path.stat().st_size <= goal * 1.05
+    assert outcome.predicted_bytes == pytest.approx(outcome.freed_bytes, rel=0.05)
+
+
+def test_a_compact_file_can_be_converted_too_and_only_once(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "opencode.db", [session("s", octets=50_000)])
+    site = site_of(path)
+    assert vacuumed(site).ending == "nothing"
+    assert vacuumed(site, TO_INCREMENTAL).ending == "done"
+    again = vacuumed(site, TO_INCREMENTAL)
+    assert again.ending == "nothing" and "incremental already" in again.message
+
+
+def test_whoever_has_the_file_open_goes_on_writing_a_sound_incremental_file(
+    tmp_path: Path,
+) -> None:
+    """Every connection reads page 1 again with its next transaction."""
+    path = make_bloated(tmp_path / "opencode.db")
+    with Holder(path) as other:
+        assert other.ask("PRAGMA auto_vacuum") == 0
+        assert vacuumed(site_of(path), TO_INCREMENTAL).ending == "done"
+        for number in range(40):
+            other.ask(
+                "INSERT INTO todo (session_id, position, content, status, priority, time_created,"
+                f" time_updated) SELECT id, {number}, hex(randomblob(4000)), 's', 'p', 1, 1"
+                " FROM session LIMIT 1 RETURNING 1"
+            )
+        other.ask("DELETE FROM todo WHERE position % 2 RETURNING 1")
+        assert other.ask("PRAGMA auto_vacuum") == 2
+        assert other.ask("PRAGMA integrity_check") == "ok"
+    assert is_sound(path)
+
+
+def test_after_a_prune_an_incremental_file_shrinks_by_itself_beside_a_writer(
+    tmp_path: Path,
+) -> None:
+    given = [session(f"s{n}", octets=300_000, active=days_ago(9)) for n in range(8)]
+    path = make_database(tmp_path / "opencode.db", given, auto_vacuum=2)
+    site = site_of(path)
+    size = path.stat().st_size
+    with Neighbour(path) as writer:
+        outcome = pruned(site, *(f"ses_s{n}" for n in range(6)))
+    assert outcome.ending == "done"
+    assert "Gave back" in outcome.message
+    assert path.stat().st_size < size / 2
+    assert execute(path, "PRAGMA freelist_count") == [(0,)]
+    assert writer.report.errors == []
+    kept = {id for (id,) in execute(path, "SELECT id FROM neighbour")}
+    assert set(writer.report.ids) <= kept and kept
+    assert [entry.verb for entry in site.ledger.entries()] == ["vacuum", "prune"]
+    assert site.ledger.freed() > size / 2
+    assert is_sound(path)
+
+
+def test_after_a_prune_an_ordinary_file_stays_as_large_as_it_is(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "opencode.db", [session("s", octets=300_000), session("t")])
+    size = path.stat().st_size
+    outcome = pruned(site_of(path), "ses_s")
+    assert outcome.ending == "done" and "Gave back" not in outcome.message
+    assert path.stat().st_size == size
+
+
+def test_a_few_free_pages_are_left_for_opencode(tmp_path: Path) -> None:
+    given = [session("s", octets=20_000), session("t", octets=900_000)]
+    path = make_database(tmp_path / "opencode.db", given, auto_vacuum=2)
+    site = site_of(path)
+    assert pruned(site, "ses_s").ending == "done"
+    assert execute(path, "PRAGMA freelist_count") != [(0,)]
+    assert [entry.verb for entry in site.ledger.entries()] == ["prune"]
+
+
+def test_a_long_reader_does_not_make_the_log_grow_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "LOG_LIMIT", 100_000)
+    path = make_bloated(tmp_path / "opencode.db", auto_vacuum=2)
+    site = site_of(path)
+    with Holder(path, reading=True) as reader:
+        outcome = vacuumed(site)
+        assert outcome.ending == "partial"
+        assert f"(pid {reader.pid})" in outcome.message
+        assert file_size(wal_of(path)) < 1_500_000
+    assert vacuumed(site).ending in ("done", "nothing")
+    assert is_sound(path)
+
+
+def test_it_can_be_stopped_between_any_two_slices(tmp_path: Path) -> None:
+    path = make_bloated(tmp_path / "opencode.db", auto_vacuum=2)
+    said, site, stop = content(path), site_of(path), Event()
+    with site.store.writing() as db:
+        deed = incremental.give_back(site.store, db.connection(), stop)
+        seen = [next(deed)]
+        stop.set()
+        with pytest.raises(StopIteration) as end:
+            while True:
+                seen.append(next(deed))
+    assert end.value.value.left > 0
+    assert len(seen) == 1 and 0 < seen[0].done < seen[0].total
+    assert content(path) == said
+    assert is_sound(path)
+
+
+def test_a_prune_is_done_although_its_pages_could_not_be_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OcduError("The disk is full.")
+
+    given = [session("s", octets=900_000), session("t")]
+    site = site_of(make_database(tmp_path / "opencode.db", given, auto_vacuum=2))
+    monkeypatch.setattr("tui.engine.vacuum.give_back", full)
+    outcome = pruned(site, "ses_s")
+    assert outcome.ending == "done" and outcome.done.sessions == 1
+    assert outcome.message.endswith("Its pages are still in the file: The disk is full.")

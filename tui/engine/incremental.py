@@ -1,0 +1,74 @@
+"""Give free pages of an incremental file back in slices that nobody notices.
+
+Each slice is one short transaction, so stopping or a crash between any two keeps what was given
+back. The file must have been made incremental before (auto_vacuum=2): on any other SQLite accepts
+the pragma and does nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from threading import Event
+
+import apsw
+
+from tui.engine.checkpoint import fold_bulk
+from tui.engine.pace import PAUSE
+from tui.policy.plan import Step
+from tui.policy.vacuum import INCREMENTAL, INCREMENTAL_NEED, SLICE
+from tui.store.database import Store, file_size, transaction, wal_of
+from tui.store.query import scalar
+
+FIRST_PAGES = 32
+"""Pages of the first slice; later ones follow the clock."""
+
+LOG_LIMIT = INCREMENTAL_NEED // 2
+"""Octets of log from which it is folded in between two slices: somebody else's long read keeps it
+from being used again, and a file that shrinks must not make its log grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What the slices achieved."""
+
+    bytes: int
+    """Octets of pages that left the file."""
+    left: int
+    """Free pages that are still in it."""
+    longest: float
+    """Seconds the longest slice locked."""
+    held_up: bool = False
+    """True when it ended because a reader kept the log from being folded in."""
+
+
+def is_incremental(connection: apsw.Connection) -> bool:
+    """True when the file keeps the map that incremental_vacuum needs."""
+    return bool(scalar(connection, "PRAGMA auto_vacuum") == INCREMENTAL)
+
+
+def give_back(
+    store: Store, connection: apsw.Connection, stop: Event
+) -> Generator[Step, None, GivenBack]:
+    """Free pages leave the file, SLICE seconds at a time, until none is left or `stop` is set."""
+    page_size = scalar(connection, "PRAGMA page_size")
+    whole = free = scalar(connection, "PRAGMA freelist_count")
+    pages, longest, given = FIRST_PAGES, 0.0, 0
+    held_up = False
+    while free and not stop.is_set() and not held_up:
+        began = time.perf_counter()
+        with transaction(connection):
+            # It frees one page per row, so the cursor must be exhausted.
+            connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        took = time.perf_counter() - began
+        longest = max(longest, took)
+        pages = max(1, min(2 * pages, int(pages * SLICE / took)))
+        free = scalar(connection, "PRAGMA freelist_count")
+        given = max(0, whole - free)
+        yield Step(given, whole, bytes=given * page_size, phase="giving back")
+        stop.wait(PAUSE)
+        if file_size(wal_of(store.path)) > LOG_LIMIT:
+            folded = yield from fold_bulk(connection, stop)
+            held_up = folded.checkpointed < folded.log
+    return GivenBack(given * page_size, free, longest, held_up and free > 0)

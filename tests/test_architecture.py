@@ -32,7 +32,20 @@ MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (FLOOR_0, (*FLOOR_0, "humanize")),
     (SHAPES, (*FLOOR_0, *SHAPES)),
     (FLOOR_1, (*FLOOR_0, *FLOOR_1)),
-    (STORE, (*FLOOR_0, *STORE, "peewee", "playhouse", "apsw", "psutil", "platformdirs")),
+    (
+        STORE,
+        (
+            *FLOOR_0,
+            *STORE,
+            "peewee",
+            "playhouse",
+            "apsw",
+            "psutil",
+            "platformdirs",
+            "backports",
+            "compression",
+        ),
+    ),
     (ENGINE, (*FLOOR_0, *STORE, *ENGINE, "tui.policy.plan", "apsw", "psutil")),
     (FLOOR_4, (*FLOOR_0, *FLOOR_1, *FLOOR_4, "textual")),
     (WIDGETS, (*FLOOR_0, *FLOOR_1, *FLOOR_4, *WIDGETS, "textual", "rich")),
@@ -54,6 +67,7 @@ OWN_POLICY = {
     "checkpoint": "vacuum",
     "copy_back": "vacuum",
     "files": "files",
+    "undo": "prune",
     "worker": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
@@ -78,6 +92,8 @@ OPENS_FILES = {
     "tui.store.holders": "the name of a process",
     "tui.store.ledger": "ocdu's own database, before anything is connected to it",
     "tui.store.lock_probe": "the -shm file: runs as a process of its own for that reason",
+    "tui.store.export": "the file a conversation is written to",
+    "tui.store.packing": "finished batches of the trash, and one that nobody is connected to",
     "tui.store.prefetch": "the database, but in a process of its own that has no connection",
     "tui.store.session_files": "a session's files, which are no databases",
 }

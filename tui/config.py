@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from tui.errors import WrongCall
+from tui.quantity import parse_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,17 @@ class Prune:
 
 
 @dataclass(frozen=True, slots=True)
+class Trash:
+    """[trash]"""
+
+    events: bool = False
+    """Keep event rows of pruned sessions as well: most of a modern database, and read by opencode
+    only in shared workspaces (there they are always kept)."""
+    expire: str = "0"
+    """Age at which `ocdu auto` deletes batches for good: 30d, 2w; 0 never does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """[look]"""
 
@@ -53,6 +65,7 @@ class Config:
 
     compaction: Compaction = field(default_factory=Compaction)
     prune: Prune = field(default_factory=Prune)
+    trash: Trash = field(default_factory=Trash)
     look: Look = field(default_factory=Look)
     keys: Mapping[str, str] = field(default_factory=dict)
     """[keys] — action id = "key" or "key,key"; the ids stand in the help screen."""
@@ -62,6 +75,9 @@ CHOICES = {
     ("look", "bars"): ("bar", "percent", "both", "none"),
     ("look", "grouping"): ("project", "flat", "age"),
 }
+
+AGES = (("prune", "older_than"), ("trash", "expire"))
+"""Keys whose value is an age."""
 
 
 def load_config(path: Path | None) -> Config:
@@ -110,7 +126,15 @@ class _Reader:
             choices = CHOICES.get((name, key))
             if choices and value not in choices:
                 raise self._wrong(key, f"“{key}” is one of {', '.join(choices)}")
+            if (name, key) in AGES:
+                self._check_age(key, value)
         return kind(**table)
+
+    def _check_age(self, key: str, value: str) -> None:
+        try:
+            parse_age(value)
+        except WrongCall as error:
+            raise self._wrong(key, str(error).rstrip(".")) from error
 
     def _wrong(self, key: str, what: str) -> WrongCall:
         start = re.compile(rf"\s*\[?\s*\"?{re.escape(key)}\b")

@@ -1,9 +1,10 @@
 """Move planned trees to the trash, or delete them for good.
 
 In groups: check each tree and copy its rows into the batch file, make that file safe on the disk,
-then delete in time-sliced transactions. A tree that changed since it was planned or copied stays
-whole. A stop takes effect between two trees. What a kill leaves behind is noted in the batch file,
-and `tui.engine.recovery` puts it right at the next start.
+compare every copy with its original, then delete in time-sliced transactions. A tree that changed
+since it was planned or copied stays whole. A stop takes effect between two trees. What a kill
+leaves behind is noted in the batch file, and `tui.engine.recovery` puts it right at the next start.
+At the end the batch is packed.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from pathlib import Path
 from threading import Event
 
 import apsw
-import psutil
 
 from tui.engine.burial import Burial, Deletion, Removal, exists
-from tui.engine.keeping import Kept, has_moved_on, keep_tree
+from tui.engine.keeping import Kept, has_moved_on, is_proven, keep_tree
 from tui.engine.pace import Deed, in_slices
+from tui.engine.room import check_room, full_disk
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused
 from tui.format import plural, size
-from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals, items_as_json
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
 from tui.store.query import scalar
+from tui.store.shelf import put_back
 
 GROUP_BYTES = 64_000_000
 """Payload copied before it is deleted: bounds the time in which a neighbour can change a tree, and
@@ -37,9 +39,6 @@ the number of slow fsyncs."""
 
 GROUP_TREES = 200
 """Trees in one group, for the same reasons."""
-
-SPARE_DISK = 50_000_000
-"""Octets that must stay free on the disk of the trash."""
 
 
 @dataclass
@@ -52,7 +51,11 @@ class _Job:
     connection: apsw.Connection
     path: Path
     keeps: bool
+    events: bool
+    """True when the trash keeps event rows as well."""
     gone: Totals = field(default_factory=Totals)
+    left_out: int = 0
+    """Octets of event rows that went without a copy."""
     excluded: Counter[str] = field(default_factory=Counter)
     seen: int = 0
     failure: str = ""
@@ -62,12 +65,17 @@ class _Job:
     shape: int = 0
     """schema_version at the same time."""
     others_wrote: bool = False
+    seen_version: int = 0
+    """data_version at the last look."""
+    deletion: Deletion | None = None
+    """The tree that is going."""
     left_behind: int = 0
     """Rows of changed trees that could not be put back; their copies stay in the batch."""
 
     def begin_group(self) -> None:
         """From here on a commit by anybody else means: compare before deleting."""
         self.version, self.others_wrote = _data_version(self.connection), False
+        self.seen_version = self.version
         self.shape = _shape(self.connection)
 
     def step(self, phase: str) -> Step:
@@ -75,49 +83,44 @@ class _Job:
 
     def look(self) -> None:
         """Called with the write lock held: has anybody committed since the group was copied?"""
-        self.others_wrote = self.others_wrote or _data_version(self.connection) != self.version
+        version = _data_version(self.connection)
+        self.others_wrote = self.others_wrote or version != self.version
         if _shape(self.connection) != self.shape:
             raise Refused("opencode is changing this database's schema: prune again afterwards.")
+        if version != self.seen_version and self.deletion is not None:
+            self.deletion.look()
+        self.seen_version = version
 
 
 def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Carry the plan out; the outcome counts what is really gone. Raises OcduError."""
-    keeps = not (isinstance(plan.options, PrunePolicy) and plan.options.permanent)
+    options = plan.options if isinstance(plan.options, PrunePolicy) else PrunePolicy()
+    keeps, events = not options.permanent, options.events
     if keeps:
-        _check_disk(site, plan)
+        check_room(site, plan, events=events)
     before = site.store.sizes()
     with site.store.writing() as db:
         connection = db.connection()
         path = batch.new_batch(
             site.ledger.trash_folder, site.ledger.database, site.store.schema,
-            now=int(time.time() * 1000), rows=keeps,
+            now=int(time.time() * 1000), rows=keeps, events=events,
         )  # fmt: skip
-        job = _Job(site, plan, stop, connection, path, keeps)
+        job = _Job(site, plan, stop, connection, path, keeps, events)
         for number, group in enumerate(_groups(plan)):
             if stop.is_set():
                 break
             try:
                 yield from _prune_group(job, group, is_first=number == 0)
             except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+                job.failure = full_disk(error, site) or str(explained(error, site.store.path))
                 if not job.gone.sessions:
-                    raise
-                job.failure = _sentence(error, site)
+                    raise _failed(error, job.failure) from error
                 break
-        kept = None if job.failure else _close(job)
+    kept = path.stem if keeps and job.gone.sessions else None
+    if not job.failure:
+        kept = yield from _close(job)
     freed = before.used_bytes - site.store.sizes().used_bytes
-    return _outcome(job, path.stem if keeps and job.gone.sessions else kept, freed)
-
-
-def _check_disk(site: Site, plan: Plan) -> None:
-    folder = site.ledger.folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    free = psutil.disk_usage(str(folder)).free
-    needed = plan.totals.bytes + plan.totals.bytes // 10 + SPARE_DISK
-    if free < needed:
-        raise Refused(
-            f"The trash in {folder} needs {size(needed)} and its disk has {size(free)} free: "
-            "nothing was pruned. Prune less at a time, or use --permanent (no undo)."
-        )
+    return _outcome(job, kept, freed)
 
 
 def _groups(plan: Plan) -> Iterator[list[Item]]:
@@ -150,6 +153,9 @@ def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[S
                     job.excluded["changed"] += 1
     yield job.step("to trash" if job.keeps else "checking")
     with batch.attached(job.connection, job.path):
+        if job.keeps:
+            kept = [tree for tree in kept if _is_proven(job, tree)]
+            yield job.step("comparing the copies")
         with transaction(job.connection, "BEGIN"):
             for tree in kept:
                 batch.write_tree(job.connection, tree.line, tree.item.sessions)
@@ -158,7 +164,27 @@ def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[S
 
 def _keep(job: _Job, item: Item) -> Kept | None:
     store = job.site.store
-    return keep_tree(job.connection, store.schema, job.site.files, item, rows=job.keeps)
+    return keep_tree(
+        job.connection, store.schema, job.site.files, item, rows=job.keeps, events=job.events
+    )
+
+
+def _is_proven(job: _Job, tree: Kept) -> bool:
+    """Is the copy, as it lies in the synced file, the same as the original?
+
+    A difference means that somebody has written since. Raises OcduError if nobody has: then the
+    trash does not keep what it is given.
+    """
+    if is_proven(job.connection, job.site.store.schema, tree):
+        return True
+    if _data_version(job.connection) == job.version:
+        raise OcduError(
+            f"The copy of “{tree.item.title}” in {job.path} is not what was written: nothing of it "
+            "was deleted. Check that disk."
+        )
+    job.seen += 1
+    job.excluded["changed"] += 1
+    return False
 
 
 def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
@@ -169,8 +195,9 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
         for tree in kept:
             if job.stop.is_set():
                 return
-            deletion = begun[tree.item.id] = _deletion(job, tree)
-            yield from deletion.deeds()
+            job.deletion = begun[tree.item.id] = _deletion(job, tree)
+            yield from job.deletion.deeds()
+            job.deletion = None
 
     # The stop is obeyed between trees, inside `deeds`: a tree once begun is finished.
     for _ in in_slices(job.connection, deeds(), Event(), at_start=job.look):
@@ -185,7 +212,7 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
 def _deletion(job: _Job, tree: Kept) -> Deletion:
     schema, ids = job.site.store.schema, tree.item.sessions
     if job.keeps:
-        return Burial(job.connection, schema, ids, lambda: job.others_wrote)
+        return Burial(job.connection, schema, ids, tree.history, lambda: job.others_wrote)
     return Removal(
         job.connection,
         schema,
@@ -208,22 +235,29 @@ def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
         return
     job.seen += 1
     for id in tree.item.sessions:
-        session_files.remove_file(job.site.files, id)
+        session_files.remove_file(job.site.files, id, job.connection if job.keeps else None)
     batch.set_state(job.connection, root, batch.GONE)
-    job.gone += tree.totals
+    job.gone += tree.gone
+    job.left_out += tree.gone.bytes - tree.line.bytes
 
 
-def _close(job: _Job) -> str | None:
-    """End the batch; without copies it was only there for the case of an interruption."""
+def _close(job: _Job) -> Generator[Step, None, str | None]:
+    """Pack the batch; without copies it was only there for the case of an interruption."""
     if not job.keeps:
         job.path.unlink()
         return None
-    path = batch.close(job.path)
-    return path.stem if path else None
+    packing = put_back(job.path, job.stop)
+    while True:
+        try:
+            next(packing)
+        except StopIteration as end:
+            path: Path | None = end.value
+            return path.stem if path else None
+        yield job.step("packing")
 
 
-def _sentence(error: Exception, site: Site) -> str:
-    return str(error if isinstance(error, OcduError) else explained(error, site.store.path))
+def _failed(error: Exception, sentence: str) -> OcduError:
+    return error if isinstance(error, OcduError) else OcduError(sentence)
 
 
 def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
@@ -235,6 +269,8 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
         ending = "refused" if left and not changed else "nothing"
     where = "moved to the trash" if job.keeps else "deleted for good"
     message = f"{plural(gone.sessions, 'session')} ({size(gone.bytes)}) {where}"
+    if job.left_out:
+        message += f" without {size(job.left_out)} of event history"
     message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
     if changed:
         message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
@@ -248,7 +284,16 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
     return Outcome(
         ending, message, done=gone, excluded=dict(job.excluded),
         predicted_bytes=int(plan.predicted_bytes * share), freed_bytes=max(0, freed), batch=kept,
+        details=_details(job, kept),
     )  # fmt: skip
+
+
+def _details(job: _Job, kept: str | None) -> dict[str, object]:
+    """What the journal needs to do it again, and for the contract whether event rows were kept."""
+    if not job.keeps:
+        return {}
+    undo = {"undo": {"trees": items_as_json(job.plan), "events": job.events}} if kept else {}
+    return {"events_kept": job.events, **undo}
 
 
 def _shape(connection: apsw.Connection) -> int:

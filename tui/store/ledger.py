@@ -215,9 +215,11 @@ class Ledger:
         state = "partial" if batch else "interrupted"
         undo = json.dumps({"trees": []}) if batch else None
         mine = (Entry.database == self.database) & (Entry.state == "running")
+        buries = Entry.verb.in_(("prune", "redo"))  # a restore cut short is no way to restore again
         with self._connection():
             found = {"state": state, "batch": batch, "undo": undo}
-            Entry.update(found).where(mine).bind(self._db).execute()
+            Entry.update(found).where(mine & buries).bind(self._db).execute()
+            Entry.update(state="interrupted").where(mine).bind(self._db).execute()
 
     def entries(self, limit: int = 200) -> list[JournalEntry]:
         """The journal of this database, newest first."""

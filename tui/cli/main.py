@@ -43,7 +43,7 @@ VERBS = (
     Verb("reclaim", "reclaim", "drop heavy output, keep the conversation"),
     Verb("vacuum", "vacuum", "give free pages back to the file system"),
     Verb("checkpoint", "checkpoint", "fold the write-ahead log into the database"),
-    Verb("trash", "trash", "list, restore or empty what was pruned"),
+    Verb("trash", "trash", "list, restore, export or empty what was pruned"),
     Verb("files", "files", "what lies beside the database, and what of it may go"),
     Verb("undo", "undo", "take the last change back"),
     Verb("redo", "undo", "do again what was taken back"),

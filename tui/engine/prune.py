@@ -22,14 +22,14 @@ import apsw
 from tui.engine.burial import Burial, Deletion, Removal, exists
 from tui.engine.keeping import Kept, has_moved_on, is_proven, keep_tree
 from tui.engine.pace import Deed, in_slices
-from tui.engine.room import check_room, full_disk
+from tui.engine.room import check_room, explained_fully
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals, items_as_json
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
-from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
+from tui.store.database import SQLITE_EXCEPTIONS, transaction
 from tui.store.query import scalar
 from tui.store.shelf import put_back
 
@@ -112,9 +112,10 @@ def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
             try:
                 yield from _prune_group(job, group, is_first=number == 0)
             except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-                job.failure = full_disk(error, site) or str(explained(error, site.store.path))
+                failure = explained_fully(error, site)
                 if not job.gone.sessions:
-                    raise _failed(error, job.failure) from error
+                    raise failure from error
+                job.failure = str(failure)
                 break
     kept = path.stem if keeps and job.gone.sessions else None
     if not job.failure:
@@ -254,10 +255,6 @@ def _close(job: _Job) -> Generator[Step, None, str | None]:
             path: Path | None = end.value
             return path.stem if path else None
         yield job.step("packing")
-
-
-def _failed(error: Exception, sentence: str) -> OcduError:
-    return error if isinstance(error, OcduError) else OcduError(sentence)
 
 
 def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:

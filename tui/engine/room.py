@@ -8,9 +8,10 @@ import apsw
 import psutil
 
 from tui.engine.site import Site
-from tui.errors import Refused
+from tui.errors import OcduError, Refused
 from tui.format import size
 from tui.policy.plan import Plan
+from tui.store.database import explained
 from tui.store.session_files import files_bytes
 
 SPARE_DISK = 50_000_000
@@ -49,15 +50,15 @@ def check_room(site: Site, plan: Plan, *, events: bool) -> None:
         )
 
 
-def full_disk(error: Exception, site: Site) -> str | None:
-    """The sentence for a disk that filled up in the middle of a job; None for other errors."""
+def explained_fully(error: Exception, site: Site) -> OcduError:
+    """The sentence for what ended a job; of a full disk it says which one, trash or database."""
     is_full = isinstance(error, apsw.FullError) or (
         isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     )
     if not is_full:
-        return None
+        return explained(error, site.store.path)
     trash, database = site.ledger.folder, site.store.path.parent
-    return (
+    return OcduError(
         f"A disk is full: {size(psutil.disk_usage(str(trash)).free)} are free where the trash lies "
         f"({trash}) and {size(psutil.disk_usage(str(database)).free)} where the database lies "
         f"({database}). The step was rolled back and nothing is lost; make room, then go on."

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import apsw
 
 from tui.engine.restoring import restore_tree
-from tui.engine.room import full_disk
+from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.errors import OcduError, WrongCall
 from tui.format import plural, size
@@ -21,7 +21,7 @@ from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.quantity import parse_age
 from tui.store import batch
 from tui.store.batch import TreeLine
-from tui.store.database import SQLITE_EXCEPTIONS, explained, file_size, transaction
+from tui.store.database import SQLITE_EXCEPTIONS, file_size, transaction
 from tui.store.kept import drop_dead_weight
 from tui.store.packing import look_into
 from tui.store.shelf import put_back, shelved, take_down
@@ -158,7 +158,7 @@ def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
             try:
                 yield from _restore_batch(db.connection(), site, id, wanted, back, len(plan), stop)
             except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-                failure = full_disk(error, site) or explained(error, site.store.path)
+                failure = explained_fully(error, site)
                 if not back:
                     raise failure from error
                 break

@@ -95,6 +95,7 @@ OPENS_FILES = {
     "tui.store.export": "the file a conversation is written to",
     "tui.store.packing": "finished batches of the trash, and one that nobody is connected to",
     "tui.store.prefetch": "the database, but in a process of its own that has no connection",
+    "tui.store.shelf": "a file that keeps room on the disk of the trash",
     "tui.store.session_files": "a session's files, which are no databases",
 }
 """Modules that open files, and which: never opencode's database (sqlite.org/howtocorrupt, 2.2)."""

@@ -82,7 +82,7 @@ class Trial:
 
     def _history(self) -> dict[str, int]:
         rows = "SELECT aggregate_id, count(*) FROM event GROUP BY 1"
-        return dict(execute(self.path, rows))  # type: ignore[arg-type]
+        return dict(execute(self.path, rows))
 
     def begin_anew(self) -> None:
         """The database as it was, event rows and all; nobody has it open."""

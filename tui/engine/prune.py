@@ -10,10 +10,8 @@ At the end the batch is packed.
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
@@ -22,16 +20,15 @@ import apsw
 from tui.engine.burial import Burial, Deletion, Removal, exists
 from tui.engine.keeping import Kept, has_moved_on, is_proven, keep_tree
 from tui.engine.pace import Deed, in_slices
+from tui.engine.prune_job import PruneJob, data_version, outcome_of
 from tui.engine.room import check_room, explained_fully
 from tui.engine.site import Site
-from tui.errors import OcduError, Refused
-from tui.format import plural, size
-from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals, items_as_json
+from tui.errors import OcduError
+from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, transaction
-from tui.store.query import scalar
-from tui.store.shelf import put_back
+from tui.store.shelf import put_back, reserved
 
 GROUP_BYTES = 64_000_000
 """Payload copied before it is deleted: bounds the time in which a neighbour can change a tree, and
@@ -39,57 +36,6 @@ the number of slow fsyncs."""
 
 GROUP_TREES = 200
 """Trees in one group, for the same reasons."""
-
-
-@dataclass
-class _Job:
-    """What one prune knows while it runs."""
-
-    site: Site
-    plan: Plan
-    stop: Event
-    connection: apsw.Connection
-    path: Path
-    keeps: bool
-    events: bool
-    """True when the trash keeps event rows as well."""
-    gone: Totals = field(default_factory=Totals)
-    left_out: int = 0
-    """Octets of event rows that went without a copy."""
-    excluded: Counter[str] = field(default_factory=Counter)
-    seen: int = 0
-    failure: str = ""
-    """What ended the job before its time, as a sentence."""
-    version: int = 0
-    """data_version at the copy of the group under way."""
-    shape: int = 0
-    """schema_version at the same time."""
-    others_wrote: bool = False
-    seen_version: int = 0
-    """data_version at the last look."""
-    deletion: Deletion | None = None
-    """The tree that is going."""
-    left_behind: int = 0
-    """Rows of changed trees that could not be put back; their copies stay in the batch."""
-
-    def begin_group(self) -> None:
-        """From here on a commit by anybody else means: compare before deleting."""
-        self.version, self.others_wrote = _data_version(self.connection), False
-        self.seen_version = self.version
-        self.shape = _shape(self.connection)
-
-    def step(self, phase: str) -> Step:
-        return Step(self.seen, len(self.plan), self.gone.bytes, phase)
-
-    def look(self) -> None:
-        """Called with the write lock held: has anybody committed since the group was copied?"""
-        version = _data_version(self.connection)
-        self.others_wrote = self.others_wrote or version != self.version
-        if _shape(self.connection) != self.shape:
-            raise Refused("opencode is changing this database's schema: prune again afterwards.")
-        if version != self.seen_version and self.deletion is not None:
-            self.deletion.look()
-        self.seen_version = version
 
 
 def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
@@ -105,23 +51,14 @@ def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
             site.ledger.trash_folder, site.ledger.database, site.store.schema,
             now=int(time.time() * 1000), rows=keeps, events=events,
         )  # fmt: skip
-        job = _Job(site, plan, stop, connection, path, keeps, events)
-        for number, group in enumerate(_groups(plan)):
-            if stop.is_set():
-                break
-            try:
-                yield from _prune_group(job, group, is_first=number == 0)
-            except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-                failure = explained_fully(error, site)
-                if not job.gone.sessions:
-                    raise failure from error
-                job.failure = str(failure)
-                break
+        job = PruneJob(site, plan, stop, connection, path, keeps, events)
+        with reserved(path) if keeps else nullcontext() as job.reserve:
+            yield from _prune_groups(job)
     kept = path.stem if keeps and job.gone.sessions else None
     if not job.failure:
         kept = yield from _close(job)
     freed = before.used_bytes - site.store.sizes().used_bytes
-    return _outcome(job, kept, freed)
+    return outcome_of(job, kept, freed)
 
 
 def _groups(plan: Plan) -> Iterator[list[Item]]:
@@ -137,7 +74,24 @@ def _groups(plan: Plan) -> Iterator[list[Item]]:
         yield group
 
 
-def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[Step, None, None]:
+def _prune_groups(job: PruneJob) -> Iterator[Step]:
+    """One group after the other; what fails after the first trees went ends the job partial."""
+    for number, group in enumerate(_groups(job.plan)):
+        if job.stop.is_set():
+            break
+        try:
+            yield from _prune_group(job, group, is_first=number == 0)
+        except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+            failure = explained_fully(error, job.site)
+            if not job.gone.sessions:
+                raise failure from error
+            job.failure = str(failure)
+            break
+
+
+def _prune_group(
+    job: PruneJob, group: list[Item], *, is_first: bool
+) -> Generator[Step, None, None]:
     kept: list[Kept] = []
     # The first group may be copied without waiting for the disk: until it is synced at the end,
     # nothing relies on the file. Later ones share it with the only copies of what is gone.
@@ -163,14 +117,14 @@ def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[S
         yield from _delete_group(job, kept)
 
 
-def _keep(job: _Job, item: Item) -> Kept | None:
+def _keep(job: PruneJob, item: Item) -> Kept | None:
     store = job.site.store
     return keep_tree(
         job.connection, store.schema, job.site.files, item, rows=job.keeps, events=job.events
     )
 
 
-def _is_proven(job: _Job, tree: Kept) -> bool:
+def _is_proven(job: PruneJob, tree: Kept) -> bool:
     """Is the copy, as it lies in the synced file, the same as the original?
 
     A difference means that somebody has written since. Raises OcduError if nobody has: then the
@@ -178,7 +132,7 @@ def _is_proven(job: _Job, tree: Kept) -> bool:
     """
     if is_proven(job.connection, job.site.store.schema, tree):
         return True
-    if _data_version(job.connection) == job.version:
+    if data_version(job.connection) == job.version:
         raise OcduError(
             f"The copy of “{tree.item.title}” in {job.path} is not what was written: nothing of it "
             "was deleted. Check that disk."
@@ -188,7 +142,7 @@ def _is_proven(job: _Job, tree: Kept) -> bool:
     return False
 
 
-def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
+def _delete_group(job: PruneJob, kept: list[Kept]) -> Generator[Step, None, None]:
     """Delete copied trees one after the other; note which are gone and which stay."""
     begun: dict[str, Deletion] = {}
 
@@ -204,13 +158,18 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
     for _ in in_slices(job.connection, deeds(), Event(), at_start=job.look):
         yield job.step("deleting")
     job.site.store.sync()
-    with transaction(job.connection, "BEGIN"):
-        for tree in kept:
-            _settle(job, tree, begun.get(tree.item.id))
+    gone = _settled(job, kept, begun)
+    for tree in kept:
+        if tree.item.id in gone:
+            job.gone += tree.gone
+            job.left_out += tree.gone.bytes - tree.line.bytes
+        elif tree.item.id in begun:
+            job.excluded["changed"] += 1
+        job.seen += tree.item.id in gone or tree.item.id in begun
     yield job.step("deleting")
 
 
-def _deletion(job: _Job, tree: Kept) -> Deletion:
+def _deletion(job: PruneJob, tree: Kept) -> Deletion:
     schema, ids = job.site.store.schema, tree.item.sessions
     if job.keeps:
         return Burial(job.connection, schema, ids, tree.history, lambda: job.others_wrote)
@@ -222,27 +181,34 @@ def _deletion(job: _Job, tree: Kept) -> Deletion:
     )
 
 
-def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
+def _settled(job: PruneJob, kept: list[Kept], begun: Mapping[str, Deletion]) -> set[str]:
+    """Note in the batch what became of each tree; returns the roots that are gone."""
+    try:
+        with transaction(job.connection, "BEGIN"):
+            return {tree.item.id for tree in kept if _settle(job, tree, begun.get(tree.item.id))}
+    except apsw.FullError:
+        if job.reserve is None or not job.reserve.exists():
+            raise
+        job.reserve.unlink()
+        return _settled(job, kept, begun)
+
+
+def _settle(job: PruneJob, tree: Kept, deletion: Deletion | None) -> bool:
     root = tree.item.id
     if exists(job.connection, root):
-        if deletion is not None:
-            job.seen += 1
-            job.excluded["changed"] += 1
         if deletion is not None and deletion.refused:
             batch.set_state(job.connection, root, batch.KEPT)
             job.left_behind += len(deletion.refused)
         else:
             batch.forget_tree(job.connection, root)
-        return
-    job.seen += 1
+        return False
     for id in tree.item.sessions:
         session_files.remove_file(job.site.files, id, job.connection if job.keeps else None)
     batch.set_state(job.connection, root, batch.GONE)
-    job.gone += tree.gone
-    job.left_out += tree.gone.bytes - tree.line.bytes
+    return True
 
 
-def _close(job: _Job) -> Generator[Step, None, str | None]:
+def _close(job: PruneJob) -> Generator[Step, None, str | None]:
     """Pack the batch; without copies it was only there for the case of an interruption."""
     if not job.keeps:
         job.path.unlink()
@@ -255,47 +221,3 @@ def _close(job: _Job) -> Generator[Step, None, str | None]:
             path: Path | None = end.value
             return path.stem if path else None
         yield job.step("packing")
-
-
-def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
-    gone, plan = job.gone, job.plan
-    share = gone.bytes / plan.totals.bytes if plan.totals.bytes else 0.0
-    changed, left = job.excluded["changed"], len(plan) - job.seen
-    ending: Ending = "done" if gone.sessions and not (changed or left) else "partial"
-    if not gone.sessions:
-        ending = "refused" if left and not changed else "nothing"
-    where = "moved to the trash" if job.keeps else "deleted for good"
-    message = f"{plural(gone.sessions, 'session')} ({size(gone.bytes)}) {where}"
-    if job.left_out:
-        message += f" without {size(job.left_out)} of event history"
-    message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
-    if changed:
-        message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
-    if job.left_behind:
-        rows = plural(job.left_behind, "row")
-        message += f" {rows} could not be put back; the copies stay in the trash as {kept}."
-    if job.failure:
-        message += f" {job.failure} {plural(left, 'tree')} left."
-    elif left:
-        message += f" Stopped: {plural(left, 'tree')} left untouched."
-    return Outcome(
-        ending, message, done=gone, excluded=dict(job.excluded),
-        predicted_bytes=int(plan.predicted_bytes * share), freed_bytes=max(0, freed), batch=kept,
-        details=_details(job, kept),
-    )  # fmt: skip
-
-
-def _details(job: _Job, kept: str | None) -> dict[str, object]:
-    """What the journal needs to do it again, and for the contract whether event rows were kept."""
-    if not job.keeps:
-        return {}
-    undo = {"undo": {"trees": items_as_json(job.plan), "events": job.events}} if kept else {}
-    return {"events_kept": job.events, **undo}
-
-
-def _shape(connection: apsw.Connection) -> int:
-    return int(scalar(connection, "PRAGMA main.schema_version"))
-
-
-def _data_version(connection: apsw.Connection) -> int:
-    return int(scalar(connection, "PRAGMA main.data_version"))

@@ -52,14 +52,24 @@ def check_room(site: Site, plan: Plan, *, events: bool) -> None:
 
 def explained_fully(error: Exception, site: Site) -> OcduError:
     """The sentence for what ended a job; of a full disk it says which one, trash or database."""
-    is_full = isinstance(error, apsw.FullError) or (
-        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    )
-    if not is_full:
-        return explained(error, site.store.path)
     trash, database = site.ledger.folder, site.store.path.parent
+    if not _is_full(error, min(psutil.disk_usage(str(each)).free for each in (trash, database))):
+        return explained(error, site.store.path)
     return OcduError(
         f"A disk is full: {size(psutil.disk_usage(str(trash)).free)} are free where the trash lies "
         f"({trash}) and {size(psutil.disk_usage(str(database)).free)} where the database lies "
         f"({database}). The step was rolled back and nothing is lost; make room, then go on."
+    )
+
+
+ALMOST_FULL = 1_000_000
+"""Free octets below which an I/O error is put down to the disk: SQLite says no more than that when
+its -shm file cannot grow."""
+
+
+def _is_full(error: Exception, free: int) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, apsw.FullError) or (
+        isinstance(error, apsw.IOError) and free < ALMOST_FULL
     )

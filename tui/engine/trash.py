@@ -179,7 +179,7 @@ def _restore_batch(
     packed = site.ledger.trash_folder / f"{id}{batch.TRASH}"
     path = yield from _with_steps(take_down(packed), Step(len(back), total, phase="unpacking"))
     assert path is not None
-    failure: Exception | None = None
+    failure: OcduError | None = None
     try:
         for root, totals in wanted.items():
             if stop.is_set():
@@ -190,7 +190,7 @@ def _restore_batch(
                     yield Step(len(back), total, phase="restoring")
             back.append(totals)
     except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-        failure = error
+        failure = explained_fully(error, site)  # now: what follows may make room
     _drop_restored(path)
     yield from _with_steps(put_back(path, stop), Step(len(back), total, phase="packing"))
     if failure is not None:

@@ -4,7 +4,8 @@ Of one batch there may be these files, told apart by their endings:
 
 `.trash`       the finished batch, packed (or plain, when there was no room to pack it)
 `.unfinished`  the plain file a job works on; while it exists it alone counts
-`.packing`, `.unpacking`, `.reading`  half a file, or one for a moment: may go whenever no job runs
+`.packing`, `.unpacking`, `.reading`, `.reserve`  half a file, or one for a moment: may go whenever
+               no job runs
 
 Whatever is killed, one whole file is left: a new one is written beside the old one, synced, read
 back and renamed, and only then does the old one go.
@@ -12,6 +13,7 @@ back and renamed, and only then does the old one go.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Generator, Iterator
@@ -27,8 +29,12 @@ from tui.store import batch
 from tui.store.batch import TRASH, UNFINISHED, sync_folder
 from tui.store.packing import Found, look_into, pack, unpack
 
-PACKING, UNPACKING, READING = ".packing", ".unpacking", ".reading"
-PASSING = (PACKING, UNPACKING, READING)
+PACKING, UNPACKING, READING, RESERVE = ".packing", ".unpacking", ".reading", ".reserve"
+PASSING = (PACKING, UNPACKING, READING, RESERVE)
+
+RESERVED = 1_000_000
+"""Octets kept back while trees are buried, so that a full disk cannot keep us from noting which are
+gone already."""
 
 SPARE = 10_000_000
 """Octets that must stay free on the disk of the trash when a batch is unpacked."""
@@ -124,6 +130,17 @@ def _packed(path: Path, stop: Event) -> Generator[int, None, bool]:
     except (OSError, OcduError, ImportError):
         return False
     return True
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[Path]:
+    """Room kept back beside an unfinished batch, for the length of the block: remove it in need."""
+    reserve = path.with_suffix(RESERVE)
+    reserve.write_bytes(os.urandom(RESERVED))  # nothing that a file system could make smaller
+    try:
+        yield reserve
+    finally:
+        reserve.unlink(missing_ok=True)
 
 
 @contextmanager

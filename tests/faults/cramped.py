@@ -21,7 +21,7 @@ from tests.picture import assert_sound, picture, run, site_of
 from tui.engine import prune, room
 from tui.engine.recovery import put_right, unfinished
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches, plan_empty, plan_restore
 from tui.engine.worker import perform
 from tui.policy.plan import Outcome, Plan
 from tui.store import shelf
@@ -48,6 +48,16 @@ def carried_out(plan: Plan, site: Site, at: str, then: Callable[[], None]) -> Ou
         if step.phase == at and not came:
             came = True
             then()
+
+
+def emptied(site: Site, ballast: Ballast) -> Told:
+    """Not one octet is free: emptying the trash is what makes room, and must not need any."""
+    room.SPARE_DISK = 0
+    assert run(plan_of("prune", site), site).ending == "done"
+    ballast.leave(0)
+    outcome = run(plan_empty(site, None, None, 10**14), site)
+    assert batches(site.ledger.trash_folder) == [], outcome
+    return told(outcome)
 
 
 def refused(site: Site, ballast: Ballast) -> Told:
@@ -151,8 +161,8 @@ def _all_back(site: Site, before: object) -> None:
 STORIES = {
     each.__name__: each
     for each in (
-        refused, full_while_copying, full_while_deleting, full_while_packing, full_while_unpacking,
-        full_while_restoring,
+        emptied, refused, full_while_copying, full_while_deleting, full_while_packing,
+        full_while_unpacking, full_while_restoring,
     )
 }  # fmt: skip
 

@@ -41,6 +41,11 @@ def test_too_little_room_is_refused_with_the_bytes_that_are_missing(
     assert "bytes) too few" in told["message"] and "--permanent" in told["message"]
 
 
+def test_the_trash_can_be_emptied_when_not_one_octet_is_free(forest: Path, tmp_path: Path) -> None:
+    told = story("emptied", tmp_path / "o.db", tmp_path / "disk", forest)
+    assert told["ending"] == "done", told
+
+
 def test_a_disk_that_fills_while_copying_ends_partial_and_what_went_is_safe(
     forest: Path, tmp_path: Path
 ) -> None:

@@ -12,12 +12,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from dataclasses import replace
 from threading import Event, Thread
 from typing import NamedTuple
 
 from tui.engine.archive import apply_archive, apply_unarchive
 from tui.engine.checkpoint import apply_checkpoint
 from tui.engine.files import apply_files
+from tui.engine.journal import NOT_NOTED, Journal
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.recovery import recover
@@ -89,21 +91,20 @@ def perform(
 def _journalled(
     plan: Plan, site: Site, stop: Event, engine: Engine
 ) -> Generator[Step, None, Outcome]:
-    entry = site.ledger.begin(plan.verb, _title(plan), plan.predicted_bytes)
+    journal = Journal(site, plan.verb, _title(plan), plan.predicted_bytes)
     try:
         outcome = yield from engine(plan, site, stop)
     except GeneratorExit:
-        site.ledger.update(entry, state="interrupted")
+        journal.note(state="interrupted")
         raise
     except Exception as error:
-        site.ledger.update(entry, state="failed", message=str(error))
+        journal.note(state="failed", message=str(error))
         with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
             recover(site)  # what cannot be mended now is found at the next start
         raise
     for sentence in recover(site):  # what ended early is put right at once, if it can be
         log.warning("%s", sentence)
-    site.ledger.update(
-        entry,
+    is_noted = journal.note(
         state=outcome.ending,
         message=outcome.message,
         payload_bytes=outcome.done.bytes,
@@ -112,6 +113,8 @@ def _journalled(
         batch=outcome.batch,
         undo=_undo_of(plan, outcome),
     )
+    if not is_noted and outcome.ending in ("done", "partial"):
+        outcome = replace(outcome, message=outcome.message + NOT_NOTED)
     if plan.verb in REWRITES and outcome.ending in ("done", "partial"):
         forget_usage(site.ledger)
     return outcome

@@ -157,6 +157,8 @@ class Ledger:
         try:
             lock.set_busy_timeout(int(patience * 1000))
             try:
+                # Nothing is ever committed here: without a journal file a full disk is no obstacle.
+                lock.execute("PRAGMA journal_mode=MEMORY").fetchall()
                 lock.execute("BEGIN EXCLUSIVE")
             except apsw.BusyError as error:
                 raise Refused(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.engine.test_prune import OLD, plan_for
 from tests.factories import make_database, session
+from tests.faults.test_kill import dies
 from tests.picture import picture, run, site_of
 from tui.engine.recovery import recover, unfinished
 from tui.engine.site import Site
@@ -134,6 +135,15 @@ def test_half_files_go_at_the_next_start_but_not_those_of_others(
         [*(packed.stem + each for each in shelf.PASSING), "nobody.reading"]
     )
     assert (folder / f"{theirs}.packing").exists() and (folder / "nobody.packing").exists()
+
+
+def test_a_kill_before_the_first_tree_leaves_no_reserve_behind(site: Site) -> None:
+    assert dies(site.store.path, "bury", 1)
+    assert names(site) == [".reserve", ".unfinished"]
+    modes = {each.stat().st_mode & 0o777 for each in site.ledger.trash_folder.iterdir()}
+    assert modes == {0o600}
+    recover(site)
+    assert names(site) == []
 
 
 def test_the_size_of_the_trash_is_that_of_its_files(site: Site, packed: Path) -> None:

@@ -83,13 +83,14 @@ def recover(site: Site) -> list[str]:
     Needs the ledger's lock. A batch that cannot be mended now says so and stays for the next time.
     """
     said: list[str] = []
+    # First: whose they are is told by the batch beside them, and they may hold the room needed.
+    remove_passing(site.ledger.trash_folder, site.ledger.database)
     for path in unfinished(site):
         try:
             said += _mend_batch(site, path)
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
             reason = explained(error, site.store.path)
             said.append(f"An interrupted job ({path.stem}) could not be put right yet: {reason}")
-    remove_passing(site.ledger.trash_folder, site.ledger.database)
     return said
 
 

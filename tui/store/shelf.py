@@ -136,8 +136,10 @@ def _packed(path: Path, stop: Event) -> Generator[int, None, bool]:
 def reserved(path: Path) -> Iterator[Path]:
     """Room kept back beside an unfinished batch, for the length of the block: remove it in need."""
     reserve = path.with_suffix(RESERVE)
-    reserve.write_bytes(os.urandom(RESERVED))  # nothing that a file system could make smaller
+    descriptor = os.open(reserve, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(RESERVED))  # nothing that a file system could make smaller
         yield reserve
     finally:
         reserve.unlink(missing_ok=True)

@@ -33,6 +33,11 @@ def picture(path: Path) -> Picture:
         connection.close()
 
 
+def but_history(found: Picture) -> Picture:
+    """The same without event rows: the trash leaves them out unless told otherwise."""
+    return {table: rows for table, rows in found.items() if table != "event"}
+
+
 def _hash(connection: apsw.Connection, table: str) -> tuple[int, str]:
     columns = [
         f"typeof({_quoted(name)}) || ':' || hex({_quoted(name)})"

@@ -71,6 +71,17 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Trash:
+    """[trash]"""
+
+    events: bool = False
+    """Keep event rows of pruned sessions as well: most of a modern database, and read by opencode
+    only in shared workspaces (there they are always kept)."""
+    expire: str = "0"
+    """Age at which `ocdu auto` deletes batches for good: 30d, 2w; 0 never does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """[look]"""
 
@@ -93,6 +104,7 @@ class Config:
     reclaim: Reclaim = field(default_factory=Reclaim)
     prune: Prune = field(default_factory=Prune)
     retention: Retention = field(default_factory=Retention)
+    trash: Trash = field(default_factory=Trash)
     look: Look = field(default_factory=Look)
     keys: Mapping[str, str] = field(default_factory=dict)
     """[keys] — action id = "key" or "key,key"; the ids stand in the help screen."""
@@ -112,6 +124,8 @@ QUANTITIES: Mapping[tuple[str, str], Callable[[str], object]] = {
         parse_age,
     ),
     ("retention", "budget"): parse_size,
+    ("prune", "older_than"): parse_age,
+    ("trash", "expire"): parse_age,
 }
 """Ages and sizes that are looked at when the file is read; nothing at all means off."""
 

@@ -41,6 +41,8 @@ class Live(NamedTuple):
     sizes: FileSizes
     holders: tuple[Holder, ...]
     free_disk: int
+    trash_bytes: int = 0
+    """Octets of ocdu's trash on the disk."""
 
     @property
     def on_disk(self) -> int:

@@ -34,11 +34,12 @@ class Measured(Message):
 
 @dataclass
 class Watched(Message):
-    """The live numbers: file sizes, holders and free disk (bytes)."""
+    """The live numbers: file sizes, holders, free disk and trash (bytes)."""
 
     sizes: FileSizes
     holders: tuple[Holder, ...]
     free_disk: int
+    trash_bytes: int = 0
 
     def can_replace(self, message: Message) -> bool:
         """Only the newest look counts."""

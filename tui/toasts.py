@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from tui import format
 from tui.policy.plan import Outcome, Plan
+from tui.policy.prune import without_history
 
 Severity = Literal["information", "warning", "error"]
 
@@ -48,13 +49,14 @@ def _unarchived(plan: Plan, outcome: Outcome) -> str:
 
 def _pruned(plan: Plan, outcome: Outcome) -> str:
     amount = format.size(outcome.done.bytes)
+    without = "" if outcome.details.get("events_kept", True) else without_history(plan.items)
     if outcome.batch is None:
         return (
             f"{_what(plan, outcome)} deleted for good — {amount}; "
             "the file shrinks after a vacuum (V)."
         )
     return (
-        f"{_what(plan, outcome)} moved to trash — {amount}; "
+        f"{_what(plan, outcome)} moved to trash — {amount}{without}; "
         "the file shrinks after a vacuum (V). u undoes it."
     )
 

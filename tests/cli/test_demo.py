@@ -62,7 +62,7 @@ def test_bash_completes_commands_options_and_levels(ocdu: Ocdu, tmp_path: Path) 
     assert completed("pru") == {"prune"}
     assert completed("prune", "--old") == {"--older-than"}
     assert completed("--json", "trash", "re") == {"restore"}
-    assert completed("reclaim", "--level", "su") == {"summarised"}
+    assert completed("reclaim", "--level", "sum") == {"summarised"}
 
 
 def test_an_unknown_shell_is_a_wrong_call(ocdu: Ocdu) -> None:

@@ -21,6 +21,7 @@ from tui.policy.doctor import MEANINGS, SEVERITIES
 from tui.policy.reclaim import LEVELS
 from tui.store.blank import create_blank, finish_blank
 from tui.store.database import open_store
+from tui.store.packing import unpack
 
 FINDING = {
     "kind": str,
@@ -319,11 +320,26 @@ def test_a_batch_that_lacks_rows_is_found_by_the_deep_look(
     ocdu("prune", "ses_other", "--yes", "--db", database)
     [batch] = (home / "data" / "ocdu" / "trash").glob("*.trash")
     assert "damaged_batch" not in kinds(ocdu("doctor", "--deep", "--json", "--db", database))
-    execute(batch, "DELETE FROM message")
+    plain = batch.with_suffix(".plain")
+    for _ in unpack(batch, plain):
+        pass
+    execute(plain, "DELETE FROM message")
+    plain.replace(batch)
     assert "damaged_batch" not in kinds(ocdu("doctor", "--json", "--db", database))
     said = ocdu("doctor", "--deep", "--json", "--db", database)
     [found] = [each for each in said.json["findings"] if each["kind"] == "damaged_batch"]
     assert "2 rows of message are missing" in found["meaning"]
+
+
+def test_a_packed_batch_that_lost_a_byte_is_found_by_the_deep_look(
+    ocdu: Ocdu, database: Path, home: Path
+) -> None:
+    ocdu("prune", "ses_other", "--yes", "--db", database)
+    [batch] = (home / "data" / "ocdu" / "trash").glob("*.trash")
+    content = bytearray(batch.read_bytes())
+    content[-40] ^= 1
+    batch.write_bytes(content)
+    assert "damaged_batch" in kinds(ocdu("doctor", "--deep", "--json", "--db", database))
 
 
 # mending

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.cli.conftest import Ocdu
@@ -81,3 +84,71 @@ def test_an_archive_is_undone_to_the_stamp_before(ocdu: Ocdu, garden: Path) -> N
     ocdu("archive", "ses_old", "--yes", "--db", garden)
     ocdu("undo", "--yes", "--db", garden)
     assert execute(garden, "SELECT id, time_archived FROM session ORDER BY id") == before
+
+
+def test_a_session_of_the_trash_is_written_in_opencodes_format(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    ocdu("prune", "ses_old", "--yes", "--db", garden)
+    one = tmp_path / "one.json"
+    said = ocdu("trash", "export", "ses_old", "--output", one, "--json", "--db", garden)
+    assert (said.exit_code, said.json["files"], said.json["left_out"]) == (0, [str(one)], 0)
+    assert "1 subagent of it not" in said.json["message"]
+    found = json.loads(one.read_text())
+    assert found["info"]["id"] == "ses_old" and len(found["messages"]) == said.json["messages"]
+    assert ocdu("trash", "export", "ses_old", "--output", one, "--db", garden).exit_code == 3
+    folder = tmp_path / "tree"
+    said = ocdu("trash", "export", "ses_old", "--output", f"{folder}/", "--json", "--db", garden)
+    assert {each.name for each in folder.iterdir()} == {"ses_old.json", "ses_helper.json"}
+    assert said.json["parts"] > 0
+    assert json.loads((folder / "ses_old.json").read_text()) == found
+
+
+def test_an_export_without_a_file_goes_to_standard_output(garden: Path, ocdu: Ocdu) -> None:
+    ocdu("prune", "ses_old", "--yes", "--db", garden)
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", "trash", "export", "ses_hel", "--db", str(garden)],
+        capture_output=True,
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+    )
+    assert done.returncode == 0 and done.stderr == b""
+    assert json.loads(done.stdout)["info"]["parentID"] == "ses_old"
+
+
+def test_wrong_exports_are_sentences(ocdu: Ocdu, garden: Path, tmp_path: Path) -> None:
+    ocdu("prune", "ses_old", "--yes", "--db", garden)
+    for arguments, words in (
+        (["export"], "Say which one"),
+        (["export", "ses_old", "ses_helper"], "Say which one"),
+        (["export", "ses_attic", "--output", tmp_path / "x"], "“ses_attic”"),
+        (["export", "ses_", "--output", tmp_path / "x"], "several"),
+        (["export", "ses_old", "--json"], "--output"),
+        (["list", "--output", tmp_path / "x"], "--output"),
+    ):
+        said = ocdu("trash", *arguments, "--db", garden)
+        assert said.exit_code == 2 and words in said.all, said.all
+    assert not (tmp_path / "x").exists()
+
+
+def test_undo_names_what_it_would_undo_before_it_does(ocdu: Ocdu, garden: Path) -> None:
+    ocdu("pin", "ses_old", "--yes", "--db", garden)
+    said = ocdu("undo", "--dry-run", "--db", garden)
+    assert "Undo: pin of “old”. Nothing was changed" in said.out
+    assert ocdu("undo", "--yes", "--db", garden).out == (
+        "The pin of “old” was undone for 1 session.\n"
+    )
+    assert "Redo: pin of “old”" in ocdu("redo", "--dry-run", "--db", garden).out
+
+
+def test_event_rows_are_kept_when_the_configuration_says_so(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[trash]\nevents = true\nexpire = "30d"\n')
+    said = ocdu("prune", "ses_old", "--yes", "--json", "--config", config, "--db", garden)
+    assert said.json["events_kept"] is True and "event history" not in said.json["message"]
+    assert ocdu("trash", "--json", "--db", garden).json["batches"][0]["events_kept"] is True
+    config.write_text('[trash]\nexpire = "soon"\n')
+    said = ocdu("list", "--config", config, "--db", garden)
+    assert said.exit_code == 2 and "line 2" in said.err and "“soon” is not an age" in said.err

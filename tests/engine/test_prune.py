@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
-import apsw
 import pytest
 
 from tests.factories import NOW, Tool, count_rows, days_ago, execute, make_database, session
@@ -20,6 +19,7 @@ from tui.engine.trash import batches, plan_restore
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.store.session_files import diff_file
+from tui.store.shelf import reading
 
 OLD = days_ago(90)
 
@@ -44,8 +44,9 @@ def site(database: Path) -> Site:
     return site_of(database)
 
 
-def plan_for(site: Site, *ids: str, permanent: bool = False) -> Plan:
-    policy = PrunePolicy(ids=frozenset(ids), permanent=permanent)
+def plan_for(site: Site, *ids: str, permanent: bool = False, events: bool = True) -> Plan:
+    """Of event rows, too: then what comes back is everything, and can be compared as a whole."""
+    policy = PrunePolicy(ids=frozenset(ids), permanent=permanent, events=events)
     filled = site.store.sizes().filled_bytes
     return plan_prune(forest_of(site), policy, NOW, filled_bytes=filled)
 
@@ -196,12 +197,13 @@ NEIGHBOURS = {
 }
 
 
+@pytest.mark.parametrize("events", [True, False], ids=["with events", "without"])
 @pytest.mark.parametrize("statement", NEIGHBOURS.values(), ids=NEIGHBOURS.keys())
 def test_a_neighbour_writing_between_copy_and_delete_loses_nothing(
-    site: Site, statement: str
+    site: Site, statement: str, events: bool
 ) -> None:
     """The commit falls into the gap: after the copy, before the first delete."""
-    steps = apply_prune(plan_for(site, "ses_older"), site, Event())
+    steps = apply_prune(plan_for(site, "ses_older", events=events), site, Event())
     assert next(steps).phase == "to trash"
     execute(site.store.path, statement)
     changed = picture(site.store.path)
@@ -211,15 +213,16 @@ def test_a_neighbour_writing_between_copy_and_delete_loses_nothing(
     assert_sound(site.store.path)
 
 
+@pytest.mark.parametrize("events", [True, False], ids=["with events", "without"])
 @pytest.mark.parametrize("statement", NEIGHBOURS.values(), ids=NEIGHBOURS.keys())
 def test_a_neighbour_writing_in_the_middle_of_the_delete_loses_nothing(
-    site: Site, statement: str, monkeypatch: pytest.MonkeyPatch
+    site: Site, statement: str, events: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One row a transaction; the commit falls between two of them."""
     monkeypatch.setattr("tui.engine.pace.SLICE", 0.0)
     monkeypatch.setattr("tui.engine.pace.PAUSE", 0.0)
     before_parts = execute(site.store.path, "SELECT id FROM part WHERE session_id = 'ses_older'")
-    steps = apply_prune(plan_for(site, "ses_older"), site, Event())
+    steps = apply_prune(plan_for(site, "ses_older", events=events), site, Event())
     for step in steps:
         left = count_rows(site.store.path, "part", "session_id = 'ses_older'")
         if step.phase == "deleting" and left < len(before_parts):
@@ -298,16 +301,16 @@ def test_the_trash_is_private_and_keeps_the_share_secret(site: Site) -> None:
     assert batch.id == outcome.batch
     assert stat.S_IMODE(batch.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(batch.path.parent.stat().st_mode) == 0o700
-    connection = apsw.Connection(str(batch.path))
-    assert list(connection.execute("SELECT secret FROM session_share")) == [("s3cr3t",)]
-    connection.close()
+    with reading(batch.path) as connection:
+        found = list(connection.execute("SELECT secret FROM trash.session_share"))
+    assert found == [("s3cr3t",)]
 
 
 def test_too_little_room_for_the_trash_is_refused_before_anything_is_touched(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = picture(site.store.path)
-    monkeypatch.setattr(prune_engine, "SPARE_DISK", 10**18)
+    monkeypatch.setattr("tui.engine.room.SPARE_DISK", 10**18)
     outcome = run(plan_for(site, "ses_old"), site)
     assert outcome.ending == "refused" and "--permanent" in outcome.message
     assert picture(site.store.path) == before

@@ -27,6 +27,7 @@ from tui.policy.prune import PrunePolicy, plan_prune
 from tui.policy.vacuum import plan_vacuum
 from tui.store.database import open_store
 from tui.store.sessions import load_sessions
+from tui.store.shelf import reading
 
 
 @pytest.fixture
@@ -254,12 +255,12 @@ def test_recovery_says_where_trees_went_and_keeps_no_dead_weight(site: Site) -> 
     said = recover(site)
     assert said != []
     for each in batches(site.ledger.trash_folder):
-        connection = apsw.Connection(str(each.path))
         stray = (
-            "SELECT count(*) FROM part WHERE ocdu_session NOT IN (SELECT session FROM ocdu_member)"
+            "SELECT count(*) FROM trash.part"
+            " WHERE ocdu_session NOT IN (SELECT session FROM trash.ocdu_member)"
         )
-        assert list(connection.execute(stray)) == [(0,)]
-        connection.close()
+        with reading(each.path) as connection:
+            assert list(connection.execute(stray)) == [(0,)]
 
 
 def test_a_deletion_cut_short_goes_on_with_nothing_it_had_not_begun(site: Site) -> None:

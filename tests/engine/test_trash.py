@@ -9,12 +9,14 @@ import pytest
 
 from tests.engine.test_prune import OLD, plan_for
 from tests.factories import count_rows, execute, make_database, session
-from tests.picture import assert_sound, picture, run, site_of
+from tests.picture import assert_sound, but_history, picture, run, site_of
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_empty, plan_restore, unreadable
+from tui.engine.trash import batches, plan_empty, plan_expired, plan_restore, unreadable
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.errors import WrongCall
 from tui.store.journal import _now
+from tui.store.packing import look_into, unpack
+from tui.store.shelf import reading
 
 
 @pytest.fixture
@@ -118,3 +120,160 @@ def test_undo_after_the_trash_was_emptied_says_so(site: Site) -> None:
     run(plan_for(site, "ses_alpha"), site)
     run(plan_empty(site, None, None, _now()), site)
     assert not plan_undo(site).items
+
+
+def test_event_rows_stay_out_of_the_trash_unless_told_otherwise(site: Site) -> None:
+    before = picture(site.store.path)
+    plan = plan_for(site, "ses_alpha", events=False)
+    assert "event history (`trash.events`)" in plan.message
+    outcome = run(plan, site)
+    assert outcome.details["events_kept"] is False and "without" in outcome.message
+    assert outcome.done == plan.totals, "what goes counts, whether or not it is kept"
+    [batch] = batches(site.ledger.trash_folder)
+    assert not batch.events and batch.lines[0].events == 0
+    assert batch.bytes == plan.totals.bytes - plan.items[0].history
+    restored = run(plan_restore(site, [batch.id]), site)
+    assert restored.done.events == 0 and restored.done.bytes == batch.bytes
+    assert but_history(picture(site.store.path)) == but_history(before)
+    assert count_rows(site.store.path, "event", "aggregate_id = 'ses_alpha'") == 0
+    assert count_rows(site.store.path, "event_sequence", "aggregate_id = 'ses_alpha'") == 1
+    assert_sound(site.store.path)
+
+
+def test_the_history_of_a_shared_workspace_is_always_kept(site: Site) -> None:
+    execute(
+        site.store.path,
+        "UPDATE event_sequence SET owner_id = 'me' WHERE aggregate_id = 'ses_alpha'",
+    )
+    before = picture(site.store.path)
+    batch = run(plan_for(site, "ses_alpha", events=False), site).batch or ""
+    run(plan_restore(site, [batch]), site)
+    assert picture(site.store.path) == before
+
+
+def test_a_message_id_that_is_used_again_is_refused_by_name(site: Site) -> None:
+    batch = run(plan_for(site, "ses_alpha"), site).batch or ""
+    path = site.store.path
+    execute(path, "UPDATE message SET id = 'msg_alpha_0u' WHERE id = 'msg_beta_0u'")
+    before = picture(path)
+    outcome = run(plan_restore(site, [batch]), site)
+    assert outcome.ending == "refused" and "message msg_alpha_0u exists" in outcome.message
+    assert picture(path) == before and batches(site.ledger.trash_folder)[0].trees == 1
+
+
+def test_a_subagent_names_its_tree(tmp_path: Path) -> None:
+    made = session("root", active=OLD, children=[session("leaf", active=OLD)])
+    site = site_of(make_database(tmp_path / "o.db", [made]))
+    before = picture(site.store.path)
+    run(plan_for(site, "ses_root"), site)
+    assert run(plan_restore(site, ["ses_leaf"]), site).done.sessions == 2
+    assert picture(site.store.path) == before
+
+
+def test_what_stays_in_a_batch_is_packed_anew_without_what_went(site: Site) -> None:
+    run(plan_for(site, "ses_alpha", "ses_beta", "ses_gamma"), site)
+    [old] = batches(site.ledger.trash_folder)
+    run(plan_restore(site, ["ses_beta"]), site)
+    [new] = batches(site.ledger.trash_folder)
+    found = look_into(new.path)
+    assert found is not None and found.is_packed and new.id == old.id
+    assert sorted(new.titles) == ["alpha", "gamma"] and new.file_bytes < old.file_bytes
+    with reading(new.path) as connection:
+        left = {id for (id,) in connection.execute("SELECT ocdu_session FROM trash.message")}
+    assert left == {"ses_alpha", "ses_gamma"}
+
+
+def test_the_trash_expires_when_it_is_told_to(site: Site) -> None:
+    batch = run(plan_for(site, "ses_alpha"), site).batch
+    now = _now() + 40 * 86_400_000
+    assert not plan_expired(site, "0", now).items
+    assert not plan_expired(site, "2m", now).items
+    plan = plan_expired(site, "30d", now)
+    assert [(item.id, item.reason) for item in plan] == [(batch, "older than 30d")]
+    assert run(plan, site).ending == "done" and batches(site.ledger.trash_folder) == []
+    with pytest.raises(WrongCall, match="not an age"):
+        plan_expired(site, "soon", now)
+
+
+def test_a_plain_batch_of_an_earlier_ocdu_is_listed_and_restored(site: Site) -> None:
+    before = picture(site.store.path)
+    run(plan_for(site, "ses_alpha", "ses_beta"), site)
+    [batch] = batches(site.ledger.trash_folder)
+    for _ in unpack(batch.path, batch.path.with_suffix(".plain")):
+        pass
+    batch.path.with_suffix(".plain").rename(batch.path)
+    execute(batch.path, "DELETE FROM ocdu_manifest WHERE name = 'events'")
+    execute(batch.path, "UPDATE ocdu_manifest SET value = 1 WHERE name = 'format'")
+    [plain] = batches(site.ledger.trash_folder)
+    assert plain.events and plain.lines == batch.lines and plain.members == batch.members
+    assert run(plan_restore(site, ["ses_beta"]), site).ending == "done"
+    assert run(plan_restore(site, [plain.id]), site).ending == "done"
+    assert picture(site.store.path) == before
+
+
+OLD_SESSION_COLUMNS = (
+    "id", "project_id", "parent_id", "slug", "directory", "title", "version", "share_url",
+    "summary_additions", "summary_deletions", "summary_files", "summary_diffs", "revert",
+    "permission", "time_created", "time_updated", "time_compacting", "time_archived",
+)  # fmt: skip
+"""Of opencode 1.2.1: present in every version since."""
+
+
+def _as_in_march(path: Path) -> None:
+    """Shape a file like one of opencode 1.2: fewer columns, other order, no tables of later."""
+    listed = ", ".join(reversed(OLD_SESSION_COLUMNS))
+    for statement in (
+        "DROP TABLE event", "DROP TABLE event_sequence", "DROP TABLE session_message",
+        "DROP TABLE migration", "DROP INDEX IF EXISTS session_workspace_id",
+        f"CREATE TABLE kept AS SELECT {listed} FROM session",
+    ):  # fmt: skip
+        execute(path, statement)
+    for column in [
+        name for (name,) in execute(path, "SELECT name FROM pragma_table_info('session')")
+    ]:
+        if column not in OLD_SESSION_COLUMNS:
+            execute(path, f"ALTER TABLE session DROP COLUMN {column}")
+    execute(path, "DROP TABLE kept")
+
+
+def test_a_batch_of_an_older_schema_comes_back_into_a_newer_one(tmp_path: Path) -> None:
+    """Pruned by opencode 1.2's shape, upgraded meanwhile: what is missing takes its default."""
+    path = make_database(
+        tmp_path / "o.db",
+        [session("old", active=OLD, octets=500, todos=1, share=True,
+                 children=[session("leaf", active=OLD)]),
+         session("stays")],
+    )  # fmt: skip
+    newest = make_database(tmp_path / "new" / "o.db", [session("stays")])
+    _as_in_march(path)
+    site = site_of(path)
+    before = {t: execute(path, f"SELECT * FROM {t} ORDER BY 1") for t in ("message", "part")}
+    batch = run(plan_for(site, "ses_old"), site).batch or ""
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    newest.rename(path)
+    upgraded = site_of(path)
+    outcome = run(plan_restore(upgraded, [batch]), upgraded)
+    assert outcome.ending == "done" and outcome.done.sessions == 2, outcome.message
+    for table, rows in before.items():
+        kept = execute(path, f"SELECT * FROM {table} ORDER BY 1")
+        assert set(rows) <= set(kept) or table == "part"
+    found = execute(
+        path, "SELECT cost, tokens_input, agent, parent_id FROM session WHERE id LIKE 'ses_%'"
+        " AND id <> 'ses_stays' ORDER BY parent_id",
+    )  # fmt: skip
+    assert found == [(0.0, 0, None, None), (0.0, 0, None, "ses_old")]
+    assert_sound(path)
+
+
+def test_a_batch_of_a_newer_schema_is_refused_where_there_is_no_place(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "o.db", [session("a", active=OLD), session("b")])
+    execute(path, "ALTER TABLE session ADD COLUMN mood TEXT")
+    execute(path, "UPDATE session SET mood = 'glad'")
+    site = site_of(path)
+    batch = run(plan_for(site, "ses_a"), site).batch or ""
+    execute(path, "ALTER TABLE session DROP COLUMN mood")
+    older = site_of(path)
+    before = picture(path)
+    outcome = run(plan_restore(older, [batch]), older)
+    assert "session.mood" in outcome.message and picture(path) == before

@@ -1,7 +1,9 @@
 """A process that dies: `python -m tests.faults.victim DATABASE VERB STEP`.
 
 Carries a job out with one row a transaction and kills itself (SIGKILL: no `finally`, no rollback of
-ours, no close of SQLite's) right after its STEP-th step. Exit 0 when the job ended before that.
+ours, no close of SQLite's) right after its STEP-th step. VERB is `prune` (to the trash with event
+rows), `bury` (without, as is the default), `restore`, `delete` (for good) or `archive`. Exit 0 when
+the job ended before that.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def plan_of(verb: str, site: Site) -> Plan:
     ids = frozenset(tree.root.id for tree in forest.trees())
     if verb == "archive":
         return plan_archive(forest, ids, NOW)
-    policy = PrunePolicy(ids=ids, permanent=verb == "delete")
+    policy = PrunePolicy(ids=ids, permanent=verb == "delete", events=verb != "bury")
     return plan_prune(forest, policy, NOW)
 
 

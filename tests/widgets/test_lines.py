@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.desk import Jobs, Running
+from tui.desk import Jobs, Live, Running
 from tui.policy.plan import Item, Plan, Step, Totals
+from tui.records import FileSizes
+from tui.screens.page import is_not_small
 from tui.widgets.composition_bar import Portion, bar, legend, shares
 from tui.widgets.job_bar import job_line
 from tui.widgets.key_bar import Key, fitting
@@ -36,6 +38,23 @@ def test_the_header_never_outgrows_its_line_and_keeps_the_size(width: int) -> No
     line = status_line(STATUS, width)
     assert line.cell_length <= width
     assert "8.90 GB" in line.plain
+
+
+def test_a_trash_that_is_not_small_is_named_with_its_key() -> None:
+    assert "trash 1.20 GB (4)" in status_line(STATUS._replace(trash_bytes=1_200_000_000), 160).plain
+    assert "trash" not in status_line(STATUS, 160).plain
+
+
+@pytest.mark.parametrize(
+    ("trash", "database", "named"),
+    [(0, 0, False), (0, 10**9, False), (99_999_999, 10**10, False), (100_000_000, 10**10, True),
+     (9_999_999, 10**8, False), (10_000_000, 10**8, True)],
+)  # fmt: skip
+def test_the_trash_is_named_from_a_tenth_of_the_database_on(
+    trash: int, database: int, named: bool
+) -> None:
+    sizes = FileSizes(database, 0, 4096, database // 4096, 0)
+    assert is_not_small(Live(sizes, (), 10**9, trash)) == named
 
 
 def test_little_free_disk_is_a_word_and_a_sign() -> None:

@@ -216,7 +216,7 @@ class Loading(Reads):
 
     @on(Watched)
     def _watched(self, message: Watched) -> None:
-        self.live = Live(message.sizes, message.holders, message.free_disk)
+        self.live = Live(message.sizes, message.holders, message.free_disk, message.trash_bytes)
 
     @on(Changed)
     def _changed(self) -> None:
@@ -234,7 +234,10 @@ class Loading(Reads):
 
     def tell_look(self, sizes: FileSizes, holders: tuple[Holder, ...], free_disk: int) -> None:
         """From the watching thread: the live numbers."""
-        self.tell(Watched(sizes, holders, free_disk))
+        from tui.store.shelf import trash_bytes
+
+        trash = trash_bytes(self.site.ledger.trash_folder)
+        self.tell(Watched(sizes, holders, free_disk, trash))
 
     def tell_found(self, payloads: Sequence[Payload]) -> None:
         """From the watching thread: output that opencode marked since."""

@@ -79,11 +79,13 @@ class Orders(Loading):
         if self.site.store.read_only:
             self.say(self.site.store.refusal or "", "error")
             return
-        ledger = self.site.ledger
-        (ledger.pin if pinned else ledger.unpin)(ids)
+        from tui.engine.pin import pin
+
+        pin(self.site.ledger, {id: self.forest.row(id).title for id in ids}, pinned)
         what = "pinned: in no plan but by name" if pinned else "not pinned any more"
-        self.say(f"{plural(len(ids), 'tree')} {what}.")
+        self.say(f"{plural(len(ids), 'tree')} {what}. u undoes it.")
         self.load()
+        self.look_back()
 
     def _from_worker(self, event: WorkerEvent) -> None:
         """Called in the worker's thread: pass the fact on."""

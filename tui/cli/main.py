@@ -45,7 +45,7 @@ VERBS = (
     Verb("rescue", "rescue", "get back as much as possible without deleting a session"),
     Verb("vacuum", "vacuum", "give free pages back to the file system"),
     Verb("checkpoint", "checkpoint", "fold the write-ahead log into the database"),
-    Verb("trash", "trash", "list, restore or empty what was pruned"),
+    Verb("trash", "trash", "list, restore, export or empty what was pruned"),
     Verb("files", "files", "what lies beside the database, and what of it may go"),
     Verb(
         "projects", "projects", "what each project takes; relink a moved one, remove an empty one"

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MOST_ITEMS = 20
 """Items of a plan shown to people; JSON always holds all."""
 
-INTERNAL = ("undo",)
-"""Details of an outcome that the journal keeps for itself."""
+INTERNAL = ("undo", "events_kept")
+"""Details of an outcome that the journal keeps for itself, or that a verb tells on its own."""
 
 WIDEST = 10_000
 """Columns of a line that goes into a file or a pipe: nothing is cut there."""

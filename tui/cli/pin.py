@@ -18,6 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(call: Call) -> Answer:
     """Pin or unpin at once: on a terminal it needs no question, as nothing can be lost."""
+    from tui.engine.pin import pin
     from tui.errors import Refused
     from tui.format import plural
 
@@ -35,8 +36,5 @@ def run(call: Call) -> Answer:
         return Answer("planned", f"Would {verb} {what}: {why}.", {"ids": changed})
     if call.options.read_only:
         raise Refused("ocdu runs with --read-only: nothing is changed.")
-    if verb == "pin":
-        ledger.pin(changed)
-    else:
-        ledger.unpin(changed)
+    pin(ledger, {id: call.forest.row(id).title for id in changed}, verb == "pin")
     return Answer("done", f"{verb.capitalize()}ned {what}.", {"ids": changed})

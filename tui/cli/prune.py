@@ -67,7 +67,11 @@ def run(call: Call) -> Answer:
     where = "Delete {} for good" if policy.permanent else "Move {} to the trash"
     warning = needs_asking(forest, named, call.now, call.running) or ""
     question = f"{where.format(what)} ({size(plan.totals.bytes)})"
+    if policy.permanent:
+        question += "; nothing undoes that"
     answer = carry_out(call, plan, question, warning=warning)
+    if not policy.permanent:
+        answer = replace(answer, data={**answer.data, "events_kept": policy.events})
     if options.vacuum and answer.outcome in ("done", "partial", "nothing"):
         return _with_vacuum(call, answer)
     return answer
@@ -79,13 +83,14 @@ def _policy(call: Call) -> PrunePolicy:
     from tui.quantity import parse_age, parse_size
 
     options, defaults = call.options, call.config.prune
+    events = call.config.trash.events
     given = [name for name in SELECTORS if getattr(options, name) not in (None, False)]
     if options.ids:
         if given:
             names = ", ".join("--" + name.replace("_", "-") for name in given)
             raise WrongCall(f"Name trees by their ids or choose them with {names}, not both.")
         ids = call.ids(call.forest, options.ids)
-        return PrunePolicy(ids=frozenset(ids), permanent=options.permanent)
+        return PrunePolicy(ids=frozenset(ids), permanent=options.permanent, events=events)
     if options.keep is not None and options.keep < 0:
         raise WrongCall(f"--keep {options.keep} keeps less than nothing: write 0 or more.")
     budget = parse_size(options.budget) if options.budget else 0
@@ -102,6 +107,7 @@ def _policy(call: Call) -> PrunePolicy:
         children=options.children,
         budget=budget,
         permanent=options.permanent,
+        events=events,
     )
 
 

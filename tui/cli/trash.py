@@ -1,7 +1,9 @@
-"""`ocdu trash`: list what was pruned, bring it back, or delete it for good."""
+"""`ocdu trash`: list what was pruned, bring it back, write it out, or delete it for good."""
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,16 +16,25 @@ from tui.errors import WrongCall
 if TYPE_CHECKING:
     from tui.engine.trash import Batch
 
-ACTIONS = ("list", "restore", "empty")
+ACTIONS = ("list", "restore", "export", "empty")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What to do, and with which batches or trees."""
     parser.add_argument(
-        "action", metavar="list|restore|empty", nargs="?", choices=ACTIONS, default="list"
+        "action", metavar="list|restore|export|empty", nargs="?", choices=ACTIONS, default="list"
     )
     parser.add_argument(
-        "ids", metavar="BATCH|ID", nargs="*", help="batches, or sessions to restore; shortened"
+        "ids",
+        metavar="BATCH|ID",
+        nargs="*",
+        help="restore: batches or sessions; export: one session; empty: batches; shortened",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE|FOLDER",
+        help="export: a new file for the session, or a folder for its tree, one file a session, "
+        "as `opencode import` reads them (default: the session, to standard output)",
     )
     parser.add_argument("--older-than", metavar="AGE", help="empty: only batches older than 30d …")
 
@@ -35,6 +46,10 @@ def run(call: Call) -> Answer:
         raise WrongCall("--older-than chooses what `ocdu trash empty` deletes.")
     if options.action == "restore":
         return _restore(call)
+    if options.output is not None and options.action != "export":
+        raise WrongCall("--output says where `ocdu trash export` writes to.")
+    if options.action == "export":
+        return _export(call)
     if options.action == "empty":
         return _empty(call)
     if options.ids:
@@ -95,6 +110,7 @@ def _batch_json(batch: Batch) -> dict[str, Any]:
         "sessions": batch.sessions,
         "bytes": batch.bytes,
         "file_bytes": batch.file_bytes,
+        "events_kept": batch.events,
         "titles": list(batch.titles),
     }
 
@@ -109,6 +125,39 @@ def _restore(call: Call) -> Answer:
     return carry_out(call, plan, f"Restore {plural(plan.totals.sessions, 'session')}")
 
 
+def _export(call: Call) -> Answer:
+    from pathlib import Path
+
+    from tui.engine.export import choose, export_session, export_tree
+    from tui.format import plural
+    from tui.store.export import new_file
+
+    options = call.options
+    if len(options.ids) != 1:
+        raise WrongCall("Say which one session to export, see `ocdu trash list`.")
+    if options.output is None and options.json:
+        raise WrongCall("--json and the session cannot share standard output: add --output FILE.")
+    chosen = choose(call.site, options.ids[0])
+    if options.output is None:
+        export_session(call.site, chosen, sys.stdout.buffer.write)
+        return Answer("done", "")
+    output = Path(options.output).expanduser()
+    if output.is_dir() or options.output.endswith(("/", os.sep)):
+        files, done = export_tree(call.site, chosen, output)
+    else:
+        with new_file(output) as write:
+            files, done = [output], export_session(call.site, chosen, write)
+    what = f"{plural(len(files), 'session')} with {plural(done.messages, 'message')}"
+    message = f"{what} written to {output}: `opencode import FILE` reads it."
+    more = len(chosen.tree) - len(files)
+    if more:
+        message += f" {plural(more, 'subagent')} of it not: name a folder to get the whole tree."
+    if done.left_out:
+        message += f" {plural(done.left_out, 'malformed row')} left out."
+    data = {"files": [str(path) for path in files], **done._asdict()}
+    return Answer("done", message, data)
+
+
 def _empty(call: Call) -> Answer:
     from tui.engine.trash import plan_empty
     from tui.format import plural, size
@@ -118,4 +167,5 @@ def _empty(call: Call) -> Answer:
     older_than = None if options.older_than is None else parse_age(options.older_than)
     plan = plan_empty(call.site, options.ids or None, older_than, call.now)
     freed = size(plan.predicted_bytes)
-    return carry_out(call, plan, f"Delete {plural(len(plan), 'batch')} for good ({freed})")
+    question = f"Delete {plural(len(plan), 'batch')} for good ({freed}); nothing undoes that"
+    return carry_out(call, plan, question)

@@ -1,14 +1,18 @@
 """Deleting one session tree row by row, so that it can be sliced, checked and taken back.
 
-Every row is deleted by its rowid and, once anybody else has written since it was copied, only if
-it still equals its copy in every column and no row would follow it by cascade. A session's own row
-and its event watermark go last and together, and only when nothing else of the session is left.
-If anything differs the tree is spoiled: what was deleted is put back and the tree stays.
+The order is the safety. First goes what has a copy: row by row, by rowid and, once anybody else has
+written since it was copied, only if it still equals its copy in every column and no row would
+follow it by cascade. Then, with the lock held, a look: has nothing of the tree come back, and is
+its history as long as it was? Only then go the event rows that have no copy. The sessions' own
+rows and their event watermarks go last, each session in one transaction with its watermark.
+
+If anything differs on the way the tree is spoiled: what was deleted is put back and the tree stays,
+whole but for old event rows, if their turn had come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -16,6 +20,7 @@ import apsw
 
 from tui.engine.pace import Deed
 from tui.engine.putting_back import PutBack
+from tui.store.copies import HISTORY
 from tui.store.kept import kept_tables
 from tui.store.query import fetch, scalar
 from tui.store.schema import LAST, Schema
@@ -33,6 +38,10 @@ class Deletion(Protocol):
         """Small deletions, to be done in this order."""
         ...
 
+    def look(self) -> None:
+        """Called with the lock held, when others have written since the last deed."""
+        ...
+
 
 class Burial:
     """The deletion of a tree whose copy lies in the attached batch."""
@@ -42,33 +51,54 @@ class Burial:
         connection: apsw.Connection,
         schema: Schema,
         ids: tuple[str, ...],
+        history: Mapping[str, int],
         must_compare: Callable[[], bool],
     ) -> None:
-        """`ids` root first; `must_compare` tells whether others have written since the copy."""
+        """`ids` root first; `history`: sessions whose event rows have no copy -> their newest seq;
+        `must_compare` tells whether others have written since the copy."""
         self.spoiled = False
         self.refused: list[str] = []
         self._connection = connection
         self._schema = schema
         self._ids = ids
+        self._history = history
         self._must_compare = must_compare
         self._tables = tuple(dict.fromkeys(owned.table for owned in schema.estate))
         self._deleted: list[tuple[str, int]] = []
+        self._is_past_copies = False
+        self._finished: set[str] = set()
 
     def deeds(self) -> Iterator[Deed]:
         """The deletions, descendants before ancestors; when spoiled, the way back."""
+        for deed in self._deletions():
+            if self.spoiled:
+                break
+            yield deed
+        if self.spoiled:
+            yield from self._way_back()
+
+    def _deletions(self) -> Iterator[Deed]:
         for id in reversed(self._ids):
             for table in self._tables:
-                if table in LAST:
-                    continue
-                for copy, source in self._rows(table, id):
-                    if self.spoiled:
-                        break
-                    yield partial(self._delete, table, copy, source)
-            if not self.spoiled:
-                yield partial(self._finish, id)
-            if self.spoiled:
-                yield from self._way_back()
-                return
+                if table not in LAST:
+                    for copy, source in self._rows(table, id):
+                        yield partial(self._delete, table, copy, source)
+        yield self._pass_copies
+        for id in reversed(self._ids):
+            for row in self._history_of(id):
+                yield partial(self._delete_history, id, row)
+        for id in reversed(self._ids):
+            yield partial(self._finish, id)
+
+    def look(self) -> None:
+        """Others wrote while rows without a copy go: has anything of the tree come back?"""
+        if self._is_past_copies and any(self._is_touched(id) for id in self._ids):
+            self.spoiled = True
+
+    def _pass_copies(self) -> None:
+        self._is_past_copies = True
+        if self._history and not self.spoiled:
+            self.look()
 
     def _rows(self, table: str, id: str) -> list[tuple[int, int]]:
         return fetch(
@@ -77,6 +107,12 @@ class Burial:
             " ORDER BY ocdu_source",
             (id,),
         )
+
+    def _history_of(self, id: str) -> list[int]:
+        if id not in self._history:
+            return []
+        rows = f'SELECT rowid FROM main."{HISTORY}" WHERE aggregate_id = ? ORDER BY rowid'
+        return [row for (row,) in fetch(self._connection, rows, (id,))]
 
     def _delete(self, table: str, copy: int, source: int) -> None:
         if self.spoiled:
@@ -90,6 +126,13 @@ class Burial:
         else:
             self.spoiled = True
 
+    def _delete_history(self, id: str, row: int) -> None:
+        if not self.spoiled:
+            self._connection.execute(
+                f'DELETE FROM main."{HISTORY}" WHERE rowid = ? AND aggregate_id = ? AND seq <= ?',
+                (row, id, self._history[id]),
+            )
+
     def _finish(self, id: str) -> None:
         """The session itself, in one transaction with its watermark."""
         if self.spoiled or self._is_something_left(id):
@@ -99,26 +142,50 @@ class Burial:
             if table in LAST:
                 for copy, source in self._rows(table, id):
                     self._delete(table, copy, source)
+        self._finished.add(id)
 
     def _careful(self, table: str) -> str:
         """Delete a row only if it equals its copy and no row would follow it by cascade."""
-        same = " AND ".join(
-            f'k."{column}" IS "{table}"."{column}"' for column in self._schema.columns[table]
-        )
         alone = "".join(
             f' AND NOT EXISTS (SELECT 1 FROM main."{child}" c WHERE c."{own}" = "{table}"."{key}")'
             for child, own, key in self._schema.cascades[table]
         )
         return (
             f'DELETE FROM main."{table}" WHERE rowid = ?1 AND EXISTS'
-            f' (SELECT 1 FROM trash."{table}" k WHERE k.rowid = ?2 AND {same}){alone}'
+            f' (SELECT 1 FROM trash."{table}" k WHERE k.rowid = ?2 AND {self._same(table)}){alone}'
         )
 
-    def _is_something_left(self, id: str) -> bool:
+    def _same(self, table: str) -> str:
+        return " AND ".join(
+            f'k."{column}" IS +"{table}"."{column}"' for column in self._schema.columns[table]
+        )
+
+    def _is_touched(self, id: str) -> bool:
+        """Has a row of this session come back, or its own row, watermark or history changed?"""
+        if self._is_something_left(id, but=HISTORY if id in self._history else ""):
+            return True
+        if id in self._finished:
+            return False
+        last = [(t, *row) for t in self._tables if t in LAST for row in self._rows(t, id)]
+        if not all(self._is_as_kept(*row) for row in last):
+            return True
+        if id not in self._history:
+            return False
+        newest = f'SELECT coalesce(max(seq), -1) FROM main."{HISTORY}" WHERE aggregate_id = ?'
+        return int(scalar(self._connection, newest, (id,))) > self._history[id]
+
+    def _is_as_kept(self, table: str, copy: int, source: int) -> bool:
+        question = (
+            f'SELECT EXISTS (SELECT 1 FROM main."{table}" JOIN trash."{table}" k'
+            f' ON k.rowid = ? WHERE "{table}".rowid = ? AND {self._same(table)})'
+        )
+        return bool(scalar(self._connection, question, (copy, source)))
+
+    def _is_something_left(self, id: str, but: str = "") -> bool:
         conditions = [
             f'EXISTS (SELECT 1 FROM main."{owned.table}" WHERE {owned.where})'
             for owned in self._schema.estate
-            if owned.table not in LAST
+            if owned.table not in LAST and owned.table != but
         ]
         if scalar(self._connection, "SELECT " + " OR ".join(conditions), {"id": id}):
             return True
@@ -168,6 +235,9 @@ class Removal:
 
     def _look(self) -> None:
         self.spoiled = self._has_moved_on()
+
+    def look(self) -> None:
+        """Nothing to do: what appears meanwhile goes with its session."""
 
     def _delete(self, table: str, row: int, check: str, id: str) -> None:
         if not self.spoiled:

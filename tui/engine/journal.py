@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator
 from dataclasses import asdict
 from threading import Event
 from typing import Any
 
-from tui.engine.archive import write_stamps
+from tui.engine.archive import intended_undo, write_stamps
 from tui.engine.recover import finish_recover
+from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.plan import Item, Outcome, Plan, Step
-from tui.store.journal import JournalEntry
+from tui.store.database import SQLITE_EXCEPTIONS
+from tui.store.journal import GIVING_BACK, JournalEntry
+
+log = logging.getLogger("ocdu")
 
 KEPT_ITEMS = 1000
 """Items of a plan that the journal keeps, with reason and bytes: some 200 kB of JSON at most."""
 
 NOTED_EVERY = 1.0
 """Seconds between two notes of how far a job has come; a new phase is noted at once."""
+
+NOT_NOTED = (
+    " It could not be noted in ocdu's journal, whose disk is full: undo does not know it, but what "
+    "is in the trash can be restored from there."
+)
 
 LEFT_AS_IT_IS = {
     "prune": "what it took by then lies in the trash: see `ocdu trash list`",
@@ -68,31 +78,64 @@ def told_outcome(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def noted(
-    steps: Generator[Step, None, Outcome], site: Site, entry: int
-) -> Generator[Step, None, Outcome]:
-    """The same steps, with every phase noted in the journal as it begins and as it goes on."""
-    phases: list[dict[str, Any]] = []
-    written = 0.0
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
-            is_new = not phases or phases[-1]["phase"] != step.phase
-            if is_new:
-                phases.append({"phase": step.phase, "at": _now()})
-            phases[-1] |= {"done": step.done, "total": step.total, "bytes": step.bytes}
-            if is_new or time.monotonic() - written > NOTED_EVERY:
-                site.ledger.update(entry, phases=phases)
-                written = time.monotonic()
-            yield step
-    finally:
-        steps.close()
-        if phases:
-            site.ledger.update(entry, phases=phases)
+class JobLine:
+    """The line of one job, on a disk that may be full.
+
+    Where a job that gives room back cannot be noted, it is done all the same; and a deed that is
+    done does not become a failure because its end could not be noted.
+    """
+
+    def __init__(self, site: Site, plan: Plan, title: str) -> None:
+        """Note that it begins. Raises OcduError where that is not possible, unless the job gives
+        room back."""
+        self._ledger = site.ledger
+        self._number: int | None = None
+        try:
+            self._number = site.ledger.begin(
+                plan.verb, title, plan.predicted_bytes, plan=told(plan), undo=intended_undo(plan)
+            )
+        except SQLITE_EXCEPTIONS as error:
+            if plan.verb not in GIVING_BACK:
+                raise explained_fully(error, site) from error
+            log.warning("The %s could not be noted in the journal: %s", plan.verb, error)
+
+    def followed(self, steps: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
+        """The same steps, with every phase noted as it begins and as it goes on."""
+        phases: list[dict[str, Any]] = []
+        written = 0.0
+        try:
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as end:
+                    outcome: Outcome = end.value
+                    return outcome
+                is_new = not phases or phases[-1]["phase"] != step.phase
+                if is_new:
+                    phases.append({"phase": step.phase, "at": _now()})
+                phases[-1] |= {"done": step.done, "total": step.total, "bytes": step.bytes}
+                if is_new or time.monotonic() - written > NOTED_EVERY:
+                    self._change(phases=phases)
+                    written = time.monotonic()
+                yield step
+        finally:
+            steps.close()
+            if phases:
+                self._change(phases=phases)
+
+    def end(self, state: str, **columns: Any) -> bool:
+        """Note how it ended; False where that was not possible."""
+        return self._change(state=state, ended=_now(), **columns)
+
+    def _change(self, **columns: Any) -> bool:
+        if self._number is None:
+            return False
+        try:
+            self._ledger.update(self._number, **columns)
+        except SQLITE_EXCEPTIONS as error:
+            log.warning("Journal entry %d could not be changed: %s", self._number, error)
+            return False
+        return True
 
 
 def settle(site: Site) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,14 @@ import apsw
 
 from tui.policy.plan import Item, Totals
 from tui.store import batch, session_files
+from tui.store.copies import HISTORY, copy_project, copy_session, differing_table, is_synced
+from tui.store.database import transaction
 from tui.store.query import FINITE, fetch, scalar
 from tui.store.schema import Schema
 from tui.store.sessions import milliseconds
+
+PAYLOADS = ("message", "part", HISTORY)
+"""Tables whose `data` every list counts as a session's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,43 +27,75 @@ class Kept:
 
     item: Item
     line: batch.TreeLine
-
-    @property
-    def totals(self) -> Totals:
-        """What goes with it, counted in the database."""
-        line = self.line
-        return Totals(
-            self.item.totals.trees, line.sessions, line.messages, line.parts, line.events,
-            line.files, line.bytes,
-        )  # fmt: skip
+    """What the batch holds of it."""
+    gone: Totals
+    """What goes with it, counted in the database."""
+    history: Mapping[str, int]
+    """Sessions whose event rows were not copied -> the newest `seq` among them, -1 for none."""
 
 
 def keep_tree(
-    connection: apsw.Connection, schema: Schema, files: Path, item: Item, *, rows: bool
+    connection: apsw.Connection,
+    schema: Schema,
+    files: Path,
+    item: Item,
+    *,
+    rows: bool,
+    events: bool = False,
 ) -> Kept | None:
     """Copy a tree; None when it is no longer what was planned. Runs in the caller's transaction.
 
-    With `rows` False it is only counted. Raises OcduError when a copy does not come out right.
+    With `rows` False it is only counted; `events` says whether event rows are copied, too. Raises
+    OcduError when a copy does not come out right.
     """
     if has_moved_on(connection, item):
         return None
+    history = {} if events or not rows else _history(connection, schema, item.sessions)
     counts: Counter[str] = Counter()
     kept_files = 0
     for id in item.sessions:
         if rows:
-            counts.update(batch.copy_session(connection, schema.estate, id))
+            counts += copy_session(connection, schema, id, with_events=id not in history)
             kept_files += session_files.keep_file(connection, files, id)
         else:
-            counts.update(count_rows(connection, schema, id))
+            counts += count_rows(connection, schema, id)
             kept_files += session_files.diff_file(files, id) is not None
     if rows and schema.has("project"):
         _copy_projects(connection, item.sessions)
     octets = _payload(connection, schema, item.sessions)
-    line = batch.TreeLine(
-        item.id, item.title, item.project, item.reason, batch.DELETING, len(item.sessions),
-        counts["message"], counts["part"], counts["event"], kept_files, octets,
+    left_out = _payload(connection, schema, tuple(history), (HISTORY,))
+    events_left_out = sum(_count(connection, schema, HISTORY, id) for id in history)
+    kept = Totals(
+        item.totals.trees, len(item.sessions), counts["message"], counts["part"], counts[HISTORY],
+        kept_files, octets - left_out,
     )  # fmt: skip
-    return Kept(item, line)
+    line = batch.TreeLine(
+        item.id, item.title, item.project, item.reason, batch.DELETING, kept.sessions,
+        kept.messages, kept.parts, kept.events, kept.files, kept.bytes,
+    )  # fmt: skip
+    return Kept(item, line, kept + Totals(events=events_left_out, bytes=left_out), history)
+
+
+def _history(connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]) -> dict[str, int]:
+    """The sessions whose event rows may stay out of the trash, with the end of their history."""
+    if not schema.has(HISTORY, "seq"):
+        return {}
+    newest = f'SELECT coalesce(max(seq), -1) FROM main."{HISTORY}" WHERE aggregate_id = ?'
+    return {
+        id: scalar(connection, newest, (id,)) for id in ids if not is_synced(connection, schema, id)
+    }
+
+
+def is_proven(connection: apsw.Connection, schema: Schema, tree: Kept) -> bool:
+    """True when every copy of a tree equals its original in every column, and none is missing.
+
+    Read from the file, after it was synced: the last question before anything is deleted.
+    """
+    with transaction(connection, "BEGIN"):
+        return not any(
+            differing_table(connection, schema, id, with_events=id not in tree.history)
+            for id in tree.item.sessions
+        )
 
 
 def has_moved_on(connection: apsw.Connection, item: Item) -> bool:
@@ -83,7 +121,7 @@ def _copy_projects(connection: apsw.Connection, ids: tuple[str, ...]) -> None:
     for id in ids:
         found.add(scalar(connection, "SELECT project_id FROM main.session WHERE id = ?", (id,)))
     for project in found:
-        batch.copy_project(connection, project)
+        copy_project(connection, project)
 
 
 def count_rows(connection: apsw.Connection, schema: Schema, id: str) -> Counter[str]:
@@ -95,11 +133,24 @@ def count_rows(connection: apsw.Connection, schema: Schema, id: str) -> Counter[
     return counts
 
 
-def _payload(connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]) -> int:
+def _count(connection: apsw.Connection, schema: Schema, table: str, id: str) -> int:
+    return sum(
+        scalar(connection, f'SELECT count(*) FROM main."{table}" WHERE {owned.where}', {"id": id})
+        for owned in schema.estate
+        if owned.table == table
+    )
+
+
+def _payload(
+    connection: apsw.Connection,
+    schema: Schema,
+    ids: tuple[str, ...],
+    tables: tuple[str, ...] = PAYLOADS,
+) -> int:
     """Octets of the tree's messages, parts and events, as every list counts them."""
     total = 0
     for owned in schema.estate:
-        if owned.table in ("message", "part", "event"):
+        if owned.table in tables:
             for id in ids:
                 total += scalar(
                     connection,

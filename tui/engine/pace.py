@@ -9,11 +9,13 @@ the gap and it waits up to 635 ms.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from threading import Event
+from typing import TypeVar
 
 import apsw
 
+from tui.policy.plan import Step
 from tui.store.database import transaction
 
 SLICE = 0.010
@@ -23,6 +25,8 @@ PAUSE = 0.010
 """Seconds of rest between two write transactions, so that waiting writers get their turn."""
 
 Deed = Callable[[], None]
+
+T = TypeVar("T")
 
 
 def in_slices(
@@ -56,3 +60,14 @@ def in_slices(
                 if time.perf_counter() >= until or is_full():
                     break
         yield done
+
+
+def as_steps(work: Generator[int, None, T], step: Step) -> Generator[Step, None, T]:
+    """The result of work that only counts; meanwhile the same step, again and again."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        yield step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import partial
 from threading import Event
 
@@ -42,6 +42,11 @@ def write_moves(moves: Iterable[Move], site: Site, stop: Event) -> Generator[Ste
         excluded={"changed": left} if left else {},
         details={"paths": len(done), "undo": {"moves": [list(turned(move)) for move in done]}},
     )
+
+
+def moves_from(memory: Iterable[Sequence[str]]) -> Iterator[Move]:
+    """Moves as the journal keeps them."""
+    return (Move(*each) for each in memory)
 
 
 def turned(move: Move) -> Move:

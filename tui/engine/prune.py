@@ -1,35 +1,34 @@
 """Move planned trees to the trash, or delete them for good.
 
 In groups: check each tree and copy its rows into the batch file, make that file safe on the disk,
-then delete in time-sliced transactions. A tree that changed since it was planned or copied stays
-whole. A stop takes effect between two trees. What a kill leaves behind is noted in the batch file,
-and `tui.engine.recovery` puts it right at the next start.
+compare every copy with its original, then delete in time-sliced transactions. A tree that changed
+since it was planned or copied stays whole. A stop takes effect between two trees. What a kill
+leaves behind is noted in the batch file, and `tui.engine.recovery` puts it right at the next start.
+At the end the batch is packed.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
 import apsw
-import psutil
 
 from tui.engine.burial import Burial, Deletion, Removal, exists
-from tui.engine.keeping import Kept, has_moved_on, keep_tree
+from tui.engine.keeping import Kept, has_moved_on, is_proven, keep_tree
 from tui.engine.pace import Deed, in_slices
+from tui.engine.prune_job import PruneJob, data_version, outcome_of
+from tui.engine.room import check_room, explained_fully
 from tui.engine.site import Site
-from tui.errors import OcduError, Refused
-from tui.format import plural, size
-from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
+from tui.errors import OcduError
+from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
-from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
-from tui.store.query import scalar
+from tui.store.database import SQLITE_EXCEPTIONS, transaction
+from tui.store.shelf import put_back, reserved
 
 GROUP_BYTES = 64_000_000
 """Payload copied before it is deleted: bounds the time in which a neighbour can change a tree, and
@@ -38,86 +37,28 @@ the number of slow fsyncs."""
 GROUP_TREES = 200
 """Trees in one group, for the same reasons."""
 
-SPARE_DISK = 50_000_000
-"""Octets that must stay free on the disk of the trash."""
-
-
-@dataclass
-class _Job:
-    """What one prune knows while it runs."""
-
-    site: Site
-    plan: Plan
-    stop: Event
-    connection: apsw.Connection
-    path: Path
-    keeps: bool
-    gone: Totals = field(default_factory=Totals)
-    excluded: Counter[str] = field(default_factory=Counter)
-    seen: int = 0
-    failure: str = ""
-    """What ended the job before its time, as a sentence."""
-    version: int = 0
-    """data_version at the copy of the group under way."""
-    shape: int = 0
-    """schema_version at the same time."""
-    others_wrote: bool = False
-    left_behind: int = 0
-    """Rows of changed trees that could not be put back; their copies stay in the batch."""
-
-    def begin_group(self) -> None:
-        """From here on a commit by anybody else means: compare before deleting."""
-        self.version, self.others_wrote = _data_version(self.connection), False
-        self.shape = _shape(self.connection)
-
-    def step(self, phase: str) -> Step:
-        return Step(self.seen, len(self.plan), self.gone.bytes, phase)
-
-    def look(self) -> None:
-        """Called with the write lock held: has anybody committed since the group was copied?"""
-        self.others_wrote = self.others_wrote or _data_version(self.connection) != self.version
-        if _shape(self.connection) != self.shape:
-            raise Refused("opencode is changing this database's schema: prune again afterwards.")
-
 
 def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Carry the plan out; the outcome counts what is really gone. Raises OcduError."""
-    keeps = not (isinstance(plan.options, PrunePolicy) and plan.options.permanent)
+    options = plan.options if isinstance(plan.options, PrunePolicy) else PrunePolicy()
+    keeps, events = not options.permanent, options.events
     if keeps:
-        _check_disk(site, plan)
+        check_room(site, plan, events=events)
     before = site.store.sizes()
     with site.store.writing() as db:
         connection = db.connection()
         path = batch.new_batch(
             site.ledger.trash_folder, site.ledger.database, site.store.schema,
-            now=int(time.time() * 1000), rows=keeps,
+            now=int(time.time() * 1000), rows=keeps, events=events,
         )  # fmt: skip
-        job = _Job(site, plan, stop, connection, path, keeps)
-        for number, group in enumerate(_groups(plan)):
-            if stop.is_set():
-                break
-            try:
-                yield from _prune_group(job, group, is_first=number == 0)
-            except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-                if not job.gone.sessions:
-                    raise
-                job.failure = _sentence(error, site)
-                break
-        kept = None if job.failure else _close(job)
+        job = PruneJob(site, plan, stop, connection, path, keeps, events)
+        with reserved(path) if keeps else nullcontext() as job.reserve:
+            yield from _prune_groups(job)
+    kept = path.stem if keeps and job.gone.sessions else None
+    if not job.failure:
+        kept = yield from _close(job)
     freed = before.used_bytes - site.store.sizes().used_bytes
-    return _outcome(job, path.stem if keeps and job.gone.sessions else kept, freed)
-
-
-def _check_disk(site: Site, plan: Plan) -> None:
-    folder = site.ledger.folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    free = psutil.disk_usage(str(folder)).free
-    needed = plan.totals.bytes + plan.totals.bytes // 10 + SPARE_DISK
-    if free < needed:
-        raise Refused(
-            f"The trash in {folder} needs {size(needed)} and its disk has {size(free)} free: "
-            "nothing was pruned. Prune less at a time, or use --permanent (no undo)."
-        )
+    return outcome_of(job, kept, freed)
 
 
 def _groups(plan: Plan) -> Iterator[list[Item]]:
@@ -133,7 +74,24 @@ def _groups(plan: Plan) -> Iterator[list[Item]]:
         yield group
 
 
-def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[Step, None, None]:
+def _prune_groups(job: PruneJob) -> Iterator[Step]:
+    """One group after the other; what fails after the first trees went ends the job partial."""
+    for number, group in enumerate(_groups(job.plan)):
+        if job.stop.is_set():
+            break
+        try:
+            yield from _prune_group(job, group, is_first=number == 0)
+        except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+            failure = explained_fully(error, job.site)
+            if not job.gone.sessions:
+                raise failure from error
+            job.failure = str(failure)
+            break
+
+
+def _prune_group(
+    job: PruneJob, group: list[Item], *, is_first: bool
+) -> Generator[Step, None, None]:
     kept: list[Kept] = []
     # The first group may be copied without waiting for the disk: until it is synced at the end,
     # nothing relies on the file. Later ones share it with the only copies of what is gone.
@@ -150,18 +108,41 @@ def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[S
                     job.excluded["changed"] += 1
     yield job.step("to trash" if job.keeps else "checking")
     with batch.attached(job.connection, job.path):
+        if job.keeps:
+            kept = [tree for tree in kept if _is_proven(job, tree)]
+            yield job.step("comparing the copies")
         with transaction(job.connection, "BEGIN"):
             for tree in kept:
                 batch.write_tree(job.connection, tree.line, tree.item.sessions)
         yield from _delete_group(job, kept)
 
 
-def _keep(job: _Job, item: Item) -> Kept | None:
+def _keep(job: PruneJob, item: Item) -> Kept | None:
     store = job.site.store
-    return keep_tree(job.connection, store.schema, job.site.files, item, rows=job.keeps)
+    return keep_tree(
+        job.connection, store.schema, job.site.files, item, rows=job.keeps, events=job.events
+    )
 
 
-def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
+def _is_proven(job: PruneJob, tree: Kept) -> bool:
+    """Is the copy, as it lies in the synced file, the same as the original?
+
+    A difference means that somebody has written since. Raises OcduError if nobody has: then the
+    trash does not keep what it is given.
+    """
+    if is_proven(job.connection, job.site.store.schema, tree):
+        return True
+    if data_version(job.connection) == job.version:
+        raise OcduError(
+            f"The copy of “{tree.item.title}” in {job.path} is not what was written: nothing of it "
+            "was deleted. Check that disk."
+        )
+    job.seen += 1
+    job.excluded["changed"] += 1
+    return False
+
+
+def _delete_group(job: PruneJob, kept: list[Kept]) -> Generator[Step, None, None]:
     """Delete copied trees one after the other; note which are gone and which stay."""
     begun: dict[str, Deletion] = {}
 
@@ -169,23 +150,29 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
         for tree in kept:
             if job.stop.is_set():
                 return
-            deletion = begun[tree.item.id] = _deletion(job, tree)
-            yield from deletion.deeds()
+            job.deletion = begun[tree.item.id] = _deletion(job, tree)
+            yield from job.deletion.deeds()
+            job.deletion = None
 
     # The stop is obeyed between trees, inside `deeds`: a tree once begun is finished.
     for _ in in_slices(job.connection, deeds(), Event(), at_start=job.look):
         yield job.step("deleting")
     job.site.store.sync()
-    with transaction(job.connection, "BEGIN"):
-        for tree in kept:
-            _settle(job, tree, begun.get(tree.item.id))
+    gone = _settled(job, kept, begun)
+    for tree in kept:
+        if tree.item.id in gone:
+            job.gone += tree.gone
+            job.left_out += tree.gone.bytes - tree.line.bytes
+        elif tree.item.id in begun:
+            job.excluded["changed"] += 1
+        job.seen += tree.item.id in gone or tree.item.id in begun
     yield job.step("deleting")
 
 
-def _deletion(job: _Job, tree: Kept) -> Deletion:
+def _deletion(job: PruneJob, tree: Kept) -> Deletion:
     schema, ids = job.site.store.schema, tree.item.sessions
     if job.keeps:
-        return Burial(job.connection, schema, ids, lambda: job.others_wrote)
+        return Burial(job.connection, schema, ids, tree.history, lambda: job.others_wrote)
     return Removal(
         job.connection,
         schema,
@@ -194,66 +181,43 @@ def _deletion(job: _Job, tree: Kept) -> Deletion:
     )
 
 
-def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
+def _settled(job: PruneJob, kept: list[Kept], begun: Mapping[str, Deletion]) -> set[str]:
+    """Note in the batch what became of each tree; returns the roots that are gone."""
+    try:
+        with transaction(job.connection, "BEGIN"):
+            return {tree.item.id for tree in kept if _settle(job, tree, begun.get(tree.item.id))}
+    except apsw.FullError:
+        if job.reserve is None or not job.reserve.exists():
+            raise
+        job.reserve.unlink()
+        return _settled(job, kept, begun)
+
+
+def _settle(job: PruneJob, tree: Kept, deletion: Deletion | None) -> bool:
     root = tree.item.id
     if exists(job.connection, root):
-        if deletion is not None:
-            job.seen += 1
-            job.excluded["changed"] += 1
         if deletion is not None and deletion.refused:
             batch.set_state(job.connection, root, batch.KEPT)
             job.left_behind += len(deletion.refused)
         else:
             batch.forget_tree(job.connection, root)
-        return
-    job.seen += 1
+        return False
     for id in tree.item.sessions:
-        session_files.remove_file(job.site.files, id)
+        session_files.remove_file(job.site.files, id, job.connection if job.keeps else None)
     batch.set_state(job.connection, root, batch.GONE)
-    job.gone += tree.totals
+    return True
 
 
-def _close(job: _Job) -> str | None:
-    """End the batch; without copies it was only there for the case of an interruption."""
+def _close(job: PruneJob) -> Generator[Step, None, str | None]:
+    """Pack the batch; without copies it was only there for the case of an interruption."""
     if not job.keeps:
         job.path.unlink()
         return None
-    path = batch.close(job.path)
-    return path.stem if path else None
-
-
-def _sentence(error: Exception, site: Site) -> str:
-    return str(error if isinstance(error, OcduError) else explained(error, site.store.path))
-
-
-def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
-    gone, plan = job.gone, job.plan
-    share = gone.bytes / plan.totals.bytes if plan.totals.bytes else 0.0
-    changed, left = job.excluded["changed"], len(plan) - job.seen
-    ending: Ending = "done" if gone.sessions and not (changed or left) else "partial"
-    if not gone.sessions:
-        ending = "refused" if left and not changed else "nothing"
-    where = "moved to the trash" if job.keeps else "deleted for good"
-    message = f"{plural(gone.sessions, 'session')} ({size(gone.bytes)}) {where}"
-    message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
-    if changed:
-        message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
-    if job.left_behind:
-        rows = plural(job.left_behind, "row")
-        message += f" {rows} could not be put back; the copies stay in the trash as {kept}."
-    if job.failure:
-        message += f" {job.failure} {plural(left, 'tree')} left."
-    elif left:
-        message += f" Stopped: {plural(left, 'tree')} left untouched."
-    return Outcome(
-        ending, message, done=gone, excluded=dict(job.excluded),
-        predicted_bytes=int(plan.predicted_bytes * share), freed_bytes=max(0, freed), batch=kept,
-    )  # fmt: skip
-
-
-def _shape(connection: apsw.Connection) -> int:
-    return int(scalar(connection, "PRAGMA main.schema_version"))
-
-
-def _data_version(connection: apsw.Connection) -> int:
-    return int(scalar(connection, "PRAGMA main.data_version"))
+    packing = put_back(job.path, job.stop)
+    while True:
+        try:
+            next(packing)
+        except StopIteration as end:
+            path: Path | None = end.value
+            return path.stem if path else None
+        yield job.step("packing")

@@ -2,7 +2,8 @@
 
 A tree noted as `deleting` whose root is still there is rolled back: every row that is gone comes
 back from its copy. One whose root is gone was finished but for the bookkeeping. A permanent prune
-keeps no copies and is finished. A tree noted as `restoring` is restored to its end.
+keeps no copies and is finished. A tree noted as `restoring` is restored to its end. Then the batch
+is packed, and what was only half written beside it is removed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -22,14 +24,16 @@ from tui.engine.leftovers import sweep
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.reclaim import keeping
+from tui.engine.restoring import restore_tree
 from tui.engine.site import Site
-from tui.engine.trash import restore_tree
 from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.store import batch, kept_payload, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
-from tui.store.kept import kept_tables
+from tui.store.kept import drop_dead_weight, keeps_events
+from tui.store.packing import look_into
 from tui.store.query import fetch, scalar
+from tui.store.shelf import ABANDONED, passing, put_back, remove_passing
 
 
 def unfinished(site: Site) -> list[Path]:
@@ -38,8 +42,9 @@ def unfinished(site: Site) -> list[Path]:
     return [path for path in found if _database_of(path) in (site.ledger.database, NOBODY)]
 
 
-ABANDONED = 3600.0
-"""Seconds after which an empty batch file is nobody's any more."""
+PACKED_AT_ONCE = 256_000_000
+"""Octets up to which an interrupted batch is packed at the start of ocdu, in about a second; a
+larger one is a finished batch as it is."""
 
 NOBODY = ""
 """The database of a batch that was killed before it could say whose it is: it holds nothing."""
@@ -71,7 +76,7 @@ def put_right(site: Site) -> list[str]:
     if site.store.refusal:
         return []
     said = sweep(site)
-    if not (unfinished(site) or site.ledger.has_running()):
+    if not (unfinished(site) or passing(site.ledger.trash_folder) or site.ledger.has_running()):
         return said
     try:
         with site.ledger.exclusive(patience=0.1):
@@ -91,6 +96,8 @@ def recover(site: Site) -> list[str]:
     Needs the ledger's lock. A batch that cannot be mended now says so and stays for the next time.
     """
     said: list[str] = []
+    # First: whose they are is told by the batch beside them, and they may hold the room needed.
+    remove_passing(site.ledger.trash_folder, site.ledger.database)
     for path in unfinished(site):
         try:
             said += _mend_batch(site, path)
@@ -110,22 +117,19 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
         with batch.attached(connection, path):
             if kept_payload.is_payload(connection):
                 said.append(_mend_payloads(connection))
-            keeps = bool(_manifest(connection).get("rows"))
-            lines = batch.tree_lines(connection)
-            for line in lines:
-                said.extend(_mend(connection, site, line, keeps))
-            if not said and lines:
-                gone = plural(len(lines), "tree")
-                said.append(
-                    f"A prune was interrupted after {gone}: they are in the trash, the rest stayed."
-                )
-            _drop_dead_weight(connection, site)
-    if keeps:
-        batch.shrink(path)
-    is_kept = keeps and batch.close(path) is not None
-    if not keeps:
+            facts = batch.facts(connection)
+            for line in facts.lines:
+                said.extend(_mend(connection, site, line, facts.rows))
+    is_copy = _is_as_packed(path, facts)
+    if not said and facts.lines and not is_copy:
+        gone = plural(len(facts.lines), "tree")
+        said = [f"A prune was interrupted after {gone}: they are in the trash, the rest stayed."]
+    if not facts.rows:
         path.unlink()
-    site.ledger.interrupted(path.stem if is_kept else None)
+        site.ledger.interrupted(None)
+        return said
+    kept = _put_away(path, is_copy=is_copy)
+    site.ledger.interrupted(kept.stem if kept and not is_copy else None)
     return said
 
 
@@ -140,6 +144,33 @@ def _mend_payloads(connection: apsw.Connection) -> str:
     )
 
 
+def _is_as_packed(path: Path, facts: batch.Facts) -> bool:
+    """True for a batch that was only unpacked: a restore was interrupted before its first row."""
+    packed = look_into(path.with_suffix(batch.TRASH))
+    return packed is not None and packed.facts == facts
+
+
+def _put_away(path: Path, *, is_copy: bool) -> Path | None:
+    """Back to the shelf, packed if that is quick, without what no line speaks of."""
+    if not is_copy:
+        # On a full disk it stays in the file: dead weight, no more.
+        with suppress(*SQLITE_EXCEPTIONS, OSError):
+            with batch.opened(path) as connection, transaction(connection, "BEGIN"):
+                dropped = bool(batch.tree_lines(connection)) and drop_dead_weight(connection)
+            if dropped:
+                batch.shrink(path)
+    stop = Event()
+    if path.stat().st_size > PACKED_AT_ONCE:
+        stop.set()
+    packing = put_back(path, stop)
+    while True:
+        try:
+            next(packing)
+        except StopIteration as end:
+            result: Path | None = end.value
+            return result
+
+
 def _mend(
     connection: apsw.Connection, site: Site, line: batch.TreeLine, keeps: bool
 ) -> Iterator[str]:
@@ -151,7 +182,7 @@ def _mend(
     elif line.state == batch.DELETING and not keeps:
         yield f"An interrupted deletion of {what} {_finish_deletion(connection, site, line, ids)}"
     elif line.state == batch.DELETING and not exists(connection, line.root):
-        _finish(connection, site, line.root, ids)
+        _finish(connection, site, line.root, ids, keeps=True)
         yield f"An interrupted prune of {what} was finished: it is in the trash."
     elif line.state == batch.DELETING:
         yield f"An interrupted prune of {what} {_roll_back(connection, site, line.root, ids)}"
@@ -183,7 +214,7 @@ def _finish_deletion(
         why = "it had not begun" if is_whole else "opencode has changed it since"
         return f"was given up, because {why}: what is there stays."
     _run(in_slices(connection, Removal(connection, site.store.schema, ids).deeds(), Event()))
-    _finish(connection, site, line.root, ids)
+    _finish(connection, site, line.root, ids, keeps=False)
     return "was finished."
 
 
@@ -198,6 +229,7 @@ def _roll_back(connection: apsw.Connection, site: Site, root: str, ids: tuple[st
             "and `ocdu trash restore` puts back those that are missing."
         )
     refused: list[str] = []
+    may_lack_history = not keeps_events(connection) and not _has_messages(connection, ids)
     deeds = put_back_deeds(connection, site.store.schema, ids, refused)
     _run(in_slices(connection, deeds, Event()))
     site.store.sync()
@@ -208,7 +240,15 @@ def _roll_back(connection: apsw.Connection, site: Site, root: str, ids: tuple[st
             batch.forget_tree(connection, root)
     if refused:
         return f"was rolled back but for {plural(len(refused), 'row')}, which stayed in the trash."
+    if may_lack_history:
+        return "was rolled back: it is in place again, but for event rows that were gone already."
     return "was rolled back: all of it is in place again."
+
+
+def _has_messages(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
+    """False once event rows may have gone: they go after everything that has a copy."""
+    question = "SELECT EXISTS (SELECT 1 FROM main.message WHERE session_id = ?)"
+    return any(scalar(connection, question, (id,)) for id in ids)
 
 
 def _was_used_since(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
@@ -220,9 +260,11 @@ def _was_used_since(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
     return any(scalar(connection, question, (id,)) for id in ids)
 
 
-def _finish(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:
+def _finish(
+    connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...], *, keeps: bool
+) -> None:
     for id in ids:
-        session_files.remove_file(site.files, id)
+        session_files.remove_file(site.files, id, connection if keeps else None)
     with transaction(connection, "BEGIN"):
         batch.set_state(connection, root, batch.GONE)
 
@@ -230,14 +272,3 @@ def _finish(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, 
 def _run(steps: Iterator[int]) -> None:
     for _ in steps:
         pass
-
-
-def _drop_dead_weight(connection: apsw.Connection, site: Site) -> None:
-    """Copies of trees that no line speaks of: they were never relied on, or are back in place."""
-    with transaction(connection, "BEGIN"):
-        for table in kept_tables(connection, site.store.schema):
-            if table.name != "project":
-                connection.execute(
-                    f'DELETE FROM trash."{table.name}" WHERE ocdu_session NOT IN'
-                    " (SELECT session FROM trash.ocdu_member)"
-                )

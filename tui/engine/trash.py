@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -12,18 +12,20 @@ from typing import NamedTuple
 
 import apsw
 
-from tui.engine.burial import Removal, exists
-from tui.engine.pace import in_slices
-from tui.engine.putting_back import put_back_deeds
-from tui.engine.reclaim.keeping import bring_back
+from tui.engine.pace import as_steps
+from tui.engine.restoring import restore_tree
+from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused, WrongCall
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
-from tui.store import batch, kept_payload, session_files
+from tui.quantity import parse_age
+from tui.store import batch
 from tui.store.batch import TreeLine
-from tui.store.database import SQLITE_EXCEPTIONS, explained, file_size, transaction
-from tui.store.kept import kept_tables, missing_project
+from tui.store.database import SQLITE_EXCEPTIONS, file_size, transaction
+from tui.store.kept import drop_dead_weight
+from tui.store.packing import look_into
+from tui.store.shelf import put_back, shelved, take_down
 
 
 class Batch(NamedTuple):
@@ -35,6 +37,10 @@ class Batch(NamedTuple):
     database: str
     lines: tuple[TreeLine, ...]
     file_bytes: int
+    events: bool = True
+    """False when event rows were left out."""
+    members: Mapping[str, tuple[str, ...]] = {}
+    """Root -> the ids of its tree, the root first."""
 
     @property
     def trees(self) -> int:
@@ -48,7 +54,7 @@ class Batch(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Their payload octets."""
+        """Their payload octets, as far as they were kept."""
         return sum(line.bytes for line in self.lines)
 
     @property
@@ -66,45 +72,26 @@ class TrashOptions:
 
 def batches(folder: Path, database: str | None = None) -> list[Batch]:
     """Every batch with something to bring back, newest first; of one database, or of all."""
-    found = [_read(path) for path in sorted(folder.glob(f"*{batch.TRASH}"), reverse=True)]
+    found = [_read(path) for path in shelved(folder)]
     return [each for each in found if each and each.lines and database in (None, each.database)]
 
 
 def unreadable(folder: Path) -> list[Path]:
     """Files among the batches that are none, or are damaged: they are named, never touched."""
-    return [path for path in sorted(folder.glob(f"*{batch.TRASH}")) if _read(path) is None]
+    return [path for path in reversed(shelved(folder)) if look_into(path) is None]
 
 
 def _read(path: Path) -> Batch | None:
     """A batch as its file tells; None for what is not (or not yet) one."""
-    if path.is_symlink() or not path.is_file():
+    found = look_into(path)
+    if found is None:
         return None
-    try:
-        with _opened(path) as connection:
-            manifest = dict(connection.execute("SELECT name, value FROM trash.ocdu_manifest"))
-            lines = batch.tree_lines(connection)
-    except apsw.Error:
-        return None
-    kept = tuple(line for line in lines if line.state != batch.DELETING)
+    facts = found.facts
+    lines = tuple(line for line in facts.lines if line.state != batch.DELETING)
     return Batch(
-        path.stem,
-        path,
-        int(manifest.get("created", 0)),
-        str(manifest.get("database", "")),
-        kept if manifest.get("rows") else (),
-        file_size(path),
-    )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[apsw.Connection]:
-    """A batch alone, as schema `trash` of a connection of its own."""
-    connection = apsw.Connection(":memory:")
-    try:
-        with batch.attached(connection, path):
-            yield connection
-    finally:
-        connection.close()
+        path.stem, path, facts.created, facts.database, lines if facts.rows else (),
+        file_size(path), facts.events, facts.members,
+    )  # fmt: skip
 
 
 # bringing back
@@ -137,9 +124,12 @@ def _named(known: list[Batch], name: str) -> list[tuple[Batch, TreeLine]]:
         return [(whole[0], line) for line in whole[0].lines]
     if whole:
         raise WrongCall(f"“{name}” begins several batches: {', '.join(b.id for b in whole)}.")
-    trees = [(each, line) for each in known for line in each.lines if line.root == name] or [
-        (each, line) for each in known for line in each.lines if name and line.root.startswith(name)
-    ]
+    lines = [(each, line) for each in known for line in each.lines]
+    trees = (
+        [(each, line) for each, line in lines if line.root == name]
+        or [(each, line) for each, line in lines if name and line.root.startswith(name)]
+        or [(each, line) for each, line in lines if name in each.members.get(line.root, ())]
+    )
     if not trees:
         raise WrongCall(f"Nothing in the trash is called “{name}”: see `ocdu trash list`.")
     if len({line.root for _, line in trees}) > 1:
@@ -157,47 +147,72 @@ def _item(line: TreeLine, reason: str) -> Item:
 def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Put trees back, byte for byte; the batch file goes when nothing is left in it.
 
-    A tree whose place is taken, or gone, stays in the trash and keeps none of the others there.
-    Raises OcduError when not one tree can be restored.
+    Raises OcduError when not even the first tree can be restored, e.g. because its id exists again.
     """
     assert isinstance(plan.options, TrashOptions)
     totals = {item.id: item.totals for item in plan}
-    back = Totals()
-    seen, failure = 0, ""
-    refused: list[Refused] = []
+    back: list[Totals] = []
+    failure: OcduError | None = None
     with site.store.writing() as db:
         for id, roots in plan.options.roots.items():
-            path = batch.begin(site.ledger.trash_folder / f"{id}{batch.TRASH}")
+            wanted = {root: totals[root] for root in roots}
             try:
-                for root in roots:
-                    if stop.is_set() or failure:
-                        break
-                    yield Step(seen, len(plan), back.bytes, "restoring")
-                    try:
-                        yield from _restored(db.connection(), site, path, root, seen, len(plan))
-                    except Refused as error:
-                        refused.append(error)
-                        continue
-                    seen += 1
-                    back += totals[root]
+                yield from _restore_batch(db.connection(), site, id, wanted, back, len(plan), stop)
             except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-                if not seen:
-                    raise
-                failure = str(explained(error, site.store.path))
-            finally:
-                batch.close(path)
-    if refused and not seen:
-        raise refused[0]
-    failure = " ".join(filter(None, (*map(str, refused[:1]), failure)))
-    return _restore_outcome(back, len(plan) - seen, failure)
+                failure = explained_fully(error, site)
+                if not isinstance(failure, Refused):
+                    break
+    if failure is not None and not back:
+        raise failure
+    done = sum(back, Totals())
+    return _restore_outcome(done, len(plan) - len(back), str(failure or ""))
 
 
-def _restored(
-    connection: apsw.Connection, site: Site, path: Path, root: str, seen: int, total: int
+def _restore_batch(
+    connection: apsw.Connection,
+    site: Site,
+    id: str,
+    wanted: Mapping[str, Totals],
+    back: list[Totals],
+    total: int,
+    stop: Event,
 ) -> Iterator[Step]:
-    with batch.attached(connection, path):
-        for _ in restore_tree(connection, site, root):
-            yield Step(seen, total, phase="restoring")
+    """Unpack a batch, restore these trees of it, pack the rest; fills `back` with what is back."""
+    packed = site.ledger.trash_folder / f"{id}{batch.TRASH}"
+    path = yield from as_steps(take_down(packed), Step(len(back), total, phase="unpacking"))
+    assert path is not None
+    failure: OcduError | None = None
+    try:
+        for root, totals in wanted.items():
+            if stop.is_set():
+                break
+            yield Step(len(back), total, sum(each.bytes for each in back), "restoring")
+            try:
+                with batch.attached(connection, path):
+                    for _ in restore_tree(connection, site, root):
+                        yield Step(len(back), total, phase="restoring")
+            except Refused as error:  # it stays; the others need not
+                failure = failure or error
+                continue
+            back.append(totals)
+    except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+        failure = explained_fully(error, site)  # now: what follows may make room
+    _drop_restored(path)
+    yield from as_steps(put_back(path, stop), Step(len(back), total, phase="packing"))
+    if failure is not None:
+        raise failure
+
+
+def _drop_restored(path: Path) -> None:
+    """Take copies of what is back in place out of the file; on a full disk they stay in it."""
+    with suppress(*SQLITE_EXCEPTIONS, OSError):
+        with batch.opened(path) as connection:
+            if not batch.tree_lines(connection):
+                return
+            with transaction(connection, "BEGIN"):
+                dropped = drop_dead_weight(connection)
+        if dropped:
+            batch.shrink(path)
 
 
 def _restore_outcome(back: Totals, left: int, failure: str) -> Outcome:
@@ -208,68 +223,6 @@ def _restore_outcome(back: Totals, left: int, failure: str) -> Outcome:
         message += f" {plural(left, 'tree')} stayed in the trash."
     ending: Ending = "partial" if left else "done"
     return Outcome(ending, message, done=back)
-
-
-def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator[int]:
-    """Put one tree of the attached batch back, whether or not an earlier try got half-way.
-
-    Either all of it or nothing: whatever goes wrong, what this run inserted is taken out again and
-    the copies stay. Raises Refused for a conflict of ids, or what SQLite raised.
-    """
-    if root == kept_payload.ROOT:
-        yield from bring_back(connection, site.store, Event())
-        return
-    line = batch.tree_line(connection, root)
-    if line is None:
-        return
-    ids = batch.members(connection, root)
-    begun_before = line.state != batch.GONE
-    if not begun_before:
-        _check_place(connection, site, line, ids)
-        with transaction(connection, "BEGIN"):
-            batch.set_state(connection, root, batch.RESTORING)
-    refused: list[str] = []
-    try:
-        deeds = put_back_deeds(connection, site.store.schema, ids, refused)
-        yield from in_slices(connection, deeds, Event())
-        for id in ids:
-            session_files.restore_files(connection, site.files, id)
-    except (OcduError, OSError, *SQLITE_EXCEPTIONS):
-        if not begun_before:
-            _take_out(connection, site, root, ids)
-        raise
-    site.store.sync()  # the copies go next
-    with transaction(connection, "BEGIN"):
-        if refused:
-            # Rows that belonged to nothing before: opencode never showed them. They stay here.
-            batch.set_state(connection, root, batch.RESTORED)
-        else:
-            batch.forget_tree(connection, root)
-
-
-def _check_place(
-    connection: apsw.Connection, site: Site, line: TreeLine, ids: tuple[str, ...]
-) -> None:
-    """Before the first row: is the place free, and is there a place for everything?"""
-    kept_tables(connection, site.store.schema)
-    for id in ids:
-        if exists(connection, id):
-            raise Refused(f"{id} exists in the database again: “{line.title}” stays in the trash.")
-        if missing_project(connection, id):
-            raise Refused(
-                f"The project of {id} is neither in the database nor in the trash: "
-                f"“{line.title}” stays in the trash."
-            )
-
-
-def _take_out(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:
-    """Undo half a restore; where even that fails, the next start finishes it."""
-    with suppress(*SQLITE_EXCEPTIONS):
-        removal = Removal(connection, site.store.schema, ids)
-        for _ in in_slices(connection, removal.deeds(), Event()):
-            pass
-        with transaction(connection, "BEGIN"):
-            batch.set_state(connection, root, batch.GONE)
 
 
 # emptying
@@ -294,9 +247,22 @@ def plan_empty(
     items = tuple(
         Item(each.id, ", ".join(each.titles[:3]), "chosen", _totals(each)) for each in going
     )
-    message = "" if items else "Nothing in the trash to empty."
+    message = "Nothing undoes this." if items else "Nothing in the trash to empty."
     freed = sum(each.file_bytes for each in going)
     return Plan("empty", items, message=message, predicted_bytes=freed)
+
+
+def plan_expired(site: Site, expire: str, now: int) -> Plan:
+    """Delete batches that have lain longer than the configured `[trash] expire`; "0" expires none.
+
+    `now` in milliseconds UTC. Raises WrongCall when `expire` is no age.
+    """
+    age = parse_age(expire)
+    if not age:
+        return Plan("empty", (), message="The trash does not expire (`[trash] expire` is 0).")
+    plan = plan_empty(site, None, age, now)
+    items = tuple(replace(item, reason=f"older than {expire}") for item in plan)
+    return replace(plan, items=items)
 
 
 def _totals(each: Batch) -> Totals:

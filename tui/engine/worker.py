@@ -17,11 +17,11 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple
 
-from tui.engine.archive import apply_archive, apply_unarchive, intended_undo
+from tui.engine.archive import apply_archive, apply_unarchive
 from tui.engine.checkpoint import apply_checkpoint
 from tui.engine.files import apply_files
 from tui.engine.incremental import is_incremental
-from tui.engine.journal import noted, settle, told, told_outcome
+from tui.engine.journal import NOT_NOTED, JobLine, settle, told_outcome
 from tui.engine.leftovers import note_folder
 from tui.engine.projects import apply_relink, apply_remove_project
 from tui.engine.prune import apply_prune
@@ -132,22 +132,19 @@ def _given_back(outcome: Outcome, site: Site, stop: Event) -> Generator[Step, No
 def _journalled(
     plan: Plan, site: Site, stop: Event, engine: Engine
 ) -> Generator[Step, None, Outcome]:
-    entry = site.ledger.begin(
-        plan.verb, _title(plan), plan.predicted_bytes, plan=told(plan), undo=intended_undo(plan)
-    )
+    line = JobLine(site, plan, _title(plan))
     try:
-        outcome = yield from noted(engine(plan, site, stop), site, entry)
+        outcome = yield from line.followed(engine(plan, site, stop))
     except GeneratorExit:
         _put_right_now(site)
         raise
     except Exception as error:
         _put_right_now(site)
-        site.ledger.end(entry, "failed", message=str(error))
+        line.end("failed", message=str(error))
         raise
     for sentence in recover(site):  # what ended early is put right at once, if it can be
         log.warning("%s", sentence)
-    site.ledger.end(
-        entry,
+    is_noted = line.end(
         outcome.ending,
         message=outcome.message,
         outcome=told_outcome(outcome),
@@ -157,6 +154,8 @@ def _journalled(
         batch=outcome.batch,
         undo=_undo_of(plan, outcome),
     )
+    if not is_noted and outcome.ending in ("done", "partial"):
+        outcome = replace(outcome, message=outcome.message + NOT_NOTED)
     if plan.verb in REWRITES and outcome.ending in ("done", "partial"):
         forget_usage(site.ledger)
     return outcome

@@ -6,8 +6,8 @@ cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Ending = Literal["done", "nothing", "planned", "refused", "partial", "failed"]
@@ -52,11 +52,26 @@ class Item:
     seen_active: int = 0
     """Last activity (ms) of the tree when planned; the deed skips a tree that moved on since."""
     project: str = ""
+    history: int = 0
+    """Octets of event rows among its bytes: the trash leaves them out unless told otherwise."""
 
     @property
     def bytes(self) -> int:
         """Payload octets."""
         return self.totals.bytes
+
+
+def items_as_json(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Planned items as the journal keeps them, so that they can be done once more."""
+    return [asdict(item) for item in items]
+
+
+def items_from_json(kept: Iterable[Mapping[str, Any]]) -> tuple[Item, ...]:
+    """The items again; what a journal of an older ocdu does not say takes its default."""
+    return tuple(
+        Item(**{**item, "totals": Totals(**item["totals"]), "sessions": tuple(item["sessions"])})
+        for item in kept
+    )
 
 
 @dataclass(frozen=True, slots=True)

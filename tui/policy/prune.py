@@ -50,6 +50,8 @@ class PrunePolicy:
     """Stop, oldest first, once what stays is at most so many octets; 0 means off, not nothing."""
     permanent: bool = False
     """Do not keep a copy in the trash."""
+    events: bool = False
+    """Keep event rows in the trash as well: the history that opencode does not read by itself."""
     ids: frozenset[str] = frozenset()
     """Trees named by hand: the protections do not apply to them."""
 
@@ -214,6 +216,7 @@ def _item(tree: Tree, policy: PrunePolicy, files: Mapping[str, int]) -> Item:
         sessions=tree.ids,
         seen_active=tree.active,
         project=tree.root.project,
+        history=usage.event_bytes,
     )
 
 
@@ -234,8 +237,15 @@ def _sentence(items: tuple[Item, ...], policy: PrunePolicy) -> str:
     sessions = sum(item.totals.sessions for item in items)
     what = plural(len(items), "branch" if policy.children else "tree")
     octets = size(sum(item.bytes for item in items))
-    where = "deleted for good" if policy.permanent else "moved to the trash"
-    return f"{what} with {plural(sessions, 'session')} ({octets}) would be {where}."
+    where = "deleted for good; nothing undoes that" if policy.permanent else "moved to the trash"
+    history = "" if policy.permanent or policy.events else without_history(items)
+    return f"{what} with {plural(sessions, 'session')} ({octets}) would be {where}{history}."
+
+
+def without_history(items: Iterable[Item]) -> str:
+    """What the trash does not keep, as the end of a sentence; "" when there is nothing of it."""
+    octets = sum(item.history for item in items)
+    return f", but for {size(octets)} of event history (`trash.events`)" if octets else ""
 
 
 def _why_nothing(forest: Forest, policy: PrunePolicy, excluded: Counter[str], now: int) -> str:

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tui import format
 from tui.policy.plan import Plan
+from tui.policy.prune import without_history
 from tui.records import Payload
 from tui.screens.dialog import Dialog
 from tui.widgets.plan_table import PlanTable
@@ -91,7 +92,7 @@ def prune_question(plan: Plan, reason: str = "") -> Question:
             sentence
             for sentence in (
                 reason,
-                f"{what} would move to the trash; u brings it back.",
+                f"{what} would move to the trash; u brings it back{_without_history(plan)}.",
                 "The public page of a shared session stays on line." if "shared" in reason else "",
             )
             if sentence
@@ -101,6 +102,11 @@ def prune_question(plan: Plan, reason: str = "") -> Question:
     )
 
 
+def _without_history(plan: Plan) -> str:
+    policy = plan.options
+    return "" if getattr(policy, "events", True) else without_history(plan.items)
+
+
 def delete_question(plan: Plan) -> Question:
     """Before trees go for good: the number of sessions has to be typed."""
     totals = plan.totals
@@ -108,7 +114,7 @@ def delete_question(plan: Plan) -> Question:
         "Delete for good",
         (
             f"{_named(plan)} would be deleted without a copy in the trash.",
-            "Nothing brings it back.",
+            "Nothing brings it back: u cannot undo this.",
         ),
         f"Delete {format.plural(totals.sessions, 'session')} — {format.size(totals.bytes)}",
         typed=str(totals.sessions),
@@ -123,7 +129,10 @@ def empty_question(plan: Plan) -> Question:
     sessions = format.plural(totals.sessions, "session")
     return Question(
         "Empty trash",
-        (f"{sessions} in the trash would be gone for good.", "Nothing brings them back."),
+        (
+            f"{sessions} in the trash would be gone for good.",
+            "Nothing brings them back: u cannot undo this.",
+        ),
         f"Delete {sessions} from the trash — {format.size(totals.bytes)}",
         safe="Keep the trash",
         typed=str(totals.sessions),

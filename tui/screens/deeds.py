@@ -92,7 +92,9 @@ class Deeds(Page):
 
     def _prune_plan(self, ids: Iterable[str], permanent: bool = False) -> Plan:
         desk = self.desk
-        policy = PrunePolicy(ids=frozenset(ids), permanent=permanent)
+        policy = PrunePolicy(
+            ids=frozenset(ids), permanent=permanent, events=desk.config.trash.events
+        )
         used = desk.live.sizes.filled_bytes if desk.live else 0
         return plan_prune(desk.forest, policy, desk.now(), desk.running, filled_bytes=used)
 

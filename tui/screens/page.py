@@ -128,7 +128,17 @@ def status_of(desk: Desk, live: Live | None, get_back: int) -> Status:
         free_disk=live.free_disk,
         holders=tuple((holder.name, holder.pid) for holder in live.holders),
         get_back=get_back,
+        trash_bytes=live.trash_bytes if is_not_small(live) else 0,
     )
+
+
+BIG_TRASH, BIG_SHARE = 100_000_000, 0.1
+"""Octets of trash, or its share of the database, from which on the header names it."""
+
+
+def is_not_small(live: Live) -> bool:
+    """True when the trash is worth a look."""
+    return live.trash_bytes >= min(BIG_TRASH, BIG_SHARE * live.sizes.bytes) > 0
 
 
 def homely(path: Path) -> str:

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tui import format
 from tui.forest import Forest
 from tui.policy.plan import Plan
-from tui.policy.prune import PrunePolicy, plan_prune
+from tui.policy.prune import PrunePolicy, plan_prune, without_history
 from tui.quantity import parse_age
 from tui.screens.dialog import Dialog
 from tui.widgets.choice import Choice
@@ -80,6 +80,7 @@ class PruneDialog(Dialog[Plan]):
         yield Static(id="counts", markup=False)
         yield PlanTable(id="items")
         yield Static(id="left-out", markup=False)
+        yield Static(id="fate", markup=False)
 
     def on_mount(self) -> None:
         """The first preview."""
@@ -100,6 +101,7 @@ class PruneDialog(Dialog[Plan]):
         self.query_one("#counts", Static).update(Content(counts(plan)))
         self.query_one("#items", PlanTable).show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan.excluded)))
+        self.query_one("#fate", Static).update(Content(fate(plan)))
         totals = plan.totals
         sessions = format.plural(totals.sessions, "session")
         verb = f"Delete {sessions} for good" if policy.permanent else f"Move {sessions} to trash"
@@ -121,6 +123,7 @@ class PruneDialog(Dialog[Plan]):
             keep=chosen["keep"],
             larger_than=chosen["larger"],
             permanent=chosen["permanent"],
+            events=self.desk.config.trash.events,
         )
 
     def answer(self) -> Plan:
@@ -196,6 +199,17 @@ def counts(plan: Plan) -> str:
         if number
     ]
     return " · ".join(named)
+
+
+def fate(plan: Plan) -> str:
+    """What becomes of the trees that go, and whether there is a way back."""
+    policy = plan.options
+    if not plan.items or not isinstance(policy, PrunePolicy):
+        return ""
+    if policy.permanent:
+        return "deleted for good: nothing undoes this"
+    without = "" if policy.events else without_history(plan.items)
+    return f"moves to trash, u undoes it{without}"
 
 
 def left_out(excluded: Mapping[str, int]) -> str:

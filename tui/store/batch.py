@@ -1,4 +1,4 @@
-"""The trash file of one prune: an SQLite database that holds the rows of whole session trees.
+"""The trash file of one prune at work: an SQLite database with the rows of whole session trees.
 
 Tables of opencode keep their names and columns, without types or constraints, so every value keeps
 its storage class and every byte; `ocdu_session` says whose row it is, `ocdu_source` which rowid it
@@ -6,7 +6,8 @@ had. Our own tables begin with `ocdu_`. Rows travel inside SQLite (ATTACH, INSER
 never through Python: broken UTF-8 and rows of hundreds of megabytes pass unharmed.
 
 Writing is safe because of its order: rows first, then fsync, then the tree's line with its state,
-committed and synced. A file or tree without such a line was never relied on.
+committed and synced. A file or tree without such a line was never relied on. Once the job is
+done the file is packed (`tui.store.packing`).
 """
 
 from __future__ import annotations
@@ -17,16 +18,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
-from tui.errors import OcduError
-from tui.store.query import fetch, scalar
-from tui.store.schema import Owned, Schema
+from tui.store.query import fetch
+from tui.store.schema import Schema
 
-FORMAT = 1
-"""Version of this layout, in the manifest."""
+FORMAT = 2
+"""Version of this layout, in the manifest. 1 always held event rows and did not say so."""
 
 TRASH, UNFINISHED = ".trash", ".unfinished"
 """Endings of a batch file's name. The second stands while a job works on it, so that the next
@@ -64,11 +64,29 @@ class TreeLine(NamedTuple):
     bytes: int
 
 
-def new_batch(folder: Path, database: str, schema: Schema, *, now: int, rows: bool) -> Path:
+class Facts(NamedTuple):
+    """What a batch says of itself; the counts of a line are what can come back."""
+
+    format: int
+    created: int
+    """When it was pruned, milliseconds UTC."""
+    database: str
+    rows: bool
+    """False for the record of a deletion for good."""
+    events: bool
+    """False when event rows were left out, as they are by default."""
+    lines: tuple[TreeLine, ...]
+    members: dict[str, tuple[str, ...]]
+    """Root -> the ids of its tree, the root first."""
+
+
+def new_batch(
+    folder: Path, database: str, schema: Schema, *, now: int, rows: bool, events: bool = False
+) -> Path:
     """Create an empty batch file (0600 in a 0700 folder) and return its path.
 
     `rows` False makes the record of a permanent prune: which trees, without their contents, so that
-    an interrupted one can be finished.
+    an interrupted one can be finished. `events` is noted: whether event rows will be in it.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     moment = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%d-%H%M%S")
@@ -82,7 +100,7 @@ def new_batch(folder: Path, database: str, schema: Schema, *, now: int, rows: bo
         connection.execute(_LAYOUT)
         manifest = {
             "format": FORMAT, "created": now, "database": database, "rows": int(rows),
-            "state": "open",
+            "events": int(events),
         }  # fmt: skip
         connection.executemany("INSERT INTO trash.ocdu_manifest VALUES (?, ?)", manifest.items())
         if rows:
@@ -121,6 +139,17 @@ def attached(connection: apsw.Connection, path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def opened(path: Path) -> Iterator[apsw.Connection]:
+    """A plain batch alone, as schema `trash` of a connection of its own."""
+    connection = apsw.Connection(":memory:")
+    try:
+        with attached(connection, path):
+            yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
 def unsynced(connection: apsw.Connection, path: Path) -> Iterator[None]:
     """The batch attached for bulk copying: nothing is safe until the block ends, then all of it is.
 
@@ -135,40 +164,19 @@ def unsynced(connection: apsw.Connection, path: Path) -> Iterator[None]:
     sync_file(path)
 
 
-def copy_session(connection: apsw.Connection, estate: tuple[Owned, ...], id: str) -> dict[str, int]:
-    """Copy every row a session owns into the attached batch; returns rows by table.
-
-    Runs inside the caller's transaction. Raises OcduError when a count does not come out right.
-    """
-    copied: dict[str, int] = {}
-    for owned in estate:
-        names = ", ".join(f'"{column}"' for column in owned.columns)
-        connection.execute(
-            f'INSERT INTO trash."{owned.table}" (ocdu_session, ocdu_source, {names})'
-            f' SELECT :id, rowid, {names} FROM main."{owned.table}" WHERE {owned.where}',
-            {"id": id},
-        )
-        copied[owned.table] = copied.get(owned.table, 0) + connection.changes()
-    for table, rows in copied.items():
-        kept = scalar(
-            connection, f'SELECT count(*) FROM trash."{table}" WHERE ocdu_session = ?', (id,)
-        )
-        if kept != rows:
-            raise OcduError(f"The trash kept {kept} of {rows} rows of {table}: nothing is deleted.")
-    return copied
-
-
-def copy_project(connection: apsw.Connection, project_id: str) -> None:
-    """Keep the project row as well: a restore may find it gone."""
-    names = ", ".join(
-        f'"{name}"'
-        for (name,) in connection.execute("SELECT name FROM pragma_table_info('project', 'main')")
-    )
-    connection.execute(
-        f"INSERT INTO trash.project (ocdu_session, ocdu_source, {names})"
-        f" SELECT NULL, rowid, {names} FROM main.project WHERE id = ?1"
-        " AND NOT EXISTS (SELECT 1 FROM trash.project WHERE id = ?1)",
-        (project_id,),
+def facts(connection: apsw.Connection) -> Facts:
+    """What the attached batch says of itself. Raises apsw.Error for what is no batch."""
+    found = fetch(connection, "SELECT name, value FROM trash.ocdu_manifest")
+    manifest: dict[str, Any] = {str(name): value for name, value in found}
+    lines = tuple(tree_lines(connection))
+    return Facts(
+        int(manifest.get("format", 0)),
+        int(manifest.get("created", 0)),
+        str(manifest.get("database", "")),
+        bool(manifest.get("rows")),
+        bool(manifest.get("events", 1)),
+        lines,
+        {line.root: members(connection, line.root) for line in lines},
     )
 
 
@@ -215,31 +223,6 @@ def members(connection: apsw.Connection, root: str) -> tuple[str, ...]:
         (root,),
     )
     return tuple(id for (id,) in found)
-
-
-def begin(path: Path) -> Path:
-    """Name a batch unfinished while a job works on it; returns the new path."""
-    unfinished = path.with_suffix(UNFINISHED)
-    path.rename(unfinished)
-    sync_folder(path.parent)
-    return unfinished
-
-
-def close(path: Path) -> Path | None:
-    """Name a batch finished again; one that keeps no tree is removed (None).
-
-    Not synced: an old name that comes back after a power cut is looked at again, no more.
-    """
-    connection = apsw.Connection(":memory:")
-    try:
-        with attached(connection, path):
-            is_empty = not tree_lines(connection)
-    finally:
-        connection.close()
-    if is_empty:
-        path.unlink()
-        return None
-    return path.rename(path.with_suffix(TRASH))
 
 
 def shrink(path: Path) -> None:

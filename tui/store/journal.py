@@ -142,12 +142,14 @@ class Journal:
 
         Call with the lock of `exclusive`: nothing of this database is running then.
         """
-        state = "partial" if batch else "interrupted"
-        undo = json.dumps({"trees": []}) if batch else None
         mine = (Entry.database == self.database) & (Entry.state == RUNNING)
+        # A restore cut short is no way to restore again.
+        keeps = Entry.verb.in_(("prune", "redo", "reclaim"))
         with self._connection():
-            found = {"state": state, "batch": batch, "undo": undo}
-            Entry.update(found).where(mine).bind(self._db).execute()
+            if batch:
+                found = {"state": "partial", "batch": batch, "undo": json.dumps({"trees": []})}
+                Entry.update(found).where(mine & keeps).bind(self._db).execute()
+            Entry.update(state="interrupted", undo=None).where(mine).bind(self._db).execute()
 
     def left_running(self) -> list[JournalEntry]:
         """Jobs that say they run: of another ocdu at work, or killed."""

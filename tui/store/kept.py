@@ -95,3 +95,43 @@ def missing_project(connection: apsw.Connection, session: str) -> bool:
             (session,),
         )
     )
+
+
+def taken_id(connection: apsw.Connection, tables: list[KeptTable], session: str) -> str | None:
+    """The first row of a kept session whose key the database uses again, as "message msg_1"."""
+    for table in tables:
+        if table.name == "project" or table.keys == table.columns:
+            continue
+        same = " AND ".join(f'm."{key}" IS k."{key}"' for key in table.keys)
+        found = fetch(
+            connection,
+            f'SELECT k."{table.keys[0]}" FROM trash."{table.name}" k JOIN main."{table.name}" m'
+            f" ON {same} WHERE k.ocdu_session = ? LIMIT 1",
+            (session,),
+        )
+        if found:
+            return f"{table.name} {found[0][0]}"
+    return None
+
+
+def drop_dead_weight(connection: apsw.Connection) -> bool:
+    """Delete copies that no line speaks of: never relied on, or back in place. True if there were.
+
+    Runs inside the caller's transaction; the pages stay in the file until it is shrunk.
+    """
+    dropped = 0
+    for table in (*_names(connection), "ocdu_file"):
+        if table != "project":
+            key = "session" if table == "ocdu_file" else "ocdu_session"
+            connection.execute(
+                f'DELETE FROM trash."{table}" WHERE "{key}" NOT IN'
+                " (SELECT session FROM trash.ocdu_member)"
+            )
+            dropped += connection.changes()
+    return dropped > 0
+
+
+def keeps_events(connection: apsw.Connection) -> bool:
+    """True when the attached batch was told to keep every event row."""
+    kept = scalar(connection, "SELECT value FROM trash.ocdu_manifest WHERE name = 'events'")
+    return kept is None or bool(kept)

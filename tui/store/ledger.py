@@ -107,6 +107,8 @@ class Ledger(Journal):
         try:
             lock.set_busy_timeout(int(patience * 1000))
             try:
+                # Nothing is ever committed here: without a journal file a full disk is no obstacle.
+                lock.execute("PRAGMA journal_mode=MEMORY").fetchall()
                 lock.execute("BEGIN EXCLUSIVE")
             except apsw.BusyError as error:
                 raise Refused(_who_is_at_work(path)) from error

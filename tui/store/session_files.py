@@ -14,8 +14,9 @@ from pathlib import Path
 
 import apsw
 
+from tui.errors import OcduError
 from tui.store.batch import sync_folder
-from tui.store.query import fetch
+from tui.store.query import fetch, scalar
 
 SESSION_ID = re.compile(r"ses_[0-9A-Za-z]{1,64}")
 """What opencode's own ids look like; anything else never becomes a file name."""
@@ -67,16 +68,40 @@ def keep_file(connection: apsw.Connection, files: Path, session_id: str) -> int:
         while left and (block := source.read(min(BLOCK, left))):
             blob.write(block)
             left -= len(block)
+    if left:
+        raise OcduError(f"{path} became shorter while it was copied: nothing is deleted.")
     return 1
 
 
-def remove_file(files: Path, session_id: str) -> bool:
-    """Remove the session's file; False when there is none."""
+def remove_file(files: Path, session_id: str, connection: apsw.Connection | None = None) -> bool:
+    """Remove the session's file; False when there is none.
+
+    With a connection whose attached batch keeps a copy, a file that was written since stays.
+    """
     path = diff_file(files, session_id)
-    if path is None:
+    if path is None or (connection is not None and not _is_as_kept(connection, session_id, path)):
         return False
     path.unlink()
     return True
+
+
+def _is_as_kept(connection: apsw.Connection, session_id: str, path: Path) -> bool:
+    state = path.stat()
+    return bool(
+        scalar(
+            connection,
+            "SELECT EXISTS (SELECT 1 FROM trash.ocdu_file WHERE session = ? AND mtime = ?"
+            " AND octet_length(data) = ?)",
+            (session_id, state.st_mtime, state.st_size),
+        )
+    )
+
+
+def files_bytes(files: Path, ids: Iterable[str]) -> int:
+    """Octets of these sessions' files together."""
+    if not (files / "storage" / "session_diff").is_dir():
+        return 0
+    return sum(path.stat().st_size for id in ids if (path := diff_file(files, id)))
 
 
 def restore_files(connection: apsw.Connection, files: Path, session_id: str) -> int:

@@ -26,6 +26,8 @@ class Status(NamedTuple):
     holders: tuple[tuple[str, int], ...] = ()
     """(name, pid) of every process that has the file open."""
     get_back: int | None = None
+    trash_bytes: int = 0
+    """Octets of the trash; 0 while it is too small to be named."""
 
 
 class StatusHeader(Widget):
@@ -71,12 +73,15 @@ def _left_parts(status: Status) -> list[Part]:
         parts.append((0, Content.styled(format.size(status.bytes), "bold")))
         if status.wal_bytes:
             parts.append((2, Content(f"+ {format.size(status.wal_bytes)} wal")))
+    if status.trash_bytes:
+        text = f"trash {format.size(status.trash_bytes)} (4)"
+        parts.append((4, Content.styled(text, "$text-warning")))
     if status.free_disk is not None:
         low = status.free_disk < LOW_DISK
         text = f"free disk {format.size(status.free_disk)}" + (" ⚠" if low else "")
-        parts.append((4, Content.styled(text, "$text-warning" if low else "$foreground-muted")))
+        parts.append((5, Content.styled(text, "$text-warning" if low else "$foreground-muted")))
     if status.holders:
-        parts.append((5, _holders(status.holders)))
+        parts.append((6, _holders(status.holders)))
     return parts
 
 

@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any
 
 from tui import format
-from tui.engine.pace import PAUSE, Deed, in_slices
+from tui.engine.pace import PAUSE, Deed, as_steps, in_slices
 from tui.engine.reclaim.compacted import compacted_deeds
 from tui.engine.reclaim.diffs import diffs_deeds
 from tui.engine.reclaim.keeping import Keeper
@@ -72,7 +72,8 @@ def apply_reclaim(
             if moved and not stop.is_set():
                 yield from _take(_seek_again(moved, work), work, len(plan), keeper)
             if keeper is not None:
-                batch = keeper.close(work.connection)
+                packing = keeper.close(work.connection, stop)
+                batch = yield from as_steps(packing, Step(len(plan), len(plan), phase="packing"))
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
             if not work.kept.rows:
                 raise explained(error, store.path) from error

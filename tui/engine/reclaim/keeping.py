@@ -17,7 +17,7 @@ from threading import Event
 import apsw
 import psutil
 
-from tui.engine.pace import Deed, in_slices
+from tui.engine.pace import Deed, as_steps, in_slices
 from tui.engine.reclaim.rewrite import Edit, Work
 from tui.errors import Refused
 from tui.format import plural, size
@@ -25,6 +25,7 @@ from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.store import batch, kept_payload
 from tui.store.database import Store, transaction
 from tui.store.ledger import Ledger
+from tui.store.shelf import put_back, take_down
 
 GROUP_OCTETS = 64_000_000
 """Copied before it is edited: bounds how long a copy may age, and the number of slow fsyncs."""
@@ -90,13 +91,13 @@ class Keeper:
                 self._settle(work.connection, [e for e in copies.values() if e not in done])
             before += len(group)
 
-    def close(self, connection: apsw.Connection) -> str | None:
-        """End the batch; its id, or None when nothing was kept."""
+    def close(self, connection: apsw.Connection, stop: Event) -> Generator[int, None, str | None]:
+        """End the batch and pack it; yields octets packed. Its id, or None: nothing was kept."""
         if self.path is None:
             return None
         with batch.attached(connection, self.path), transaction(connection, "BEGIN"):
             kept_payload.note(connection)
-        closed = batch.close(self.path)
+        closed = yield from put_back(self.path, stop)
         return closed.stem if closed else None
 
     def _batch(self, connection: apsw.Connection) -> Path:
@@ -180,17 +181,16 @@ def undo_reclaim(
     store: Store, ledger: Ledger, name: str, stop: Event
 ) -> Generator[Step, None, Outcome]:
     """Bring back what a reclaim kept as this batch. Raises OcduError, or what SQLite raises."""
-    path = batch.begin(ledger.trash_folder / f"{name}{batch.TRASH}")
-    try:
-        with store.writing() as db:
-            connection = db.connection()
-            with batch.attached(connection, path):
-                before = kept_payload.note(connection)
-                for done in bring_back(connection, store, stop):
-                    yield Step(done, before.rows, phase="bringing back")
-                left = kept_payload.note(connection)
-    finally:
-        batch.close(path)
+    unpacking = take_down(ledger.trash_folder / f"{name}{batch.TRASH}")
+    path = yield from as_steps(unpacking, Step(0, 1, phase="unpacking"))
+    with store.writing() as db:
+        connection = db.connection()
+        with batch.attached(connection, path):
+            before = kept_payload.note(connection)
+            for done in bring_back(connection, store, stop):
+                yield Step(done, before.rows, phase="bringing back")
+            left = kept_payload.note(connection)
+    yield from as_steps(put_back(path, stop), Step(1, 1, phase="packing"))
     return _outcome(before, left, name, stop.is_set())
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 
+from tui.errors import OcduError
 from tui.records import Symptom
 from tui.store import batch
 from tui.store.database import file_size
 from tui.store.query import fetch, scalar
+from tui.store.shelf import reading
 
 COUNTED = {"session": "sessions", "message": "messages", "part": "parts"}
 """Table of a batch -> what a tree's line calls the number of its rows. Events need not be kept."""
@@ -29,26 +30,24 @@ def verify_batches(folder: Path) -> Iterator[Symptom | None]:
 
 
 def _complaint(path: Path) -> str:
-    connection = apsw.Connection(":memory:", flags=_FLAGS)
+    """What is wrong with a batch; "" when it is whole. A packed one is unpacked beside it."""
     try:
-        connection.execute("ATTACH ? AS trash", (f"file:{quote(str(path))}?mode=ro",))
-        said = fetch(connection, "PRAGMA trash.quick_check(1)")
-        if said != [("ok",)]:
-            return str(said[0][0])
-        whole = [line for line in batch.tree_lines(connection) if line.state == batch.GONE]
-        for line in whole:
-            for table, column in COUNTED.items():
-                short = getattr(line, column) - _kept(connection, table, line.root)
-                if short > 0:
-                    return f"{short} rows of {table} are missing of “{line.title}”"
-    except apsw.Error as error:
+        with reading(path) as connection:
+            return _missing_rows(connection)
+    except (OcduError, OSError, apsw.Error) as error:
         return str(error)
-    finally:
-        connection.close()
+
+
+def _missing_rows(connection: apsw.Connection) -> str:
+    said = fetch(connection, "PRAGMA trash.quick_check(1)")
+    if said != [("ok",)]:
+        return str(said[0][0])
+    for line in batch.tree_lines(connection):
+        for table, column in COUNTED.items() if line.state == batch.GONE else ():
+            short = getattr(line, column) - _kept(connection, table, line.root)
+            if short > 0:
+                return f"{short} rows of {table} are missing of “{line.title}”"
     return ""
-
-
-_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 
 def _kept(connection: apsw.Connection, table: str, root: str) -> int:

@@ -1,0 +1,117 @@
+"""What one prune knows while it runs, and what it comes to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import apsw
+
+from tui.engine.burial import Deletion
+from tui.engine.site import Site
+from tui.errors import Refused
+from tui.format import plural, size
+from tui.policy.plan import Ending, Outcome, Plan, Step, Totals, items_as_json
+from tui.store.query import scalar
+
+
+@dataclass
+class PruneJob:
+    """What one prune knows while it runs."""
+
+    site: Site
+    plan: Plan
+    stop: Event
+    connection: apsw.Connection
+    path: Path
+    keeps: bool
+    events: bool
+    """True when the trash keeps event rows as well."""
+    gone: Totals = field(default_factory=Totals)
+    left_out: int = 0
+    """Octets of event rows that went without a copy."""
+    excluded: Counter[str] = field(default_factory=Counter)
+    seen: int = 0
+    failure: str = ""
+    """What ended the job before its time, as a sentence."""
+    version: int = 0
+    """data_version at the copy of the group under way."""
+    shape: int = 0
+    """schema_version at the same time."""
+    others_wrote: bool = False
+    seen_version: int = 0
+    """data_version at the last look."""
+    deletion: Deletion | None = None
+    """The tree that is going."""
+    reserve: Path | None = None
+    """Room kept back on the disk of the trash."""
+    left_behind: int = 0
+    """Rows of changed trees that could not be put back; their copies stay in the batch."""
+
+    def begin_group(self) -> None:
+        """From here on a commit by anybody else means: compare before deleting."""
+        self.version, self.others_wrote = data_version(self.connection), False
+        self.seen_version = self.version
+        self.shape = _shape(self.connection)
+
+    def step(self, phase: str) -> Step:
+        """How far it is."""
+        return Step(self.seen, len(self.plan), self.gone.bytes, phase)
+
+    def look(self) -> None:
+        """Called with the write lock held: has anybody committed since the group was copied?"""
+        version = data_version(self.connection)
+        self.others_wrote = self.others_wrote or version != self.version
+        if _shape(self.connection) != self.shape:
+            raise Refused("opencode is changing this database's schema: prune again afterwards.")
+        if version != self.seen_version and self.deletion is not None:
+            self.deletion.look()
+        self.seen_version = version
+
+
+def outcome_of(job: PruneJob, kept: str | None, freed: int) -> Outcome:
+    """What it came to; `kept` is the batch, `freed` the bytes of pages that became free."""
+    gone, plan = job.gone, job.plan
+    share = gone.bytes / plan.totals.bytes if plan.totals.bytes else 0.0
+    changed, left = job.excluded["changed"], len(plan) - job.seen
+    ending: Ending = "done" if gone.sessions and not (changed or left) else "partial"
+    if not gone.sessions:
+        ending = "refused" if left and not changed else "nothing"
+    where = "moved to the trash" if job.keeps else "deleted for good"
+    message = f"{plural(gone.sessions, 'session')} ({size(gone.bytes)}) {where}"
+    if job.left_out:
+        message += f" without {size(job.left_out)} of event history"
+    message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
+    if changed:
+        message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
+    if job.left_behind:
+        rows = plural(job.left_behind, "row")
+        message += f" {rows} could not be put back; the copies stay in the trash as {kept}."
+    if job.failure:
+        message += f" {job.failure} {plural(left, 'tree')} left."
+    elif left:
+        message += f" Stopped: {plural(left, 'tree')} left untouched."
+    return Outcome(
+        ending, message, done=gone, excluded=dict(job.excluded),
+        predicted_bytes=int(plan.predicted_bytes * share), freed_bytes=max(0, freed), batch=kept,
+        details=_details(job, kept),
+    )  # fmt: skip
+
+
+def _details(job: PruneJob, kept: str | None) -> dict[str, object]:
+    """What the journal needs to do it again, and for the contract whether event rows were kept."""
+    if not job.keeps:
+        return {}
+    undo = {"undo": {"trees": items_as_json(job.plan), "events": job.events}} if kept else {}
+    return {"events_kept": job.events, **undo}
+
+
+def _shape(connection: apsw.Connection) -> int:
+    return int(scalar(connection, "PRAGMA main.schema_version"))
+
+
+def data_version(connection: apsw.Connection) -> int:
+    """Changes whenever another connection has committed to the database."""
+    return int(scalar(connection, "PRAGMA main.data_version"))

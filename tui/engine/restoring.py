@@ -1,0 +1,89 @@
+"""One tree from the attached batch back into the database: all of it or nothing.
+
+The batch may come from an older opencode: columns it does not have take their defaults. A conflict
+of ids is refused by name before the first row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from threading import Event
+
+import apsw
+
+from tui.engine.burial import Removal, exists
+from tui.engine.pace import in_slices
+from tui.engine.putting_back import put_back_deeds
+from tui.engine.reclaim.keeping import bring_back
+from tui.engine.site import Site
+from tui.errors import OcduError, Refused
+from tui.store import batch, kept_payload, session_files
+from tui.store.batch import TreeLine
+from tui.store.database import SQLITE_EXCEPTIONS, transaction
+from tui.store.kept import kept_tables, missing_project, taken_id
+
+
+def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator[int]:
+    """Put one tree of the attached batch back, whether or not an earlier try got half-way.
+
+    Either all of it or nothing: whatever goes wrong, what this run inserted is taken out again and
+    the copies stay. Raises Refused for a conflict of ids, or what SQLite raised.
+    """
+    if root == kept_payload.ROOT:
+        yield from bring_back(connection, site.store, Event())
+        return
+    line = batch.tree_line(connection, root)
+    if line is None:
+        return
+    ids = batch.members(connection, root)
+    begun_before = line.state != batch.GONE
+    if not begun_before:
+        _check_place(connection, site, line, ids)
+        with transaction(connection, "BEGIN"):
+            batch.set_state(connection, root, batch.RESTORING)
+    refused: list[str] = []
+    try:
+        deeds = put_back_deeds(connection, site.store.schema, ids, refused)
+        yield from in_slices(connection, deeds, Event())
+        for id in ids:
+            session_files.restore_files(connection, site.files, id)
+    except (OcduError, OSError, *SQLITE_EXCEPTIONS):
+        if not begun_before:
+            _take_out(connection, site, root, ids)
+        raise
+    site.store.sync()  # the copies go next
+    with transaction(connection, "BEGIN"):
+        if refused:
+            # Rows that belonged to nothing before: opencode never showed them. They stay here.
+            batch.set_state(connection, root, batch.RESTORED)
+        else:
+            batch.forget_tree(connection, root)
+
+
+def _check_place(
+    connection: apsw.Connection, site: Site, line: TreeLine, ids: tuple[str, ...]
+) -> None:
+    """Before the first row: is the place free, and is there a place for everything?"""
+    tables = kept_tables(connection, site.store.schema)
+    for id in ids:
+        taken = id if exists(connection, id) else taken_id(connection, tables, id)
+        if taken:
+            raise Refused(
+                f"{taken} exists in the database again: “{line.title}” stays in the trash."
+            )
+        if missing_project(connection, id):
+            raise Refused(
+                f"The project of {id} is neither in the database nor in the trash: "
+                f"“{line.title}” stays in the trash."
+            )
+
+
+def _take_out(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:
+    """Undo half a restore; where even that fails, the next start finishes it."""
+    with suppress(*SQLITE_EXCEPTIONS):
+        removal = Removal(connection, site.store.schema, ids)
+        for _ in in_slices(connection, removal.deeds(), Event()):
+            pass
+        with transaction(connection, "BEGIN"):
+            batch.set_state(connection, root, batch.GONE)

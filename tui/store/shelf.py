@@ -1,0 +1,194 @@
+"""Where batches lie: taken down while a job works on one, packed and put back afterwards.
+
+Of one batch there may be these files, told apart by their endings:
+
+`.trash`       the finished batch, packed (or plain, when there was no room to pack it)
+`.unfinished`  the plain file a job works on; while it exists it alone counts
+`.packing`, `.unpacking`, `.reading`, `.reserve`  half a file, or one for a moment: may go whenever
+               no job runs
+
+Whatever is killed, one whole file is left: a new one is written beside the old one, synced, read
+back and renamed, and only then does the old one go.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from threading import Event
+
+import apsw
+
+from tui.errors import OcduError, Refused
+from tui.format import size
+from tui.store import batch
+from tui.store.batch import TRASH, UNFINISHED, sync_folder
+from tui.store.packing import Found, look_into, pack, unpack
+
+PACKING, UNPACKING, READING, RESERVE = ".packing", ".unpacking", ".reading", ".reserve"
+PASSING = (PACKING, UNPACKING, READING, RESERVE)
+
+RESERVED = 1_000_000
+"""Octets kept back while trees are buried, so that a full disk cannot keep us from noting which are
+gone already."""
+
+SPARE = 10_000_000
+"""Octets that must stay free on the disk of the trash when a batch is unpacked."""
+
+ABANDONED = 3600.0
+"""Seconds after which a file that says not whose it is belongs to nobody any more."""
+
+
+def shelved(folder: Path) -> list[Path]:
+    """The finished batches, newest first; not those a job is working on."""
+    found = sorted(folder.glob(f"*{TRASH}"), reverse=True)
+    return [path for path in found if not path.with_suffix(UNFINISHED).exists()]
+
+
+def trash_bytes(folder: Path) -> int:
+    """Octets of all files of the trash, by stat() alone; 0 when there is none."""
+    total = 0
+    for path in folder.glob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_size
+    return total
+
+
+def take_down(path: Path) -> Generator[int, None, Path]:
+    """Make a finished batch a plain `.unfinished` file; yields octets done, returns its path.
+
+    Raises Refused when there is no room to unpack it, OcduError when it is damaged: the batch stays
+    as it is then.
+    """
+    found = _known(path)
+    unfinished = path.with_suffix(UNFINISHED)
+    if found.is_packed:
+        yield from _unpacked(path, found, path.with_suffix(UNPACKING))
+        path.with_suffix(UNPACKING).rename(unfinished)
+    else:
+        path.rename(unfinished)
+    sync_folder(path.parent)
+    return unfinished
+
+
+def _known(path: Path) -> Found:
+    found = look_into(path)
+    if found is None:
+        raise OcduError(f"{path} is gone or cannot be read as a batch: nothing was changed.")
+    return found
+
+
+def _unpacked(path: Path, found: Found, target: Path) -> Iterator[int]:
+    free = shutil.disk_usage(path.parent).free
+    needed = found.plain_bytes + SPARE
+    if free < needed:
+        raise Refused(
+            f"To unpack the batch {path.stem}, {path.parent} needs {size(needed)}, and "
+            f"{size(needed - free)} of it are missing: make room there, then try again."
+        )
+    yield from unpack(path, target)
+
+
+def put_back(path: Path, stop: Event) -> Generator[int, None, Path | None]:
+    """Pack an unfinished batch and put it on the shelf; yields octets done, returns its path.
+
+    A batch that keeps no tree is removed (None). Where packing fails (a full disk) or is stopped,
+    the plain file itself becomes the finished batch.
+    """
+    with batch.opened(path) as connection:
+        facts = batch.facts(connection)
+    final = path.with_suffix(TRASH)
+    if not facts.lines:
+        final.unlink(missing_ok=True)  # first: alone it would offer trees that are back in place
+        path.unlink()
+        return None
+    known = look_into(final)
+    if known is not None and known.facts == facts:
+        path.unlink()  # nothing was taken out: the packed file is still true
+        return final
+    if (yield from _packed(path, stop)):
+        path.with_suffix(PACKING).rename(final)
+        sync_folder(path.parent)
+        path.unlink()
+    else:
+        path.rename(final)
+        sync_folder(path.parent)
+    return final
+
+
+def _packed(path: Path, stop: Event) -> Generator[int, None, bool]:
+    try:
+        with closing(pack(path, path.with_suffix(PACKING))) as octets:
+            for done in octets:
+                if stop.is_set():
+                    return False
+                yield done
+    except (OSError, OcduError, ImportError):
+        return False
+    return True
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[Path]:
+    """Room kept back beside an unfinished batch, for the length of the block: remove it in need."""
+    reserve = path.with_suffix(RESERVE)
+    descriptor = os.open(reserve, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(RESERVED))  # nothing that a file system could make smaller
+        yield reserve
+    finally:
+        reserve.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[apsw.Connection]:
+    """A finished batch, packed or plain, as schema `trash` of a connection, to read from it.
+
+    A packed one is unpacked for the length of the block. Raises as `take_down` does.
+    """
+    found = _known(path)
+    if not found.is_packed:
+        with batch.opened(path) as connection:
+            yield connection
+        return
+    target = path.with_suffix(READING)
+    try:
+        for _ in _unpacked(path, found, target):
+            pass
+        with batch.opened(target) as connection:
+            yield connection
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def passing(folder: Path) -> list[Path]:
+    """Files that exist only while a batch is packed, unpacked or read."""
+    return sorted(each for ending in PASSING for each in folder.glob(f"*{ending}"))
+
+
+def remove_passing(folder: Path, database: str) -> list[Path]:
+    """Remove half-written files of this database's batches, and old ones of nobody's.
+
+    Needs the ledger's lock: a job of this database that is under way makes such files.
+    """
+    removed = []
+    for path in passing(folder):
+        owner = _owner(path)
+        age = time.time() - path.lstat().st_mtime
+        if owner == database or (owner is None and age > ABANDONED):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
+
+
+def _owner(path: Path) -> str | None:
+    for ending in (UNFINISHED, TRASH):
+        found = look_into(path.with_suffix(ending))
+        if found is not None:
+            return found.facts.database
+    return None

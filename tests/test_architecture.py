@@ -18,7 +18,7 @@ from tui.screens.page import SHOWN_KEYS
 ROOT = Path(__file__).parent.parent
 
 FLOOR_0 = ("tui", "tui.errors", "tui.records", "tui.format", "tui.config", "tui.quantity")
-SHAPES = ("tui.forest", "tui.ordering", "tui.outline")
+SHAPES = ("tui.forest", "tui.narrowing", "tui.ordering", "tui.outline")
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
 STORE = ("tui.store.*",)
 ENGINE = ("tui.engine.*",)
@@ -30,7 +30,7 @@ APP = ("tui.app", "tui.app.*")
 
 MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (FLOOR_0, (*FLOOR_0, "humanize")),
-    (SHAPES, (*FLOOR_0, *SHAPES)),
+    (SHAPES, (*FLOOR_0, *SHAPES, "rapidfuzz")),
     (FLOOR_1, (*FLOOR_0, *FLOOR_1)),
     (STORE, (*FLOOR_0, *STORE, "peewee", "playhouse", "apsw", "psutil", "platformdirs")),
     (ENGINE, (*FLOOR_0, *STORE, *ENGINE, "tui.policy.plan", "apsw", "psutil")),

@@ -104,6 +104,11 @@ class Shape:
         return [f"{row.title}\n{row.directory}\n{row.id}".casefold() for row in self.rows]
 
     @cached_property
+    def titles(self) -> list[str]:
+        """Titles by position, case-folded."""
+        return [row.title.casefold() for row in self.rows]
+
+    @cached_property
     def cost(self) -> list[float]:
         """Running total of the sessions' cost in dollars; see `Forest.subtree_cost`."""
         return [0.0, *accumulate(row.cost for row in self.rows)]

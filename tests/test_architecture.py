@@ -22,7 +22,7 @@ SHAPES = ("tui.forest", "tui.narrowing", "tui.ordering", "tui.outline")
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
 STORE = ("tui.store.*",)
 ENGINE = ("tui.engine.*",)
-FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk")
+FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk", "tui.talks")
 WIDGETS = ("tui.widgets.*",)
 SCREENS = ("tui.screens.*",)
 CLI = ("tui.cli.*",)
@@ -71,6 +71,7 @@ OPENS_FILES = {
     "tui.cli.log": "the log",
     "tui.cli.output": "the null device, after a broken pipe",
     "tui.engine.demo": "a new file beside the demo database",
+    "tui.engine.markdown": "a new file for a conversation as Markdown",
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
     "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
     "tui.store.descent": "folders, so that no link can lead out of them",
@@ -93,6 +94,8 @@ VERBS = {
     "trash": ("store/ledger", "engine/trash", "screens/trash", "cli/trash"),
     "files": ("store/files", "policy/files", "engine/files", "screens/files", "cli/files"),
     "undo": ("store/journal", "engine/undo", "cli/undo"),
+    "search": ("store/search", "screens/search", "cli/search"),
+    "read": ("store/transcript", "screens/conversation", "cli/show"),
     "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
 }
 """Where each verb is decided, done, shown and said."""

@@ -21,6 +21,7 @@ from tui.config import Config
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
 from tui.records import FileSizes, FileSurvey, Holder, LargeRow, Payload, SessionDetail
+from tui.talks import Talks
 
 Answer = TypeVar("Answer")
 
@@ -134,7 +135,7 @@ class Freed(NamedTuple):
     ever: int
 
 
-class Desk(Protocol):
+class Desk(Talks, Protocol):
     """The app, as screens see it. What is marked blocking belongs into a thread worker."""
 
     forest: Forest

@@ -31,6 +31,18 @@ MOVING = (
 )
 """Keys of the tree itself, which are not in the table because they do nothing but move."""
 
+READING = (
+    ("␣ l h ↵", "unfold and fold; on the last line of a long text, read on"),
+    ("] [", "next question, question before"),
+    ("/ n N", "search in it; next hit, hit before"),
+    ("J K", "half a page down, up"),
+    ("L", "the largest part; again: the next largest"),
+    ("E", "write the conversation as Markdown into the present folder"),
+    ("o", "show the session in the tree"),
+    ("Esc", "back to where you came from"),
+)
+"""Keys of a conversation, which are not in the table because they mean nothing elsewhere."""
+
 KEY_CELLS = 11
 
 GROUPS = ("Act", "Look", "Go", "Job")
@@ -75,6 +87,8 @@ def help_text(keys: Mapping[str, str], width: int) -> Content:
     """All groups below each other; `keys` are the user's own, by action id."""
     lines = [Content.styled("Move and mark", "bold $text-accent")]
     lines += [_line(key, meaning, width) for key, meaning in MOVING]
+    lines += [Content(""), Content.styled("Read a conversation", "bold $text-accent")]
+    lines += [_line(key, meaning, width) for key, meaning in READING]
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]
         for action in ACTIONS:

@@ -40,7 +40,7 @@ class SessionsScreen(Details):
         *bindings(
             (
                 "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort",
-                "reverse_sort", "next_bars", "next_view", "next_grouping", "details",
+                "reverse_sort", "next_bars", "next_view", "next_grouping", "details", "open",
             )
         )
     ]  # fmt: skip
@@ -207,6 +207,10 @@ class SessionsScreen(Details):
         else:
             self.sessions.focus()
 
+    @on(FilterBar.SearchWanted)
+    async def _search(self) -> None:
+        await self.app.run_action("app.search")
+
     @on(FilterBar.Closed)
     def _back_to_tree(self) -> None:
         self.sessions.focus()
@@ -255,6 +259,11 @@ class SessionsScreen(Details):
         line = self.query_one("#marks", Static)
         line.display = bool(event.ids)
         line.update(Content.styled(marks_line(self.desk.forest, event.ids), "$text-accent"))
+
+    def action_open(self) -> None:
+        """Read the conversation of the session under the cursor."""
+        if id := self.sessions.cursor_id:
+            self.desk.open_conversation(id)
 
     def action_copy_id(self) -> None:
         """The id under the cursor, to the clipboard."""

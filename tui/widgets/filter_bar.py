@@ -45,6 +45,10 @@ class FilterBar(Vertical):
         needle: str
 
     @dataclass
+    class SearchWanted(Message):
+        """A second slash: not titles are meant but what was said."""
+
+    @dataclass
     class Completing(Message):
         """Tab: complete the word, or go to the tree where there is nothing to complete."""
 
@@ -101,6 +105,11 @@ class FilterBar(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as you type."""
         event.stop()
+        if event.value == "/":
+            self.clear()
+            self.post_message(self.Closed(kept=False))
+            self.post_message(self.SearchWanted())
+            return
         self.post_message(self.Changed(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -176,7 +176,7 @@ def _key(raw: bytes) -> str:
     return readable(raw)
 
 
-def read_text(read: Reader, place: Place, at: int, octets: int) -> Text:
+def piece_of(read: Reader, place: Place, at: int, octets: int) -> Text:
     """A piece of a text that begins at offset `at` (0: its beginning), about `octets` long."""
     start = max(at, place.start)
     raw = read(start, min(octets, place.end - start))

@@ -19,7 +19,7 @@ import apsw
 
 from tui.records import Entry, Spoken
 from tui.store.database import Store, as_text
-from tui.store.largest import HEAD, kind_and_tool
+from tui.store.largest import HEAD, kind_and_tool, role_of
 from tui.store.pieces import head_of
 from tui.store.query import fetch
 from tui.store.tool_parts import MARKER, Boundary, boundary_of
@@ -131,7 +131,7 @@ class _Reading:
             octets, about = heads.get(message.rowid, (0, None))
             role, agent, model, diff_bytes, diffs, error, summary = about or (None,) * 7
             if about is None:
-                role = "user" if octets > LARGE else ""
+                role = role_of(head_of(self._connection, "message", message.rowid, HEAD))
             yield from self._speaks(message, str(role or ""), str(agent or ""), str(model or ""))
             for _, _, row in sorted(parts[message.id], key=lambda row: row[:2]):
                 entry = _entry(self._connection, message, str(role or ""), row)

@@ -78,7 +78,7 @@ def _turn(entry: Entry, width: int, now: int) -> list[Piece]:
 
 
 def _rule(words: str, width: int) -> list[Piece]:
-    words = clip(f" {words} ", max(0, width - 4))
+    words = clip(f" {clean(words)} ", max(0, width - 4))
     dashes = max(0, width - cells(words))
     return [("─" * (dashes // 2) + words + "─" * (dashes - dashes // 2), "warning")]
 

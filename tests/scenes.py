@@ -69,7 +69,7 @@ SCENES = (
     Scene("files", ("3", "down", "down")),
     Scene("largest", ("L",)),
     Scene("search", ("F", *"retry queue", "enter", "down", "down")),
-    Scene("conversation", ("down", "down", "o", *["down"] * 4, "space")),
+    Scene("conversation", ("down", "down", "o", *["down"] * 5, "space")),
     Scene("prune", ("p",)),
     Scene("reclaim", ("r",)),
     Scene("vacuum", ("V",), free_pages=14_000),

@@ -26,8 +26,10 @@ class Talks(Protocol):
     def write_markdown(self, session_id: str) -> str:
         """Blocking: write the conversation into the present folder; the path."""
 
-    def open_conversation(self, session_id: str, part_id: str | None = None) -> None:
-        """Read a session, from this part (or message) on."""
+    def open_conversation(
+        self, session_id: str, part_id: str | None = None, text: str = ""
+    ) -> None:
+        """Read a session, from this part (or message) on, at the place of a text in it."""
 
     def go_back(self) -> None:
         """Leave a screen for the one it was opened from."""

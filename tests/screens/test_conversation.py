@@ -139,7 +139,7 @@ async def test_deeds_act_on_its_tree_and_say_when_it_is_gone(tmp_path: Path) -> 
         await here.press("u")
         await here.idle()
         assert "Burrow" in str(screen.query_one("#talk-head", Static).content)
-        assert screen.ids_here() == {"ses_hares", "ses_burrow"}
+        assert screen.ids_here() == frozenset({"ses_hares", "ses_burrow"})
 
 
 async def test_an_empty_session_says_so_and_every_key_is_harmless(tmp_path: Path) -> None:

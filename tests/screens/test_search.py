@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -82,8 +83,8 @@ async def test_o_opens_the_conversation_at_that_part_and_escape_leads_back(
         await here.press("o")
         screen = here.screen
         assert isinstance(screen, ConversationScreen)
-        await here.until(lambda: screen.share == 1)
-        assert screen.talk.here is not None and screen.talk.here.key == "prt_salad_0a_1"
+        await here.until(lambda: "1 part with it" in screen.hits_told())
+        assert screen.talk.here is not None and screen.talk.here.key.startswith("prt_salad_0a_")
         await here.press("escape")
         assert isinstance(here.screen, SearchScreen)
         await here.press("escape")
@@ -192,6 +193,23 @@ async def test_it_is_tidy_and_harmless_in_every_terminal(
         assert untidy(here.screen) == []
         assert "[red]" in str(here.screen.query_one("#around", Static).content)
         assert "eat [" in hits.render_line(1).text
+
+
+async def test_who_types_ahead_of_the_field_loses_nothing_and_does_nothing(
+    tmp_path: Path,
+) -> None:
+    async with visit(talks(tmp_path)) as here:
+        before = here.sessions()
+        here.app.simulate_key("F")
+        while here.app.current_mode != "search":
+            await asyncio.sleep(0)
+        for key in "adx":
+            here.app.simulate_key(key)
+        await here.pilot.pause()
+        screen = here.screen
+        assert isinstance(screen, SearchScreen)
+        await here.until(lambda: screen.field.value == "adx")
+        assert here.sessions() == before and here.archived() == {"ses_beans"}
 
 
 async def test_coming_back_keeps_hits_and_selects_the_text(tmp_path: Path) -> None:

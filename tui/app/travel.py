@@ -24,13 +24,15 @@ class Travel(Orders):
         if isinstance(self.screen, SearchScreen):
             self.screen.begin_anew()
 
-    def open_conversation(self, session_id: str, part_id: str | None = None) -> None:
-        """Read a session, from this part (or message) on."""
+    def open_conversation(
+        self, session_id: str, part_id: str | None = None, text: str = ""
+    ) -> None:
+        """Read a session, from this part (or message) on, at the place of a text in it."""
         from tui.screens.conversation import ConversationScreen
 
         self._go("conversation")
         if isinstance(self.screen, ConversationScreen):
-            self.screen.read(session_id, part_id)
+            self.screen.read(session_id, part_id, text)
 
     def _go(self, mode: str) -> None:
         if self.current_mode != mode:

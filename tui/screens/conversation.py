@@ -39,6 +39,8 @@ class ConversationScreen(Within):
         self.share = 0.0
         self._goal: str | None = None
         """Part or message to go to once it is read."""
+        self._text = ""
+        """What is looked for in it."""
         self._asked: tuple[str, ...] = ()
         self._largest = 0
 
@@ -59,10 +61,10 @@ class ConversationScreen(Within):
         """Nobody reads any more."""
         self.stop.set()
 
-    def read(self, session_id: str, part_id: str | None = None) -> None:
-        """Open a session; with a part (or message) at its place."""
+    def read(self, session_id: str, part_id: str | None = None, text: str = "") -> None:
+        """Open a session; with a part (or message) at its place, and at a text in it."""
         again = session_id == self.session_id and self.share == 1
-        self.session_id, self._goal = session_id, part_id
+        self.session_id, self._goal, self._text = session_id, part_id, text
         if not self.is_mounted:
             return
         self.talk.focus()
@@ -119,6 +121,8 @@ class ConversationScreen(Within):
                              if self.talk.select(key)), None)  # fmt: skip
         if key:
             self._goal = None
+            if self._text:
+                self.search_for(self._text, key)
 
     @on(Conversation.Wanted)
     def _wanted(self, event: Conversation.Wanted) -> None:
@@ -195,8 +199,8 @@ class ConversationScreen(Within):
         self.desk.show_session(self.session_id)
 
     def action_leave(self) -> None:
-        """First the search goes, then the screen."""
-        if self.field.display:
+        """First the search goes, then the screen; who came with a text goes back with it."""
+        if self.field.display and not self._text:
             self.end_search()
         else:
             self.desk.go_back()

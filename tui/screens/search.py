@@ -109,7 +109,12 @@ class SearchScreen(Elsewhere):
             self.list.focus()
 
     def on_key(self, event: events.Key) -> None:
-        """The arrow down walks into the hits."""
+        """The arrow down walks into the hits; who types ahead of the field loses nothing."""
+        if event.is_printable and event.character and self.focused in (None, self.field):
+            # A letter that the field did not take was on its way before the field stood there.
+            event.stop()
+            event.prevent_default()
+            self.field.insert_text_at_cursor(event.character)
         if self.field.has_focus and event.key in ("down", "tab"):
             event.stop()
             event.prevent_default()
@@ -227,7 +232,7 @@ class SearchScreen(Elsewhere):
         """Read the conversation, from this place on."""
         hit = self.list.here
         if hit is not None:
-            self.desk.open_conversation(hit.session_id, hit.part_id)
+            self.desk.open_conversation(hit.session_id, hit.part_id, self.needle)
 
     def action_leave(self) -> None:
         """First the search stops, then the screen goes."""

@@ -38,6 +38,8 @@ class Within(Elsewhere):
         self._hits: list[str] = []
         """Parts that hold what is searched for, in the order of the conversation."""
         self._searched = False
+        self._first: str | None = None
+        """Part whose hit is shown first."""
         self._seeking: tuple[str, int] | None = None
         """Part in whose text the needle is being looked for, and pieces read for it."""
 
@@ -88,11 +90,17 @@ class Within(Elsewhere):
 
     @on(Input.Submitted)
     def _search(self, event: Input.Submitted) -> None:
-        needle = event.value
         self.talk.focus()
-        if not needle:
+        if event.value:
+            self.search_for(event.value)
+        else:
             self.end_search()
-            return
+
+    def search_for(self, needle: str, first: str | None = None) -> None:
+        """Search in this conversation and go to the first hit from here, or to that in `first`."""
+        self.field.display = True
+        self.field.value = needle
+        self._first = first
         self.talk.needle = re.compile(re.escape(needle), re.IGNORECASE)
         self.talk.redraw()
         desk, id, stop = self.desk, self.session_id, self.stop
@@ -115,7 +123,11 @@ class Within(Elsewhere):
             self._hits = [each.key for each in self.talk.entries if each.key in held]
             self._searched = True
             self.say_head()
-            self._to_hit(1, from_here=True)
+            if self._first in self._hits:
+                self._seeking = (str(self._first), 0)
+                self._seek()
+            else:
+                self._to_hit(1, from_here=True)
 
     def action_next(self, by: int) -> None:
         """The next hit while one searches, else the next question."""

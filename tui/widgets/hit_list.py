@@ -98,7 +98,7 @@ class HitList(LineList):
             yield "  ", ""
         name = (clean(talk.title).strip() or "(no title)") if talk else "(gone)"
         badge = "▣ " if talk and talk.archived else ""
-        yield fit(badge + name, title), "strong" if talk else "muted"
+        yield fit(badge + name, title), "" if talk else "muted"
         yield "  ", ""
         yield from marked(hit, max(0, width - AGE_CELLS - kind - title - 7))
 
@@ -138,8 +138,10 @@ def marked(hit: Hit, width: int) -> Iterable[Piece]:
     """The snippet in so many cells, so that the place itself is seen."""
     before, place, after = parts_of(hit)
     room = min(BEFORE, max(0, width - cells(place)))
-    while cells(before) > room:
-        before = before[max(1, len(before) - room) :]
+    if cells(before) > room:
+        while before and cells(before) > room - 1:
+            before = before[max(1, len(before) - room) :]
+        before = "…" + before if room else ""
     place = clip(place, width - cells(before))
     yield before, "muted"
     yield place, "mark"

@@ -23,16 +23,16 @@ from tui.forest import Forest
 from tui.quantity import parse_age, parse_size
 from tui.records import SessionRow
 
-STATES: dict[str, Callable[[SessionRow], object]] = {
-    "archived": lambda row: row.archived,
-    "shared": lambda row: row.shared,
-    "pinned": lambda row: row.pinned,
-    "missing": lambda row: row.missing,
-    "running": lambda row: row.running,
-    "child": lambda row: row.parent_id,
-    "root": lambda row: not row.parent_id,
+STATES: dict[str, tuple[Callable[[SessionRow], object], bool]] = {
+    "archived": (attrgetter("archived"), True),
+    "shared": (attrgetter("shared"), True),
+    "pinned": (attrgetter("pinned"), True),
+    "missing": (attrgetter("missing"), True),
+    "running": (attrgetter("running"), True),
+    "child": (attrgetter("parent_id"), True),
+    "root": (attrgetter("parent_id"), False),
 }
-"""What may stand behind `is:`."""
+"""What may stand behind `is:`: a column of the row, and whether it holds when that is set."""
 
 GENERATIONS = ("v1", "v2", "both")
 
@@ -58,7 +58,7 @@ MOST_SIMILAR = 200
 MOST_COMPARED = 20_000
 """Titles compared letter by letter, those active last: one costs a microsecond."""
 
-_FEW = 10_000
+_FEW = 1_000
 """Hits looked at in Python to find the best one."""
 
 _WORD = re.compile(r'(-?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S*))', re.IGNORECASE)
@@ -128,7 +128,7 @@ def parse_narrowing(typed: str) -> Narrowing:
         if key == "archived" and not value:
             key, value = "is", "archived"
         if key in KEYS:
-            if not value:
+            if not value.strip("<>="):
                 continue  # still being typed
             try:
                 word = f"{minus}{key}:{value}"
@@ -171,7 +171,11 @@ def _column(key: str, value: str) -> Column:
         state = STATES.get(value.lower())
         if state is None:
             raise WrongCall(f"“is:{value}” is unknown: there is is:{' is:'.join(STATES)}.")
-        return lambda forest, places, now: map(state, map(forest.rows.__getitem__, places))
+        column, held = state
+        truth = operator.truth if held else operator.not_
+        return lambda forest, places, now: map(
+            truth, map(column, map(forest.rows.__getitem__, places))
+        )
     if key == "gen":
         if value.lower() not in GENERATIONS:
             raise WrongCall(f"“gen:{value}” is unknown: there is gen:{' gen:'.join(GENERATIONS)}.")
@@ -203,7 +207,10 @@ def _amount(key: str, value: str) -> Column:
         octets, than = parse_size(found[2]), _COMPARE[found[1] or ">="]
 
         def size(forest: Forest, places: Sequence[int], now: int) -> Iterable[object]:
-            held = map(than, map(forest.subtree_bytes, places), repeat(octets))
+            held = map(than, forest.bytes_of(places), repeat(octets))
+            if than in (operator.gt, operator.ge):
+                return held
+            # What is not measured yet is not small.
             known = map(bool, map(forest.subtree_measured, places))
             return map(operator.and_, held, known)
 
@@ -241,13 +248,14 @@ def _best(forest: Forest, places: Sequence[int], words: Sequence[str]) -> int | 
     """The hit a person most likely means; of equals the one active last."""
     text, rows = " ".join(words), forest.rows
     titles = list(map(forest.shape.titles.__getitem__, places))
+    few = places if len(places) < _FEW else ()
     ranks: tuple[Iterable[bool], ...] = (
-        (rows[i].id.casefold() == text for i in places[:_FEW]),
+        (rows[i].id.casefold() == text for i in few),
         map(operator.eq, titles, repeat(text)),
         map(str.startswith, titles, repeat(text)),
         map(operator.contains, titles, repeat(f" {text}")),
         map(operator.contains, titles, repeat(text)),
-        (all(word in title for word in words) for title in titles[:_FEW]),
+        (all(word in title for word in words) for title in titles[: len(few)]),
     )
     for rank in ranks:
         if high := list(compress(places, rank)):
@@ -259,8 +267,10 @@ def _similar(forest: Forest, places: Sequence[int], words: Sequence[str]) -> Fou
     """Titles most like the words: a letter missing, too many, wrong, or in the wrong place."""
     titles, active = forest.shape.titles, forest.active
     if len(places) > MOST_COMPARED:
-        wanted = set(places)
-        places = [i for i in forest.shape.newest_first if i in wanted][:MOST_COMPARED]
+        newest = forest.shape.newest_first
+        wanted = None if len(places) == len(newest) else set(places)
+        places = [i for i in newest[: 2 * MOST_COMPARED] if wanted is None or i in wanted]
+        places = places[:MOST_COMPARED]
     scores = [0.0] * len(places)
     for word in words:
         near = _near(word, list(map(titles.__getitem__, places)))
@@ -281,6 +291,6 @@ def _near(word: str, titles: list[str]) -> list[tuple[int, float]]:
     from rapidfuzz import fuzz, process  # only once nothing holds the words literally
 
     found = process.extract(
-        word, titles, scorer=fuzz.partial_ratio, score_cutoff=SIMILAR, limit=None
+        word, titles, scorer=fuzz.partial_ratio, score_cutoff=SIMILAR, limit=10 * MOST_SIMILAR
     )
     return [(at, score) for title, score, at in found if len(title) >= LEAST_LETTERS - 1]

@@ -17,6 +17,7 @@ from tests.benchmarks.changing import pruning, pruning_one, reclaiming
 from tests.benchmarks.keys import pressing
 from tests.benchmarks.reading import finding, sizes, starting, telling
 from tests.benchmarks.rivals import comparing
+from tests.benchmarks.seeking import seeking
 from tests.benchmarks.stopwatch import Bench, run
 from tests.benchmarks.table import Row, fact, lines
 
@@ -25,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "sizes": sizes,
     "find": finding,
     "stats": telling,
+    "search": seeking,
     "reclaim": reclaiming,
     "tree": pruning_one,
     "prune": pruning,

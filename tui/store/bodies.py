@@ -62,8 +62,9 @@ _ERROR = f"""SELECT CAST(substr(coalesce(data ->> '$.error.data.message',
     data ->> '$.error.message', data ->> '$.error.name'), 1, {PIECE}) AS BLOB)
   FROM message WHERE rowid = ?1"""
 
-_SIZE = """SELECT octet_length(data), typeof(data) = 'text' AND octet_length(data) <= {large}
-    AND json_valid(data) FROM "{table}" WHERE rowid = ?1 AND id = ?2"""
+_SIZE = """SELECT octet_length(data), CASE WHEN typeof(data) <> 'text' THEN 0
+    WHEN octet_length(data) > {large} THEN 0 ELSE json_valid(data) END
+  FROM "{table}" WHERE rowid = ?1 AND id = ?2"""
 
 _SHAPES: dict[str, tuple[Path, ...]] = {
     "text": (("text",), ("prompt",)),

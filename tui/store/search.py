@@ -55,8 +55,8 @@ _LISTED = """SELECT 0, count(*), json_group_array(r) FILTER (WHERE hit) FROM (
 
 _ROW = f"""SELECT CAST(id AS BLOB), CAST({{message}} AS BLOB), CAST(session_id AS BLOB),
     time_created, octet_length(data), CAST({{type}} AS BLOB),
-    CASE WHEN octet_length(data) <= {LARGE} AND json_valid(data)
-      THEN CAST({{extracted}} AS BLOB) END
+    CASE WHEN octet_length(data) > {LARGE} THEN NULL
+      WHEN json_valid(data) THEN CAST({{extracted}} AS BLOB) END
   FROM "{{table}}" WHERE rowid = ?"""
 
 _ROLE = """SELECT CASE WHEN octet_length(data) > 1000000 THEN 'user'

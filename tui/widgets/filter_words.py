@@ -59,7 +59,7 @@ def hint_of(typed: str, forest: Forest) -> str:
     """What to say below the line: how the word goes on, or what is wrong; "" for nothing."""
     key, colon, value = _last_word(typed).lower().removeprefix("-").partition(":")
     found = candidates(typed, forest)
-    if colon and key in KEYS and not value:
+    if colon and key in KEYS and not value.strip("<>="):
         return KEYS[key]
     options = [each.partition(":")[2] for each in found]
     if colon and options and value not in options:

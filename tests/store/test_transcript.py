@@ -194,7 +194,7 @@ def test_a_huge_row_is_outlined_by_its_head_and_read_in_pieces(tmp_path: Path) -
         body = read_body(store, tool)
         files = read_body(store, diffs)
     assert (tool.tool, tool.state) == ("bash", "large")
-    assert body.pieces[0] == ("command: ls", "bar")
+    assert body.pieces[0] == ("command: ls", "heading")
     assert body.pieces[1][0] == "o" * PIECE
     assert body.next is not None and body.left == 5_000_000 - PIECE
     assert [text for text, _ in files.pieces] == ["f0.py", "f1.py", "f2.py"]

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from tui import format
 from tui.actions import ACTIONS
 from tui.desk import desk_of
+from tui.narrowing import KEYS
 from tui.screens.page import SHOWN_KEYS
 
 MOVING = (
@@ -42,6 +43,14 @@ READING = (
     ("Esc", "back to where you came from"),
 )
 """Keys of a conversation, which are not in the table because they mean nothing elsewhere."""
+
+FILTERING = (
+    ("text", "titles, directories and ids that hold it; else similar titles"),
+    *((f"{key}:", told.partition(": ")[2] or told) for key, told in KEYS.items()),
+    ("-word", "turns a word round; blanks stay together in quotes"),
+    ("Tab", "completes the word"),
+)
+"""What may be typed behind `/`: everything must hold."""
 
 KEY_CELLS = 11
 
@@ -89,6 +98,8 @@ def help_text(keys: Mapping[str, str], width: int) -> Content:
     lines += [_line(key, meaning, width) for key, meaning in MOVING]
     lines += [Content(""), Content.styled("Read a conversation", "bold $text-accent")]
     lines += [_line(key, meaning, width) for key, meaning in READING]
+    lines += [Content(""), Content.styled("Words of the filter line", "bold $text-accent")]
+    lines += [_line(key, meaning, width) for key, meaning in FILTERING]
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]
         for action in ACTIONS:

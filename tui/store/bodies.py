@@ -129,7 +129,7 @@ def _tool(connection: apsw.Connection, entry: Entry, at: int) -> Body:
     if at == 0:
         before += _given(as_text(given), cut=(given_length or 0) > INPUT)
         if diff:
-            before.append((as_text(diff), "bar"))
+            before.append((as_text(diff), ""))
             if (diff_length or 0) > PIECE:
                 before.append(("… the rest of the diff is not shown", "muted"))
         before += _files(fetch(connection, _ATTACHED, (entry.rowid,)))
@@ -149,9 +149,9 @@ def _given(text: str, *, cut: bool) -> Iterator[tuple[str, str]]:
     if isinstance(found, dict):
         for key, value in found.items():
             said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"{key}: {said}", "bar"
+            yield f"{key}: {said}", "heading"
     elif text:
-        yield text + ("…" if cut else ""), "bar"
+        yield text + ("…" if cut else ""), "heading"
 
 
 def _files(rows: Iterable[tuple[Any, Any, Any]]) -> Iterator[tuple[str, str]]:
@@ -227,7 +227,7 @@ def _walked(row: Row, entry: Entry, at: int) -> Body:
             said = piece_of(row.read, place, 0, INPUT - shown)
             shown += len(said.text)
             key = " ".join(map(str, place.path[2:]))
-            before.append((f"{key}: {said.text}{'…' if said.next < place.end else ''}", "bar"))
+            before.append((f"{key}: {said.text}{'…' if said.next < place.end else ''}", "heading"))
         if place.path in shapes:
             piece = piece_of(row.read, place, at, PIECE)
             look = "error" if place.path[-1] == "error" else ""

@@ -63,7 +63,9 @@ _PARTS = f"""SELECT rowid, CAST(id AS BLOB), CAST(message_id AS BLOB), time_crea
     data ->> '$.type', data ->> '$.tool', data ->> '$.state.status',
     substr(coalesce(data ->> '$.state.title', data ->> '$.state.input.command',
       data ->> '$.state.input.filePath', data ->> '$.state.input.description',
-      data ->> '$.filename', data ->> '$.text', data ->> '$.prompt', data ->> '$.files'),
+      data ->> '$.filename', data ->> '$.text', data ->> '$.prompt',
+      CASE json_type(data, '$.files') WHEN 'array'
+      THEN 'of ' || json_array_length(data, '$.files') || ' files' END),
       1, {GLIMPSE}),
     json_extract(data, '$.state.time.compacted'),
     substr(data ->> '$.state.output', 1, {len(MARKER) + 1}),

@@ -11,8 +11,8 @@ from typing import Any
 import apsw
 
 from tests.factories import NOW
+from tui.engine.perform import perform
 from tui.engine.site import Site, open_site
-from tui.engine.worker import perform
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
 from tui.store.query import fetch, scalar

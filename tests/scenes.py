@@ -68,6 +68,8 @@ SCENES = (
     Scene("dashboard", ("2",)),
     Scene("files", ("3", "down", "down")),
     Scene("largest", ("L",)),
+    Scene("search", ("F", *"retry queue", "enter", "down", "down")),
+    Scene("conversation", ("down", "down", "o", *["down"] * 5, "space")),
     Scene("prune", ("p",)),
     Scene("reclaim", ("r",)),
     Scene("rescue", ("x",)),

@@ -18,13 +18,14 @@ from tui.screens.page import SHOWN_KEYS
 ROOT = Path(__file__).parent.parent
 
 FLOOR_0 = (
-    "tui", "tui.ascii", "tui.errors", "tui.records", "tui.format", "tui.config", "tui.quantity",
+    "tui", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.places", "tui.quantity",
+    "tui.records",
 )  # fmt: skip
-SHAPES = ("tui.forest", "tui.ordering", "tui.outline")
+SHAPES = ("tui.forest", "tui.narrowing", "tui.ordering", "tui.outline")
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
 STORE = ("tui.store.*",)
 ENGINE = ("tui.engine.*",)
-FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk")
+FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk", "tui.talks")
 WIDGETS = ("tui.widgets.*",)
 SCREENS = ("tui.screens.*",)
 CLI = ("tui.cli.*",)
@@ -32,7 +33,7 @@ APP = ("tui.app", "tui.app.*")
 
 MAY_IMPORT: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (FLOOR_0, (*FLOOR_0, "humanize")),
-    (SHAPES, (*FLOOR_0, *SHAPES)),
+    (SHAPES, (*FLOOR_0, *SHAPES, "rapidfuzz")),
     (FLOOR_1, (*FLOOR_0, *FLOOR_1)),
     (
         STORE,
@@ -90,7 +91,7 @@ OWN_POLICY = {
     "rescue": "rescue",
     "retention": "retention",
     "doctor": "doctor",
-    "worker": "vacuum",
+    "perform": "vacuum",
 }
 """An engine may know the options of the policy it carries out."""
 
@@ -108,6 +109,7 @@ OPENS_FILES = {
     "tui.cli.log": "the log",
     "tui.cli.output": "the null device, after a broken pipe",
     "tui.engine.demo": "a new file beside the demo database",
+    "tui.engine.markdown": "a new file for a conversation as Markdown",
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
     "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
     "tui.store.descent": "folders, so that no link can lead out of them",
@@ -145,6 +147,8 @@ VERBS = {
     ),
     "recover": ("store/rebuild", "policy/recover", "engine/recover", "cli/recover"),
     "undo": ("store/journal", "engine/undo", "cli/undo"),
+    "search": ("store/search", "screens/search", "cli/search"),
+    "read": ("store/transcript", "screens/conversation", "cli/show"),
     "jobs": ("store/journal", "engine/journal", "screens/jobs", "cli/jobs"),
     "doctor": ("store/doctor/__init__", "policy/doctor", "engine/doctor", "cli/doctor"),
 }

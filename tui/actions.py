@@ -39,7 +39,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("pin", "P", "Pin", "Pin or unpin the tree: pinned trees are never in a plan", "Act"),
     Action("copy_id", "y", "Copy id", "Copy the session's id to the clipboard", "Act"),
     # look
-    Action("filter", "slash", "Filter", "Filter by title, directory or id", "Look", footer=True),
+    Action("filter", "slash", "Filter", "Filter by title, directory, id, and words such as is:archived size:>10MB idle:30d project: gen:", "Look", footer=True),
+    Action("search", "F,ctrl+f", "Search", "Search what was said, in every conversation; // does the same", "Look", footer=True),
+    Action("open", "o", "Read", "Read the conversation of the session", "Look", footer=True),
     Action("next_sort", "s", "Sort", "Sort by size, activity, created, title, messages or cost", "Look", footer=True),
     Action("reverse_sort", "S", "Reverse", "Turn the order round", "Look"),
     Action("next_bars", "b", "Bars", "Show bar, percent, both or none", "Look"),

@@ -19,18 +19,11 @@ from textual.worker import get_current_worker
 
 from tui.config import Config
 from tui.forest import Forest
+from tui.places import ProjectRow, Whereabouts
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.vacuum import VacuumFacts
-from tui.records import (
-    FileSizes,
-    FileSurvey,
-    Holder,
-    LargeRow,
-    Payload,
-    ProjectRow,
-    SessionDetail,
-    Whereabouts,
-)
+from tui.records import FileSizes, FileSurvey, Holder, LargeRow, Payload, SessionDetail
+from tui.talks import Talks
 
 Answer = TypeVar("Answer")
 
@@ -146,7 +139,7 @@ class Freed(NamedTuple):
     ever: int
 
 
-class Desk(Protocol):
+class Desk(Talks, Protocol):
     """The app, as screens see it. What is marked blocking belongs into a thread worker."""
 
     forest: Forest

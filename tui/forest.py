@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
-from operator import itemgetter
+from operator import add, itemgetter, sub
 from typing import NamedTuple
 
 from tui.records import NOTHING, SessionRow, Usage
@@ -102,6 +102,11 @@ class Shape:
     def haystacks(self) -> list[str]:
         """What a filter searches, by position: title, directory and id, case-folded, on lines."""
         return [f"{row.title}\n{row.directory}\n{row.id}".casefold() for row in self.rows]
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Titles by position, case-folded."""
+        return [row.title.casefold() for row in self.rows]
 
     @cached_property
     def cost(self) -> list[float]:
@@ -209,6 +214,12 @@ class Forest:
     def subtree_measured(self, index: int) -> int:
         """How many sessions of the subtree at this position have a known usage."""
         return self._known[index + self.shape.span[index]] - self._known[index]
+
+    def bytes_of(self, places: Sequence[int]) -> Iterator[int]:
+        """`subtree_bytes` of many positions, in C: a filter asks for all of them at a key."""
+        column = self._bytes.__getitem__
+        ends = map(add, places, map(self.shape.span.__getitem__, places))
+        return map(sub, map(column, ends), map(column, places))
 
     def sums(self, tops: Sequence[int]) -> Sums:
         """Totals of the subtrees at these positions, none of which may lie in another."""

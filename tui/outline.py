@@ -7,14 +7,14 @@ made once for a load, a sort or a regrouping; `Outline.filtered` marks what a ne
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 
 from tui.forest import Forest, Sums
+from tui.narrowing import Found, Narrowing, found_in, parse_narrowing
 from tui.ordering import Group, Grouping, Order, Sort, View
 from tui.records import SessionRow
 
@@ -80,15 +80,38 @@ class Outline:
     def with_forest(self, forest: Forest) -> Outline:
         """The same lines with the numbers of `forest.with_usage(…)`, without sorting anew."""
         fresh = Outline(forest, self.order, self.needle)
-        for known in ("_matched", "_kept"):
-            if known in self.__dict__:
+        for known in ("found", "_matched", "_kept"):
+            if known in self.__dict__ and not self.narrowing.moves:
                 fresh.__dict__[known] = self.__dict__[known]
         return fresh
+
+    @cached_property
+    def narrowing(self) -> Narrowing:
+        """The needle, understood."""
+        return parse_narrowing(self.needle)
 
     @property
     def is_filtered(self) -> bool:
         """True while a needle restricts what is shown."""
-        return bool(self.needle.strip())
+        return self.narrowing.restricts
+
+    @cached_property
+    def found(self) -> Found:
+        """Forest positions that the needle holds for, whether the view shows them or not."""
+        return found_in(self.forest, self.narrowing, self.order.now)
+
+    @property
+    def best(self) -> str | None:
+        """Id of the session a needle of words most likely means; None where it says nothing."""
+        best = self.found.best if self.is_filtered else None
+        return None if best is None else self.forest.rows[best].id
+
+    @cached_property
+    def archived(self) -> int:
+        """Sessions shown for their own sake that are archived."""
+        rows, items = self.forest.rows, self.order.items
+        wanted = compress(items, self._matched)
+        return sum(rows[item].archived is not None for item in wanted)
 
     @cached_property
     def _matched(self) -> bytearray:
@@ -98,7 +121,7 @@ class Outline:
             for position, item in enumerate(order.items):
                 wanted[position] = item >= 0
         else:
-            for item in _found(self.forest.shape.haystacks, self.needle):
+            for item in self.found.places:
                 if (position := order.places[item]) >= 0:
                     wanted[position] = 1
         for position in order.context:
@@ -267,24 +290,3 @@ class Outline:
     @cached_property
     def _group_sums(self) -> list[Sums]:
         return [self.forest.sums(group.roots) for group in self.order.groups]
-
-
-def _found(haystacks: Sequence[str], needle: str) -> Sequence[int]:
-    """Indices of texts that hold every word of the needle, case aside.
-
-    When there are none: those with the letters of every word, in order, on one line but the last
-    (the id, in which letters stand at random).
-    """
-    words = needle.casefold().split()
-    hits: Sequence[int] = range(len(haystacks))
-    for word in words:
-        hits = [i for i in hits if word in haystacks[i]]
-    if hits:
-        return hits
-    hits = range(len(haystacks))
-    for word in words:
-        # "a[^b]*b[^c]*c" matches in one way or not at all: no needle can make it slow.
-        letters = "".join(f"[^{letter}\n]*{letter}" for letter in map(re.escape, word))
-        loose = re.compile(rf"(?:.*\n)*?{letters}.*\n")
-        hits = [i for i in hits if loose.match(haystacks[i])]
-    return hits

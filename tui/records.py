@@ -7,7 +7,6 @@ Nothing here touches a database, a clock or a disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
 from typing import NamedTuple
 
 
@@ -73,70 +72,6 @@ class Holder(NamedTuple):
     name: str
 
 
-class ProjectRow(NamedTuple):
-    """A project as opencode knows it."""
-
-    id: str
-    name: str
-    worktree: str
-    """Its folder; "/" for the project of all folders without git."""
-    sessions: int = 0
-    """In either generation, each once."""
-    missing: bool = False
-    """True when the folder no longer exists."""
-
-
-class StoredPath(NamedTuple):
-    """One stored path of a folder; the row is found by `id` in `id_column`."""
-
-    table: str
-    id_column: str
-    id: str
-    column: str
-    path: str
-
-
-class Whereabouts(NamedTuple):
-    """One database of this user and what it holds; times in milliseconds, 0 for none."""
-
-    path: Path
-    bytes: int = 0
-    wal_bytes: int = 0
-    modified: int = 0
-    generation: str = ""
-    """"v1", "v2", "both"; "" where the file could not be read."""
-    sessions: int = 0
-    archived: int = 0
-    missing: int = 0
-    """Sessions whose directory no longer exists."""
-    projects: int = 0
-    newest: int = 0
-    in_events_only: int = 0
-    note: str = ""
-    """Why it could not be read, as a sentence."""
-
-
-class LostSession(NamedTuple):
-    """A session without rows that its events still know."""
-
-    id: str
-    title: str
-    directory: str
-    updated: int
-    """As the newest readable event says, milliseconds; 0 for unknown."""
-    events: int
-    bytes: int
-    """Octets of its events."""
-
-
-class Place(NamedTuple):
-    """A folder on another file system than the database's."""
-
-    folder: PurePath
-    free: int
-    """Octets free there."""
-
-
 class FileSizes(NamedTuple):
     """The database file as stat() and its header see it; cheap enough for a timer."""
 
@@ -188,6 +123,82 @@ class LargeRow(NamedTuple):
     kind: str
     """Part type and tool ("tool bash"), message role, or event type."""
     bytes: int
+
+
+class Hit(NamedTuple):
+    """A place of a conversation that holds what was searched for."""
+
+    session_id: str
+    message_id: str
+    part_id: str
+    """Id of the part, or of the message that is the part itself."""
+    time: int
+    """Creation of the row, milliseconds."""
+    kind: str
+    """"text", "reasoning", "tool", "file" or "error"."""
+    where: str
+    """Tool and field, e.g. "bash output"; "user" or "assistant" of a text; "" when unknown."""
+    snippet: str
+    """The place with what stands around it, as it is in the database."""
+    at: int
+    """Where in the snippet the hit begins, and how many characters it has."""
+    length: int
+
+
+class Searched(NamedTuple):
+    """How far a search is: the hits found since the last one, and the share that was looked at."""
+
+    hits: tuple[Hit, ...]
+    share: float
+    done: bool = False
+
+
+class Entry(NamedTuple):
+    """A line of a conversation as its outline knows it; what it says is read when looked at."""
+
+    key: str
+    """Id of the part, or of the message with a sign; never shown."""
+    table: str
+    """Where the row is; "" for what is no row."""
+    rowid: int
+    message_id: str
+    time: int
+    """When the message was made, milliseconds."""
+    role: str
+    """"user", "assistant", or whatever the row says."""
+    kind: str
+    """"turn", "text", "reasoning", "tool", "file", "diffs", "error", "compaction", "boundary",
+    "other"."""
+    title: str
+    """A glimpse of what it says, some hundred characters."""
+    bytes: int
+    """Octets of the row; of diffs, theirs."""
+    tool: str = ""
+    """Name of the tool; of a file its type."""
+    state: str = ""
+    """Of a tool: how it ended. "large" for a row that is not parsed."""
+    compacted: bool = False
+    """opencode marked its output as no longer sent to the model."""
+    reclaimed: bool = False
+    attached: int = 0
+    """Attachments of a tool call."""
+
+
+class Body(NamedTuple):
+    """What an entry says, or the next piece of it: texts, each with the name of its look."""
+
+    pieces: tuple[tuple[str, str], ...] = ()
+    next: int | None = None
+    """Where to go on; None at the end."""
+    left: int = 0
+    """Octets that follow, about."""
+
+
+class Spoken(NamedTuple):
+    """Entries of a conversation that follow those before, and the share of it that was read."""
+
+    entries: tuple[Entry, ...]
+    share: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.factories import NOW, execute
 from tests.visit import garden
-from tui.app import reads
+from tui.app import log as logs
 from tui.app.census import Census
 from tui.engine.site import Site, open_site
 from tui.store import size_cache
@@ -48,16 +48,16 @@ def test_known_sizes_stand_until_the_whole_file_is_measured_again(
 
 def test_the_log_is_nobody_elses_business(tmp_path: Path) -> None:
     path = tmp_path / "ledger" / "ocdu.log"
-    before = list(reads.log.handlers)
+    before = list(logs.log.handlers)
     try:
-        reads.keep_log(path)
-        reads.log.error("Something")
+        logs.keep_log(path)
+        logs.log.error("Something")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     finally:
-        for handler in set(reads.log.handlers) - set(before):
+        for handler in set(logs.log.handlers) - set(before):
             handler.close()
-            reads.log.removeHandler(handler)
-        reads.log.propagate = True
+            logs.log.removeHandler(handler)
+        logs.log.propagate = True
 
 
 def test_bytes_that_no_session_says_it_won_are_measured_all_the_same(site: Site) -> None:

@@ -19,6 +19,7 @@ from tests.benchmarks.keys import pressing
 from tests.benchmarks.levels import reclaiming_levels
 from tests.benchmarks.reading import finding, sizes, starting, telling
 from tests.benchmarks.rivals import comparing
+from tests.benchmarks.seeking import seeking
 from tests.benchmarks.stopwatch import Bench, run
 from tests.benchmarks.table import Row, fact, lines
 
@@ -27,6 +28,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "sizes": sizes,
     "find": finding,
     "stats": telling,
+    "search": seeking,
     "reclaim": reclaiming,
     "levels": reclaiming_levels,
     "tree": pruning_one,

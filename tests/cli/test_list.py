@@ -71,6 +71,19 @@ def test_the_filters_choose_by_archive_and_project(ocdu: Ocdu, garden: Path) -> 
     assert set(sessions(ocdu, garden, "--limit", "1")) == {"ses_old", "ses_helper"}
 
 
+def test_the_filter_line_of_the_app_works_here_too(ocdu: Ocdu, garden: Path) -> None:
+    def found(*options: str) -> set[str]:
+        return set(sessions(ocdu, garden, "--filter", *options))
+
+    assert found("idle:>60d") == {"ses_old", "ses_helper", "ses_shed"}
+    assert found("idle:>60d -is:child size:>50kB") == {"ses_old"}
+    assert found("is:archived") == {"ses_attic"}
+    assert found("help", "--limit", "1") == {"ses_helper"}
+    assert "ses_helper" in ocdu("list", "--filter", "help", "--db", garden).out
+    said = ocdu("list", "--filter", "size:huge", "--db", garden)
+    assert said.exit_code == 2 and "“huge” is not a size" in said.err
+
+
 def test_trees_come_largest_first_each_root_before_its_children(ocdu: Ocdu, garden: Path) -> None:
     order = list(sessions(ocdu, garden))
     assert order[:2] == ["ses_old", "ses_helper"]

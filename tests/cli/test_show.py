@@ -72,3 +72,21 @@ def test_a_share_secret_is_never_printed(ocdu: Ocdu, garden: Path) -> None:
     for arguments in (["show", "ses_shed"], ["list"], ["prune", "ses_shed"]):
         for more in ([], ["--json"]):
             assert "s3cr3t" not in ocdu(*arguments, *more, "--db", garden).all
+
+
+def test_a_conversation_goes_into_a_new_file_or_onto_the_terminal(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "talk.md"
+    said = ocdu("show", "ses_old", "--markdown", target, "--json", "--db", garden)
+    assert (said.exit_code, said.json["bytes"]) == (0, target.stat().st_size)
+    assert target.stat().st_mode & 0o077 == 0
+    assert "How are things?" in target.read_text(encoding="utf-8")
+    streamed = ocdu("show", "ses_old", "--markdown", "-", "--db", garden)
+    assert streamed.out == target.read_text(encoding="utf-8")
+    again = ocdu("show", "ses_old", "--markdown", target, "--db", garden)
+    assert again.exit_code == 3 and "exists already" in again.err
+    both = ocdu("show", "ses_old", "--markdown", "-", "--json", "--db", garden)
+    assert both.exit_code == 2
+    lost = ocdu("show", "ses_old", "--markdown", tmp_path / "no" / "talk.md", "--db", garden)
+    assert lost.exit_code == 1 and "Traceback" not in lost.err

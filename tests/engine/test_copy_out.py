@@ -21,9 +21,9 @@ from tui.engine.copy_out import all_of, copy_out, whole_sessions
 from tui.engine.site import Site
 from tui.engine.survivors import Survivors
 from tui.errors import OcduError
+from tui.places import Place
 from tui.policy.plan import Outcome, Step
 from tui.policy.vacuum import Wish
-from tui.records import Place
 from tui.store.database import open_store
 
 SUPERSEDED = "rowid NOT IN (SELECT max(rowid) FROM event GROUP BY aggregate_id, type)"

@@ -12,8 +12,8 @@ from tests.damage import DAMAGES, healthy
 from tests.factories import execute
 from tests.picture import drained, picture, site_of
 from tui.engine.doctor import apply_mend, examine, raise_counters
+from tui.engine.engines import engine_of
 from tui.engine.site import Site
-from tui.engine.worker import ENGINES
 from tui.policy.doctor import COUNTERS, LEFTOVERS, MendOptions
 from tui.policy.plan import Item, Outcome, Plan, Totals
 from tui.records import Symptom
@@ -38,7 +38,7 @@ def examined(site: Site, *, deep: bool = False, stop: Event | None = None) -> li
 
 
 def mended(plan: Plan, site: Site, stop: Event) -> Outcome:
-    return drained(apply_mend(plan, site, stop, reclaim=ENGINES["reclaim"]))
+    return drained(apply_mend(plan, site, stop, reclaim=engine_of("reclaim")))
 
 
 def raised(path: Path) -> int:

@@ -17,10 +17,10 @@ from tests.factories import NOW, days_ago, execute, make_database, session
 from tests.faults.test_kill import ROOT, dies
 from tests.picture import forest_of, picture, run, site_of
 from tui.engine.journal import KEPT_ITEMS, told
+from tui.engine.perform import perform
 from tui.engine.recovery import put_right
 from tui.engine.site import Site
 from tui.engine.undo import plan_undo
-from tui.engine.worker import perform
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Item, Plan, Totals
 from tui.policy.prune import PrunePolicy, plan_prune

@@ -24,9 +24,9 @@ from tests.factories import (
 from tests.neighbour import Holder, Neighbour
 from tests.picture import assert_sound, drained, forest_of, run, site_of
 from tui.engine import rescue
+from tui.engine.perform import perform
 from tui.engine.rescue import rescue_facts
 from tui.engine.site import Site
-from tui.engine.worker import perform
 from tui.errors import OcduError
 from tui.policy.plan import Plan
 from tui.policy.rescue import VACUUM, plan_rescue, rescue_levels

@@ -17,9 +17,10 @@ from tests.bloat import compact_size, is_sound, make_bloated
 from tests.neighbour import Holder
 from tests.picture import site_of
 from tui.engine import waiting
+from tui.engine.perform import perform
 from tui.engine.site import Site
 from tui.engine.vacuum import vacuum_facts
-from tui.engine.worker import Worker, WorkerEvent, perform
+from tui.engine.worker import Worker, WorkerEvent
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.vacuum import Wish, plan_vacuum
 
@@ -100,7 +101,7 @@ from pathlib import Path
 from threading import Event
 from tests.picture import site_of
 from tui.engine.vacuum import vacuum_facts
-from tui.engine.worker import perform
+from tui.engine.perform import perform
 from tui.policy import vacuum as policy
 policy.ASSUMED_SPEED = 100.0
 site = site_of(Path(sys.argv[1]))

@@ -19,10 +19,10 @@ from tests.faults.small_disk import Ballast
 from tests.faults.victim import plan_of
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine import prune, room
+from tui.engine.perform import perform
 from tui.engine.recovery import put_right, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_restore
-from tui.engine.worker import perform
 from tui.policy.plan import Outcome, Plan
 from tui.store import shelf
 from tui.store.packing import look_into

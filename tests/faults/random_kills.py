@@ -23,10 +23,10 @@ from tests.factories import Tool, Turn, days_ago, execute, make_database, sessio
 from tests.faults.victim import plan_of
 from tests.picture import Picture, assert_sound, but_history, picture, run, site_of
 from tui.engine import pace
+from tui.engine.perform import perform
 from tui.engine.recovery import put_right, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_restore
-from tui.engine.worker import perform
 from tui.store import packing
 from tui.store.shelf import passing, reading
 

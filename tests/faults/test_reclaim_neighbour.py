@@ -11,7 +11,7 @@ import pytest
 from tests.engine.reclaim.parts import DAY, NOW, Database, compact, plan_for, tool
 from tests.neighbour import Neighbour
 from tests.picture import drained, site_of
-from tui.engine.worker import perform
+from tui.engine.perform import perform
 
 P99, WORST = 50.0, 250.0
 """Milliseconds that a writer next door may wait."""

@@ -18,9 +18,9 @@ from tests.engine.test_rescue import rescue_of
 from tests.factories import NOW
 from tests.picture import forest_of, site_of
 from tui.engine import pace
+from tui.engine.perform import perform
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_restore
-from tui.engine.worker import perform
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune

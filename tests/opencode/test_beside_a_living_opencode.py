@@ -165,7 +165,7 @@ from pathlib import Path
 from threading import Event
 from tui.engine import vacuum
 from tui.engine.site import open_site
-from tui.engine.worker import perform
+from tui.engine.perform import perform
 from tui.policy import vacuum as policy
 # On such a disk nobody may have the database open.
 policy.ASSUMED_SPEED, vacuum.WORTH_MEASURING = 100.0, 10**12

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.errors import WrongCall
+from tui.places import ProjectRow, StoredPath
 from tui.policy.projects import Move, RelinkOptions, moved, plan_relink, plan_remove
-from tui.records import Holder, ProjectRow, StoredPath
+from tui.records import Holder
 
 OLD, NEW = "/work/shop", "/home/dev/store"
 

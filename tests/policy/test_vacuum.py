@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 import pytest
 
+from tui.places import Place
 from tui.policy.vacuum import (
     ASSUMED_SPEED,
     DISK_FACTOR,
@@ -23,7 +24,7 @@ from tui.policy.vacuum import (
     plan_checkpoint,
     plan_vacuum,
 )
-from tui.records import FileSizes, Holder, Place
+from tui.records import FileSizes, Holder
 
 PAGE = 4096
 MB = 1_000_000

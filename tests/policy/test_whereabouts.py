@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tui.places import Whereabouts
 from tui.policy.whereabouts import explanations
-from tui.records import Whereabouts
 
 MAIN = Whereabouts(Path("/d/opencode.db"), sessions=5, projects=1, generation="v1")
 DEV = Whereabouts(Path("/d/opencode-dev.db"), sessions=2, projects=1, generation="v1")

@@ -8,6 +8,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from tests.factories import days_ago, execute, make_database, session
+from tests.screens.tidy import untidy
 from tests.visit import SIZES, garden, visit
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.session_detail import SessionDetailPanel, Shown, panel_text
@@ -42,14 +43,46 @@ async def test_sizes_are_those_of_the_payload(tmp_path: Path) -> None:
 
 async def test_the_filter_narrows_as_you_type_and_escape_clears(tmp_path: Path) -> None:
     async with visit(garden(tmp_path)) as here:
-        everything = here.tree.count
+        everything = here.tree.outline.sessions if here.tree.outline else 0
         await here.press("slash", "h", "o", "l", "e", "s")
         outline = here.tree.outline
         assert outline is not None and outline.sessions == 1
         await here.press("escape")
-        assert here.tree.count == everything
+        assert here.tree.outline is not None and here.tree.outline.sessions == everything
+        assert here.tree.cursor_id == "ses_digholes", "what was found keeps the cursor"
         assert here.screen.focused is here.tree
         assert not here.screen.query_one(FilterBar).has_class("-open")
+
+
+async def test_a_filter_finds_archived_sessions_in_the_active_view_and_says_so(
+    tmp_path: Path,
+) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.press("slash", *"put")
+        assert here.tree.cursor_id == "ses_putaway"
+        assert "1 session · 1 archived" in str(here.screen.query_one("#summary", Static).content)
+        await here.press("enter", "a")
+        await here.idle()
+        assert here.archived() == set()
+        await here.press("escape")
+        outline = here.tree.outline
+        assert outline is not None and not outline.is_filtered and outline.order.view == "active"
+
+
+async def test_words_for_state_narrow_tab_completes_and_a_slip_is_told(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        field = here.screen.query_one(FilterBar)
+        hint = here.screen.query_one("#filter-hint", Static)
+        await here.press("slash", *"is:sh", "tab")
+        assert field.needle == "is:shared "
+        outline = here.tree.outline
+        assert outline is not None and outline.sessions == 1
+        await here.press(*"size:>x")
+        assert hint.display and "“x” is not a size" in str(hint.content)
+        assert untidy(here.screen) == []
+        await here.press(*(["backspace"] * 7), "tab")
+        assert not hint.display
+        assert here.tree.has_focus, "nothing to complete: on to the tree"
 
 
 async def test_letters_in_the_filter_are_no_keys(tmp_path: Path) -> None:

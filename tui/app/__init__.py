@@ -23,9 +23,9 @@ from textual.screen import Screen
 
 from tui.actions import ACTIONS, bindings
 from tui.app.census import Census
+from tui.app.log import keep_log, noted
 from tui.app.looks import HIGH_CONTRAST, Ascii
-from tui.app.orders import Orders
-from tui.app.reads import keep_log, noted
+from tui.app.travel import Travel
 from tui.config import Config
 from tui.engine.site import Site, open_site
 from tui.policy.plan import Plan
@@ -38,7 +38,7 @@ PATIENCE = 1.0
 
 OF_SCREENS = {
     "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort", "reverse_sort",
-    "next_bars", "next_view", "next_grouping", "details",
+    "next_bars", "next_view", "next_grouping", "details", "open",
 }  # fmt: skip
 """Actions that need a tree of sessions in front of them."""
 
@@ -77,7 +77,19 @@ def _projects() -> Screen[None]:
     return ProjectsScreen()
 
 
-class OcduApp(Orders):
+def _search() -> Screen[None]:
+    from tui.screens.search import SearchScreen
+
+    return SearchScreen()
+
+
+def _conversation() -> Screen[None]:
+    from tui.screens.conversation import ConversationScreen
+
+    return ConversationScreen()
+
+
+class OcduApp(Travel):
     """See, decide, do: screens read facts here, hand in plans, and are told what came of them."""
 
     TITLE = "ocdu"
@@ -89,6 +101,8 @@ class OcduApp(Orders):
         "trash": _trash,
         "jobs": _jobs,
         "projects": _projects,
+        "search": _search,
+        "conversation": _conversation,
     }
     DEFAULT_MODE = "sessions"
     COMMANDS: ClassVar = {Actions}

@@ -7,31 +7,13 @@ nothing it does not show.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 from threading import Event
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from textual import on
-from textual.app import App
-from textual.message import Message
-from textual.reactive import var
-from textual.worker import get_current_worker
-
-from tui import format
-from tui.config import Config
-from tui.desk import Freed, JobStory, JournalLine, TrashBatch
-from tui.engine.site import Site
-from tui.errors import OcduError
-from tui.forest import Forest
-from tui.messages import Failed, Recovered
+from tui.app.memory import Memory
 from tui.policy.plan import Plan
-from tui.records import FileSurvey, LargeRow, Payload, ProjectRow, SessionDetail, Whereabouts
-from tui.store.database import SQLITE_EXCEPTIONS, explained
-from tui.toasts import Severity
+from tui.records import FileSurvey, LargeRow, Payload, SessionDetail
 
 if TYPE_CHECKING:
     from tui.policy.vacuum import VacuumFacts
@@ -51,73 +33,8 @@ class Retained(NamedTuple):
     announcement: str = ""
 
 
-class Reads(App[None]):
-    """The blocking half of `Desk`, and the threads it is asked in."""
-
-    site: Site
-    config: Config
-    forest: var[Forest] = var(Forest.of(()), init=False)
-    database: Path
-    stop: Event
-    """Set when the app ends."""
-
-    def ask(
-        self, question: Callable[[], Answer], then: Callable[[Answer], None], *, group: str
-    ) -> None:
-        """Answer in a thread, then go on with it here; a newer question of the group replaces it.
-
-        Failures are told to the user; `then` must not mind that its screen may be gone.
-        """
-
-        def answer() -> None:
-            worker = get_current_worker()
-            with self.sentences():
-                found = question()
-                if not worker.is_cancelled:
-                    self.hand_over(then, found)
-
-        self.run_worker(answer, thread=True, group=group, exclusive=True, exit_on_error=False)
-
-    def hand_over(self, then: Callable[..., None], *values: object) -> None:
-        """From a thread: run this in the app, unless that has ended meanwhile. Does not wait."""
-        with suppress(RuntimeError):
-            self.call_later(then, *values)
-
-    def tell(self, message: Message) -> None:
-        """From a thread: post a fact, unless the app has ended."""
-        if not self.stop.is_set():
-            # The loop may end between the question and the post: then nobody is left to be told.
-            with suppress(RuntimeError):
-                self.post_message(message)
-
-    def say(self, text: str, severity: Severity = "information") -> None:
-        """A toast; never markup."""
-        self.notify(format.clean(text), severity=severity, markup=False)
-
-    @on(Failed)
-    def _failed(self, message: Failed) -> None:
-        self.say(message.sentence, "error")
-
-    @on(Recovered)
-    def _recovered(self, message: Recovered) -> None:
-        self.say(message.sentence, "warning")
-
-    @contextmanager
-    def sentences(self) -> Iterator[None]:
-        """Around the body of a thread: failures become sentences, and the log keeps the rest."""
-        try:
-            yield
-        except OcduError as error:
-            self.tell(Failed(str(error)))
-        except SQLITE_EXCEPTIONS as error:
-            self.tell(Failed(str(explained(error, self.database))))
-        except Exception as error:
-            if not self.stop.is_set():
-                self.tell(Failed(noted(error)))
-
-    def now(self) -> int:
-        """Milliseconds UTC."""
-        raise NotImplementedError
+class Reads(Memory):
+    """The blocking half of `Desk` that is about sessions, bytes and what could be done."""
 
     def read_detail(self, session_id: str) -> SessionDetail:
         """All about one session."""
@@ -221,121 +138,8 @@ class Reads(App[None]):
 
         return plan_checkpoint(self.site.store.sizes())
 
-    def read_undoable(self) -> str | None:
-        """What `u` would undo, in words; first what an earlier ocdu left half done is put right."""
-        from tui.engine.recovery import put_right
-        from tui.engine.undo import undo_title
-
-        for sentence in put_right(self.site):
-            self.tell(Recovered(sentence))
-        return undo_title(self.site)
-
-    def plan_undo(self) -> Plan:
-        """Reverse the newest job that can be reversed."""
-        from tui.engine.undo import plan_undo
-
-        return plan_undo(self.site)
-
-    def plan_redo(self) -> Plan:
-        """Do again what was undone last."""
-        from tui.engine.undo import plan_redo
-
-        return plan_redo(self.site)
-
     def read_files(self, stop: Event) -> Iterator[FileSurvey]:
         """The rest of the data directory, growing."""
         from tui.store.files import survey_files
 
         return survey_files(self.site.store, self.site.files, self.now(), stop)
-
-    def read_trash(self) -> Sequence[TrashBatch]:
-        """Batches of this database, newest first."""
-        from tui.engine.trash import batches
-
-        return batches(self.site.ledger.trash_folder, self.site.ledger.database)
-
-    def plan_restore(self, names: Sequence[str]) -> Plan:
-        """Bring batches or sessions back."""
-        from tui.engine.trash import plan_restore
-
-        return plan_restore(self.site, names)
-
-    def plan_empty(self, names: Sequence[str] | None, older_than: timedelta | None) -> Plan:
-        """Delete batches for good."""
-        from tui.engine.trash import plan_empty
-
-        return plan_empty(self.site, names, older_than, self.now())
-
-    def read_journal(self) -> Sequence[JournalLine]:
-        """What ocdu did to this database, newest first."""
-        return self.site.ledger.entries()
-
-    def read_job(self, number: int) -> JobStory | None:
-        """All about one job of the journal."""
-        return self.site.ledger.record(number)
-
-    def read_databases(self) -> tuple[Sequence[Whereabouts], int, int]:
-        """Every database of this user, the open one among them."""
-        from tui.store.locate import databases, found_at
-        from tui.store.whereabouts import never_imported, whereabouts
-
-        found = {each.path: each for each in databases()}
-        found.setdefault(self.database, found_at(self.database))
-        return list(whereabouts(found.values())), *never_imported(self.site.files)
-
-    def read_projects(self) -> Sequence[ProjectRow]:
-        """Every project, and whether its folder exists."""
-        from tui.store.projects import projects
-
-        return projects(self.site.store)
-
-    def plan_relink(self, old: str, new: str) -> Plan:
-        """Move stored paths."""
-        from tui.policy.projects import plan_relink
-        from tui.store.holders import holders
-        from tui.store.projects import places
-
-        store = self.site.store
-        folder = os.path.abspath(os.path.expanduser(new))
-        return plan_relink(
-            places(store), old, folder, new_exists=os.path.isdir(folder),
-            holders=holders(store.path),
-        )  # fmt: skip
-
-    def read_history(self) -> Sequence[tuple[int, int]]:
-        """(time in ms, octets on disk), oldest first."""
-        return self.site.ledger.history()
-
-    def read_freed(self) -> Freed:
-        """What was given back today (since local midnight) and ever."""
-        local = datetime.fromtimestamp(self.now() / 1000).astimezone()
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        ledger = self.site.ledger
-        return Freed(ledger.freed(int(midnight.timestamp() * 1000)), ledger.freed())
-
-
-def keep_log(path: Path) -> None:
-    """Send what is logged to this file: on the terminal it would land in the middle of the app."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = PrivateLog(path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    log.propagate = False
-
-
-class PrivateLog(logging.FileHandler):
-    """A log that nobody else can read: tracebacks name folders and titles."""
-
-    def _open(self) -> Any:
-        path = Path(self.baseFilename)
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-        return super()._open()
-
-
-def noted(error: Exception) -> str:
-    """Keep the traceback in the log; the sentence for the user names the file."""
-    log.error("Unexpected", exc_info=error)
-    files = [h.baseFilename for h in log.handlers if isinstance(h, logging.FileHandler)]
-    where = f" {files[0]} says more." if files else ""
-    return f"Something unexpected happened ({type(error).__name__}); nothing was changed.{where}"

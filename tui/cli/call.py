@@ -27,7 +27,7 @@ MOST_CANDIDATES = 5
 """Ids named when a shortened one fits several: a line, not a page."""
 
 
-LOOKS = ("list", "show", "stats", "files", "jobs", "databases", "doctor")
+LOOKS = ("list", "show", "search", "stats", "files", "jobs", "databases", "doctor")
 """Commands that change nothing, and so do not put right what was interrupted either."""
 
 INTERRUPTED = (

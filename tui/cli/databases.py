@@ -10,7 +10,7 @@ from tui.cli.call import Answer, Call
 from tui.cli.output import table
 
 if TYPE_CHECKING:
-    from tui.records import Whereabouts
+    from tui.places import Whereabouts
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from tui.cli.output import plan_json, plan_text
 from tui.policy.plan import Outcome, Plan, Step
 
 if TYPE_CHECKING:
-    from tui.engine.worker import Engine
+    from tui.engine.engines import Engine
 
 
 def carry_out(
@@ -76,7 +76,7 @@ def ask(question: str) -> bool:
 
 def perform_plan(call: Call, plan: Plan, engine: Engine | None) -> Outcome:
     """Carry the plan out with a progress bar; Ctrl-C and SIGTERM end it after the step at hand."""
-    from tui.engine.worker import perform
+    from tui.engine.perform import perform
 
     steps = perform(plan, call.site, call.stop, engine=engine)
     with stopped_by_signals(call.stop), shown_progress(call) as progress:

@@ -61,14 +61,14 @@ def run(call: Call) -> Answer:
 def _mended(call: Call, findings: Sequence[Finding]) -> Answer:
     """The road of every deed; the findings in the answer are those that are left."""
     from tui.engine.doctor import apply_mend
-    from tui.engine.worker import ENGINES
+    from tui.engine.engines import engine_of
     from tui.policy.doctor import MendOptions, judge, plan_mend, worst
 
     options = MendOptions(_orphans(call) if any(f.fix == "orphans" for f in findings) else None)
     plan = plan_mend(findings, options)
     if not call.options.json:
         print(_text(findings), file=sys.stdout)
-    engine = partial(apply_mend, reclaim=ENGINES["reclaim"])
+    engine = partial(apply_mend, reclaim=engine_of("reclaim"))
     answer = carry_out(call, plan, "Mend this", engine=engine)
     if answer.outcome in ("done", "partial") and not call.stop.is_set():
         findings = judge(_examine(call), mends_orphans=_level_exists())

@@ -5,9 +5,14 @@ from __future__ import annotations
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "list": (
         ("ocdu list", "every tree, the largest first"),
+        ("ocdu list --filter 'idle:30d size:>10MB'", "by state, as in the app"),
         ("ocdu list --json", "for scripts: one object, bytes as integers"),
     ),
     "show": (("ocdu show ses_5c1f", "one session; ids may be shortened while unique"),),
+    "search": (
+        ("ocdu search 'flaky test'", "what was said, newest first; case does not matter"),
+        ("ocdu search panic --kind tool --since 30d --json", "in tool output of the last month"),
+    ),
     "stats": (
         ("ocdu stats", "where the bytes are, what each action gives back"),
         ("ocdu stats --json --db /backup/opencode.db", "of another database"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.output import badges, table
+from tui.errors import WrongCall
 
 if TYPE_CHECKING:
     from tui.forest import Forest
@@ -20,6 +21,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     which.add_argument("--active", action="store_true", help="only sessions that are not archived")
     which.add_argument("--all", action="store_true", help="both (the default)")
     parser.add_argument("--project", metavar="P", help="only sessions of this project")
+    parser.add_argument(
+        "--filter",
+        metavar="TEXT",
+        default="",
+        help="only what the filter line of the app would find: words of title, directory or id, "
+        "is:archived|shared|pinned|missing|running|child|root, size:>10MB, idle:30d, project:P, "
+        "dir:D, gen:v1|v2|both; all must hold, - in front turns one round",
+    )
     parser.add_argument("--limit", metavar="N", type=int, help="only the N largest trees")
     parser.add_argument(
         "--tree", action="store_true", help="show subagents indented below their root"
@@ -43,17 +52,34 @@ def run(call: Call) -> Answer:
 def _places(call: Call, forest: Forest) -> Iterator[int]:
     """Positions of the sessions asked for: trees by size, each root before its children."""
     options = call.options
+    wanted = _narrowed(call, forest)
     trees = sorted(forest.shape.roots, key=forest.subtree_bytes, reverse=True)
+    if wanted is not None:
+        trees = [i for i in trees if not wanted.isdisjoint(range(i, i + forest.span[i]))]
     if options.limit is not None:
         trees = trees[: max(0, options.limit)]
     for root in trees:
         for i in range(root, root + forest.span[root]):
             row = forest.rows[i]
+            if wanted is not None and i not in wanted:
+                continue
             if options.project not in (None, row.project, row.project_id):
                 continue
             if (options.archived and not row.archived) or (options.active and row.archived):
                 continue
             yield i
+
+
+def _narrowed(call: Call, forest: Forest) -> frozenset[int] | None:
+    """Positions that `--filter` leaves; None without one. Raises WrongCall for a wrong word."""
+    from tui.narrowing import found_in, parse_narrowing
+
+    narrowing = parse_narrowing(call.options.filter)
+    if narrowing.complaint:
+        raise WrongCall(narrowing.complaint)
+    if not narrowing.restricts:
+        return None
+    return frozenset(found_in(forest, narrowing, call.now).places)
 
 
 def session_json(forest: Forest, i: int) -> dict[str, Any]:
@@ -90,7 +116,7 @@ def _text(call: Call, forest: Forest, places: list[int]) -> str:
     rows = []
     for i in places:
         row = forest.rows[i]
-        if not call.options.tree and forest.parent[i] >= 0:
+        if not (call.options.tree or call.options.filter) and forest.parent[i] >= 0:
             continue
         indent = "  " * forest.depth[i]
         special = badges(row)

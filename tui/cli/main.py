@@ -35,6 +35,7 @@ class Verb(NamedTuple):
 VERBS = (
     Verb("list", "list", "sessions with their sizes, largest tree first"),
     Verb("show", "show", "all about one session"),
+    Verb("search", "search", "find what was said, in every conversation"),
     Verb("stats", "stats", "where the bytes are and what you can get back"),
     Verb("archive", "archive", "archive the trees of these sessions"),
     Verb("unarchive", "archive", "take an archive back"),

@@ -13,7 +13,7 @@ from tui.cli.output import table
 from tui.errors import WrongCall
 
 if TYPE_CHECKING:
-    from tui.records import ProjectRow
+    from tui.places import ProjectRow
 
 ACTIONS = ("list", "relink", "remove")
 

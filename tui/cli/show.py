@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.list import session_json
 from tui.cli.output import badges
 from tui.cli.stats import RULE, action_of, all_kinds, name_of, reclaimable, table_of
+from tui.errors import WrongCall
 
 if TYPE_CHECKING:
     from tui.forest import Forest
-    from tui.records import SessionDetail
+    from tui.records import SessionDetail, SessionRow
     from tui.store.database import Store
 
 MOST_CELLS = 300
@@ -28,6 +31,9 @@ MOST_KIND, MOST_WORDS = 28, 60
 def add_arguments(parser: ArgumentParser) -> None:
     """The session."""
     parser.add_argument("id", metavar="ID", help="its id, shortened while unique")
+    parser.add_argument(
+        "--markdown", metavar="FILE", help="write the conversation as Markdown; - for the terminal"
+    )
 
 
 def run(call: Call) -> Answer:
@@ -38,6 +44,8 @@ def run(call: Call) -> Answer:
 
     forest = call.forest_with_directories
     id = full_id(forest, call.options.id)
+    if call.options.markdown:
+        return _markdown(call, forest.row(id))
     forest = call.with_trees_measured(forest, [id])
     store = call.site.store
     branch = forest.branch_of(id)
@@ -63,6 +71,25 @@ def run(call: Call) -> Answer:
     message = f"{size(detail.tree_usage.bytes)} in {what}."
     text = "" if call.options.json else _text(call, detail, session)
     return Answer("done", message, {"session": session}, text)
+
+
+def _markdown(call: Call, row: SessionRow) -> Answer:
+    """The conversation, streaming: never more than a piece of it in memory."""
+    from tui.engine.markdown import write_markdown
+    from tui.format import size
+    from tui.store.markdown import markdown_of
+
+    if call.options.markdown == "-":
+        if call.options.json:
+            raise WrongCall("--markdown - and --json both want standard output: name a file.")
+        encoding = sys.stdout.encoding or "utf-8"
+        for text in markdown_of(call.site.store, row, call.stop):
+            sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        return Answer("done", "")
+    target = Path(call.options.markdown).expanduser()
+    octets = write_markdown(call.site.store, row, target)
+    data = {"file": str(target), "bytes": octets}
+    return Answer("done", f"Wrote {size(octets)} to {target}.", data)
 
 
 def _largest(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from tui import format
 from tui.errors import WrongCall
+from tui.places import ProjectRow, StoredPath
 from tui.policy.plan import Item, Plan, Totals
-from tui.records import Holder, ProjectRow, StoredPath
+from tui.records import Holder
 
 GLOBAL = "global"
 """opencode's project for folders without git; it is always there."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tui.errors import WrongCall
 from tui.format import plural
+from tui.places import LostSession
 from tui.policy.plan import Item, Plan, Totals
-from tui.records import LostSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from pathlib import PurePath
 from typing import Literal
 
 from tui.format import count, duration, size
+from tui.places import Place
 from tui.policy.plan import Item, Plan, Totals
-from tui.records import FileSizes, Holder, Place
+from tui.records import FileSizes, Holder
 
 Way = Literal["nothing", "checkpoint", "incremental", "copy_back", "wait", "refused"]
 

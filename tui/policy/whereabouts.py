@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tui.format import count, plural
-from tui.records import Whereabouts
+from tui.places import Whereabouts
 
 
 def explanations(

@@ -14,8 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.places import Whereabouts
 from tui.policy.whereabouts import explanations
-from tui.records import Whereabouts
 from tui.screens.dialog import Dialog
 from tui.widgets.row_table import Column, Row, RowTable
 

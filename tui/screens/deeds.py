@@ -73,7 +73,7 @@ class Deeds(Page):
             return
         plan = self._prune_plan(ids)
         reason = needs_asking(desk.forest, ids, desk.now(), desk.running)
-        if reason is None and not self.sessions.marks and self.sessions.cursor_group is not None:
+        if reason is None and self.is_whole_group():
             reason = "Nothing is marked: this is every tree of the group."
         if reason is None:
             self._submit(plan)
@@ -109,7 +109,15 @@ class Deeds(Page):
 
     def _submit(self, plan: Plan) -> None:
         if self.desk.submit(plan) is not None:
-            self.sessions.action_unmark_all()
+            self.unmark()
+
+    def is_whole_group(self) -> bool:
+        """True when the cursor alone chooses, and stands on a group."""
+        return not self.sessions.marks and self.sessions.cursor_group is not None
+
+    def unmark(self) -> None:
+        """What was marked is ordered now."""
+        self.sessions.action_unmark_all()
 
     def action_pin(self) -> None:
         """Pin the chosen trees; where all are pinned, let them go."""

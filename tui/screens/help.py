@@ -16,6 +16,7 @@ from textual.widgets import Static
 from tui import format
 from tui.actions import ACTIONS
 from tui.desk import desk_of
+from tui.narrowing import KEYS
 from tui.screens.page import SHOWN_KEYS
 
 MOVING = (
@@ -30,6 +31,26 @@ MOVING = (
     ("Esc", "clear the filter, leave a dialog: always no"),
 )
 """Keys of the tree itself, which are not in the table because they do nothing but move."""
+
+READING = (
+    ("␣ l h ↵", "unfold and fold; on the last line of a long text, read on"),
+    ("] [", "next question, question before"),
+    ("/ n N", "search in it; next hit, hit before"),
+    ("J K", "half a page down, up"),
+    ("L", "the largest part; again: the next largest"),
+    ("E", "write the conversation as Markdown into the present folder"),
+    ("o", "show the session in the tree"),
+    ("Esc", "back to where you came from"),
+)
+"""Keys of a conversation, which are not in the table because they mean nothing elsewhere."""
+
+FILTERING = (
+    ("text", "titles, directories and ids that hold it; else similar titles"),
+    *((f"{key}:", told.partition(": ")[2] or told) for key, told in KEYS.items()),
+    ("-word", "turns a word round; blanks stay together in quotes"),
+    ("Tab", "completes the word"),
+)
+"""What may be typed behind `/`: everything must hold."""
 
 KEY_CELLS = 11
 
@@ -75,6 +96,10 @@ def help_text(keys: Mapping[str, str], width: int) -> Content:
     """All groups below each other; `keys` are the user's own, by action id."""
     lines = [Content.styled("Move and mark", "bold $text-accent")]
     lines += [_line(key, meaning, width) for key, meaning in MOVING]
+    lines += [Content(""), Content.styled("Read a conversation", "bold $text-accent")]
+    lines += [_line(key, meaning, width) for key, meaning in READING]
+    lines += [Content(""), Content.styled("Words of the filter line", "bold $text-accent")]
+    lines += [_line(key, meaning, width) for key, meaning in FILTERING]
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]
         for action in ACTIONS:

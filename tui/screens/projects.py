@@ -15,9 +15,9 @@ from textual.widgets import Static
 from tui import format
 from tui.desk import Jobs
 from tui.forest import Forest
+from tui.places import ProjectRow
 from tui.policy.plan import Plan
 from tui.policy.projects import plan_remove
-from tui.records import ProjectRow
 from tui.screens.confirm import ConfirmDialog, remove_project_question
 from tui.screens.page import Page
 from tui.screens.relink import RelinkDialog

@@ -11,8 +11,8 @@ from textual.widgets import Input, Static
 
 from tui import format
 from tui.errors import WrongCall
+from tui.places import ProjectRow
 from tui.policy.plan import Plan
-from tui.records import ProjectRow
 from tui.screens.dialog import Dialog
 from tui.widgets.plan_table import PlanTable
 

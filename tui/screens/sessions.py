@@ -16,10 +16,12 @@ from textual.widgets import Static
 from tui import format
 from tui.actions import bindings
 from tui.forest import Forest
+from tui.narrowing import parse_narrowing
 from tui.ordering import GROUPINGS, SORTS, VIEWS, Grouping, Sort, View
 from tui.outline import Outline
 from tui.screens.details import Details
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_words import completed, hint_of
 from tui.widgets.session_detail import SessionDetailPanel
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
@@ -38,7 +40,7 @@ class SessionsScreen(Details):
         *bindings(
             (
                 "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort",
-                "reverse_sort", "next_bars", "next_view", "next_grouping", "details",
+                "reverse_sort", "next_bars", "next_view", "next_grouping", "details", "open",
             )
         )
     ]  # fmt: skip
@@ -51,7 +53,8 @@ class SessionsScreen(Details):
         self.sort: Sort = "size"
         self.reverse = False
         self.view: View = "active"
-        self._sorted_for: Forest | None = None
+        self._wide: Outline | None = None
+        """All sessions in the present order, whatever the view hides: what a filter searches."""
 
     def body(self) -> Iterable[Widget]:
         """Filter line, tree, details, marks."""
@@ -84,6 +87,7 @@ class SessionsScreen(Details):
         self.sessions.confirmed = done
         if before is not None and same and not done and not (whole and not before.forest.measured):
             self.sessions.show(before.with_forest(forest))
+            self._wide = self._wide and self._wide.with_forest(forest)
         else:
             self._arrange()
         self._say_summary()
@@ -91,13 +95,21 @@ class SessionsScreen(Details):
 
     def _arrange(self) -> None:
         """Sort and group anew."""
+        self._wide = None
+        needle = self.filter_bar.needle
+        if not parse_narrowing(needle).restricts:
+            self._show(self._ordered(self.view).filtered(needle))
+        else:
+            self._wide = self._ordered("all")
+            self._show(self._wide.filtered(needle))
+
+    def _ordered(self, view: View) -> Outline:
         desk = self.desk
+        return Outline.of(desk.forest, desk.now(), self.grouping, self.sort, self.reverse, view)
+
+    def _show(self, outline: Outline) -> None:
         self.sessions.empty_text = self._why_empty()
-        outline = Outline.of(
-            desk.forest, desk.now(), self.grouping, self.sort, self.reverse, self.view,
-            self.filter_bar.needle,
-        )  # fmt: skip
-        self.sessions.now = desk.now()
+        self.sessions.now = self.desk.now()
         self.sessions.show(outline)
         self._say_summary()
 
@@ -113,12 +125,14 @@ class SessionsScreen(Details):
         if outline is None:
             return
         arrow = "▼" if (self.sort == "title") == self.reverse else "▲"
-        parts = [
-            format.plural(outline.trees, "tree"),
-            format.plural(outline.sessions, "session"),
-            VIEW_NAMES[self.view],
-            f"by {self.sort} {arrow}",
-        ]
+        parts = [format.plural(outline.trees, "tree"), format.plural(outline.sessions, "session")]
+        if not outline.is_filtered:
+            parts.append(VIEW_NAMES[self.view])
+        elif outline.archived:
+            parts.append(f"{format.count(outline.archived)} archived")
+        if outline.is_filtered and outline.found.similar:
+            parts.append("similar titles")
+        parts.append(f"by {self.sort} {arrow}")
         if not self.desk.measure.done and len(self.desk.forest):
             part = self.desk.forest.measured / len(self.desk.forest)
             parts.append("checking sizes" if part == 1 else f"measuring {format.percent(part)}")
@@ -156,10 +170,46 @@ class SessionsScreen(Details):
 
     @on(FilterBar.Changed)
     def _filter(self, event: FilterBar.Changed) -> None:
-        self.sessions.empty_text = self._why_empty()
-        if self.sessions.outline is not None:
-            self.sessions.show(self.sessions.outline.filtered(event.needle))
-        self._say_summary()
+        """A filter searches every session, whatever the view shows without one."""
+        self.filter_bar.hint(hint_of(event.needle, self.desk.forest))
+        shown = self.sessions.outline
+        restricts = parse_narrowing(event.needle).restricts
+        if shown is None:
+            return
+        if not restricts and shown.is_filtered:
+            self._arrange()
+        elif restricts and self._wide is None:
+            self._look_wider()
+            self._show(shown.filtered(event.needle))
+        else:
+            self._show((self._wide if restricts and self._wide else shown).filtered(event.needle))
+
+    def _look_wider(self) -> None:
+        """Put all sessions in order, in a thread: no key waits for it."""
+        if self.view == "all" or not any(row.archived for row in self.desk.forest.rows):
+            self._wide = self._ordered(self.view)
+            return
+        forest = self.desk.forest
+        self.desk.ask(lambda: (forest, self._ordered("all")), self._wider_came, group="wider")
+
+    def _wider_came(self, found: tuple[Forest, Outline]) -> None:
+        forest, outline = found
+        needle = self.filter_bar.needle
+        if self.is_attached and forest is self.desk.forest and parse_narrowing(needle).restricts:
+            self._wide = outline
+            self._show(outline.filtered(needle))
+
+    @on(FilterBar.Completing)
+    def _complete(self, event: FilterBar.Completing) -> None:
+        whole = completed(event.needle, self.desk.forest)
+        if whole != event.needle:
+            self.filter_bar.complete(whole)
+        else:
+            self.sessions.focus()
+
+    @on(FilterBar.SearchWanted)
+    async def _search(self) -> None:
+        await self.app.run_action("app.search")
 
     @on(FilterBar.Closed)
     def _back_to_tree(self) -> None:
@@ -209,6 +259,11 @@ class SessionsScreen(Details):
         line = self.query_one("#marks", Static)
         line.display = bool(event.ids)
         line.update(Content.styled(marks_line(self.desk.forest, event.ids), "$text-accent"))
+
+    def action_open(self) -> None:
+        """Read the conversation of the session under the cursor."""
+        if id := self.sessions.cursor_id:
+            self.desk.open_conversation(id)
 
     def action_copy_id(self) -> None:
         """The id under the cursor, to the clipboard."""

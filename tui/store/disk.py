@@ -13,7 +13,7 @@ from stat import S_ISREG
 
 import psutil
 
-from tui.records import Place
+from tui.places import Place
 
 PROBE_BYTES = 8_000_000
 """Written and synced to learn the speed of a disk: enough to reach it, soon done."""

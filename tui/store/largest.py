@@ -148,11 +148,20 @@ def _told(connection: apsw.Connection, seen: _Seen) -> Iterator[LargeRow]:
 def _kind(table: str, head: bytes) -> str:
     """ "user message", "tool bash", "text" …, as the head of the row says."""
     if table == "message":
-        role = _word(rb'"role":"([^"\\]{1,40})"', head)
-        return f"{role} message".strip()
-    kind = _word(rb'"type":"([^"\\]{1,40})"', head)
-    tool = _word(rb'"tool":"([^"\\]{1,80})"', head) if kind == "tool" else ""
+        return f"{role_of(head)} message".strip()
+    kind, tool = kind_and_tool(head)
     return f"{kind} {tool}".strip() or "part"
+
+
+def role_of(head: bytes) -> str:
+    """Who speaks in a message, as the head of the row says; "" for unknown."""
+    return _word(rb'"role":"([^"\\]{1,40})"', head)
+
+
+def kind_and_tool(head: bytes) -> tuple[str, str]:
+    """Type of a part and name of its tool, as the head of the row says; "" for unknown."""
+    kind = _word(rb'"type":"([^"\\]{1,40})"', head)
+    return kind, _word(rb'"tool":"([^"\\]{1,80})"', head) if kind == "tool" else ""
 
 
 def _word(pattern: bytes, head: bytes) -> str:

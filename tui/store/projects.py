@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from tui.records import ProjectRow, StoredPath
+from tui.places import ProjectRow, StoredPath
 from tui.store.database import Store, as_text
 from tui.store.query import fetch
 from tui.store.schema import Schema

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import apsw
 
-from tui.records import LostSession
+from tui.places import LostSession
 from tui.store.database import Store, as_text
 from tui.store.doctor.lost import is_recoverable, session_is_gone
 from tui.store.doctor.walk import Key, keys_where, octets_of

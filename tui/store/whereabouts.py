@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tui.errors import OcduError
-from tui.records import Whereabouts
+from tui.places import Whereabouts
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.known import what_is_known
 from tui.store.locate import Found

@@ -1,4 +1,8 @@
-"""The line above the tree: what is shown in which order, and the filter while it is typed."""
+"""The line above the tree: what is shown in which order, and the filter while it is typed.
+
+Below the field a second line says how the word being typed may go on, or what is wrong with it;
+Tab completes it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.getters import query_one
 from textual.message import Message
@@ -17,11 +21,13 @@ from textual.widgets import Input, Static
 from tui import format
 
 
-class FilterBar(Horizontal):
+class FilterBar(Vertical):
     """`open` shows the field; every letter posts `Changed`, Escape and Enter post `Closed`."""
 
     DEFAULT_CSS = """
-    FilterBar { height: 1; color: $foreground-muted; }
+    FilterBar { height: auto; color: $foreground-muted; }
+    FilterBar Horizontal { height: 1; }
+    FilterBar #filter-hint { height: auto; max-height: 3; padding: 0 1 0 3; display: none; }
     FilterBar Input { display: none; width: 1fr; min-width: 12; }
     FilterBar.-open Input { display: block; }
     FilterBar #slash { width: auto; display: none; color: $text-accent; padding: 0 0 0 1; }
@@ -39,6 +45,16 @@ class FilterBar(Horizontal):
         needle: str
 
     @dataclass
+    class SearchWanted(Message):
+        """A second slash: not titles are meant but what was said."""
+
+    @dataclass
+    class Completing(Message):
+        """Tab: complete the word, or go to the tree where there is nothing to complete."""
+
+        needle: str
+
+    @dataclass
     class Closed(Message):
         """The keys go back to the tree; `kept` says whether the filter stays."""
 
@@ -49,9 +65,11 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The field, hidden at first, and the summary."""
-        yield Static("/", id="slash", markup=False)
-        yield _Field(compact=True, placeholder="title, id or directory", id="needle")
-        yield Static(id="summary", markup=False)
+        with Horizontal():
+            yield Static("/", id="slash", markup=False)
+            yield _Field(compact=True, placeholder="title, id, directory, is: size: idle:")
+            yield Static(id="summary", markup=False)
+        yield Static(id="filter-hint", markup=False)
 
     @property
     def needle(self) -> str:
@@ -67,6 +85,18 @@ class FilterBar(Horizontal):
         """Forget the filter and hide the field."""
         self.remove_class("-open")
         self.field.value = ""
+        self.hint("")
+
+    def complete(self, needle: str) -> None:
+        """Put the completed line into the field."""
+        self.field.value = needle
+        self.field.cursor_position = len(needle)
+
+    def hint(self, text: str) -> None:
+        """Say how the word may go on, or what is wrong with it; "" for nothing."""
+        line = self.query_one("#filter-hint", Static)
+        line.display = bool(text)
+        line.update(Content(format.clean(text)))
 
     def say(self, summary: str) -> None:
         """What the tree shows, e.g. "284 roots · 1,812 sessions · active · by size ▼"."""
@@ -75,12 +105,18 @@ class FilterBar(Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as you type."""
         event.stop()
+        if event.value == "/":
+            self.clear()
+            self.post_message(self.Closed(kept=False))
+            self.post_message(self.SearchWanted())
+            return
         self.post_message(self.Changed(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter keeps the filter and goes to what was found."""
         event.stop()
         self.set_class(bool(event.value), "-open")
+        self.hint("")
         self.post_message(self.Closed(kept=True))
 
     def on_key(self, event: events.Key) -> None:
@@ -92,7 +128,10 @@ class FilterBar(Horizontal):
         elif event.key in ("down", "tab"):
             event.stop()
             event.prevent_default()
-            self.post_message(self.Closed(kept=True))
+            if event.key == "tab":
+                self.post_message(self.Completing(self.needle))
+            else:
+                self.post_message(self.Closed(kept=True))
 
 
 class _Field(Input):

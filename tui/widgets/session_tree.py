@@ -90,6 +90,7 @@ class SessionTree(LineList):
             self._folded = set()
             if before is not None and before.is_filtered and not outline.is_filtered:
                 self._reveal(self._key)
+            self._key = outline.best or self._key  # the cursor follows what is typed
         self._welcome(outline)
         self._reflow()
         self._keep_marks({id for id in self.marks if outline.position(id) is not None})
@@ -120,8 +121,7 @@ class SessionTree(LineList):
 
     def marked_ids(self) -> list[str]:
         """Marked sessions in the order of the outline."""
-        outline = self.outline
-        if outline is None:
+        if (outline := self.outline) is None:
             return []
         return sorted(self.marks, key=lambda id: outline.position(id) or 0)
 

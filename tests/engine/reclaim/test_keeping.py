@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.engine.reclaim.parts import BIG, DAY, NOW, Database, compact, fingerprint, plan_for, tool
 from tests.picture import drained, site_of
+from tui.engine.perform import perform
 from tui.engine.recovery import put_right, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_restore
 from tui.engine.undo import plan_redo, plan_undo, undo_title
-from tui.engine.worker import perform
 from tui.policy.plan import Outcome, Plan
 
 PLAIN = tool(BIG, mark=None)
@@ -225,7 +225,7 @@ def test_sizes_once_measured_are_forgotten_when_undo_makes_rows_grow_again(
     site = site_of(database.path)
     do(kept(database), site)
     forgotten: list[str] = []
-    monkeypatch.setattr("tui.engine.worker.forget_usage", lambda _: forgotten.append("all"))
+    monkeypatch.setattr("tui.engine.perform.forget_usage", lambda _: forgotten.append("all"))
     plan = plan_undo(site)
     assert set(plan.items[0].sessions) == {"ses_a", "ses_child"}, "the app measures these anew"
     do(plan, site)

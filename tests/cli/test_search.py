@@ -1,0 +1,66 @@
+"""`ocdu search`: hits by contract, harmless snippets, wrong calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ocdu
+from tests.factories import Turn, days_ago, make_database, session
+from tui.format import iso
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Path:
+    """Two conversations about roses, one of them old and archived."""
+    old = session("Old beds", turns=[Turn("Where are the ROSES?", "\x1b[31mIn the\nrose bed")],
+                  active=days_ago(50), archived=days_ago(5), project="house")  # fmt: skip
+    return make_database(
+        tmp_path / "o.db", [old, session("New beds", turns=[Turn("Water the roses")])]
+    )
+
+
+def test_hits_are_told_newest_first_with_their_session(ocdu: Ocdu, talks: Path) -> None:
+    said = ocdu("search", "roses", "--json", "--db", talks)
+    assert (said.exit_code, said.json["outcome"], said.json["complete"]) == (0, "done", True)
+    new, old = said.json["hits"]
+    assert new["session_id"] == "ses_newbeds" and new["project"] == "garden"
+    assert new["snippet"][new["at"] : new["at"] + new["length"]] == "roses"
+    assert (old["title"], old["archived"]) == ("Old beds", iso(days_ago(5)))
+    assert (old["kind"], old["where"], old["part_id"]) == ("text", "user", "prt_oldbeds_0u_0")
+
+
+def test_project_age_kind_and_limit_narrow_it(ocdu: Ocdu, talks: Path) -> None:
+    def found(*options: str) -> list[str]:
+        said = ocdu("search", "rose", "--json", "--db", talks, *options)
+        return [hit["session_id"] for hit in said.json["hits"]]
+
+    assert found("--project", "house") == ["ses_oldbeds"] * 2
+    assert found("--since", "30d") == ["ses_newbeds"]
+    assert found("--kind", "tool,reasoning") == []
+    assert found("--limit", "1") == ["ses_newbeds"]
+
+
+def test_people_read_harmless_lines(ocdu: Ocdu, talks: Path) -> None:
+    said = ocdu("search", "rose bed", "--db", talks)
+    assert "\x1b" not in said.out
+    assert "In the rose bed" in said.out and "Old beds" in said.out
+    nothing = ocdu("search", "tulips", "--db", talks)
+    assert (nothing.exit_code, nothing.out) == (0, "0 hits in 0 sessions.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("",), "Nothing to search for"),
+        (("x", "--kind", "text,song"), "no kind “song”"),
+        (("x", "--since", "soon"), "“soon” is not an age"),
+        (("x", "--project", "moon"), "no project “moon”"),
+    ],
+)
+def test_wrong_calls_say_what_is_right(
+    ocdu: Ocdu, talks: Path, options: tuple[str, ...], says: str
+) -> None:
+    said = ocdu("search", *options, "--db", talks)
+    assert said.exit_code == 2 and says in said.err

@@ -1,0 +1,79 @@
+"""Finding and reading: ways between screens that lead back, and what those screens ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from threading import Event
+
+from tui.app.orders import Orders
+from tui.records import Body, Entry, Searched, Spoken
+
+
+class Travel(Orders):
+    """Remembers where one came from, as far as digits do not lead elsewhere."""
+
+    _trail: tuple[str, ...] = ()
+    """Modes to go back to, the last one first to be left for."""
+
+    def action_search(self) -> None:
+        """Search what was said."""
+        from tui.screens.search import SearchScreen
+
+        self._go("search")
+        if isinstance(self.screen, SearchScreen):
+            self.screen.begin_anew()
+
+    def open_conversation(
+        self, session_id: str, part_id: str | None = None, text: str = ""
+    ) -> None:
+        """Read a session, from this part (or message) on, at the place of a text in it."""
+        from tui.screens.conversation import ConversationScreen
+
+        self._go("conversation")
+        if isinstance(self.screen, ConversationScreen):
+            self.screen.read(session_id, part_id, text)
+
+    def _go(self, mode: str) -> None:
+        if self.current_mode != mode:
+            before = [each for each in self._trail if each not in (mode, self.current_mode)]
+            self._trail = (*before, self.current_mode)
+            self.switch_mode(mode)
+
+    def go_back(self) -> None:
+        """Leave a screen for the one it was opened from."""
+        *rest, last = self._trail or ("sessions",)
+        self._trail = tuple(rest)
+        self.switch_mode(last)
+
+    # what is read for them, each in a thread
+
+    def read_search(
+        self, text: str, ids: Collection[str] | None, stop: Event
+    ) -> Iterator[Searched]:
+        """What was said, growing; in these sessions or in all."""
+        from tui.store.search import Wanted, search
+
+        sessions = None if ids is None else frozenset(ids)
+        return search(self.site.store, Wanted(text, sessions), stop)
+
+    def read_outline(self, session_id: str, stop: Event) -> Iterator[Spoken]:
+        """The entries of a conversation, growing."""
+        from tui.store.transcript import outline
+
+        return outline(self.site.store, session_id, stop)
+
+    def read_body(self, entry: Entry, at: int) -> Body:
+        """What an entry says from `at` on, a piece of it."""
+        from tui.store.bodies import read_body
+
+        return read_body(self.site.store, entry, at)
+
+    def write_markdown(self, session_id: str) -> str:
+        """Write the conversation into the present folder; the path."""
+        from tui.engine.markdown import free_name, write_markdown
+
+        row = self.forest.row(session_id)
+        target = free_name(Path.cwd(), row)
+        write_markdown(self.site.store, row, target)
+        return str(target)

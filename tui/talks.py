@@ -1,0 +1,35 @@
+"""What screens may ask of the app about conversations: finding and reading them. Part of `Desk`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from threading import Event
+from typing import Protocol
+
+from tui.records import Body, Entry, Searched, Spoken
+
+
+class Talks(Protocol):
+    """What is marked blocking belongs into a thread worker; times are milliseconds UTC."""
+
+    def read_search(
+        self, text: str, ids: Collection[str] | None, stop: Event
+    ) -> Iterator[Searched]:
+        """Blocking: what was said, growing; in these sessions or in all."""
+
+    def read_outline(self, session_id: str, stop: Event) -> Iterator[Spoken]:
+        """Blocking: the entries of a conversation, growing."""
+
+    def read_body(self, entry: Entry, at: int) -> Body:
+        """Blocking: what an entry says from `at` on, a piece of it."""
+
+    def write_markdown(self, session_id: str) -> str:
+        """Blocking: write the conversation into the present folder; the path."""
+
+    def open_conversation(
+        self, session_id: str, part_id: str | None = None, text: str = ""
+    ) -> None:
+        """Read a session, from this part (or message) on, at the place of a text in it."""
+
+    def go_back(self) -> None:
+        """Leave a screen for the one it was opened from."""

@@ -111,6 +111,8 @@ class Payload(NamedTuple):
     """Bytes of pages that become free: fewer, for octets end inside a page. None: not counted."""
     rowids: tuple[int, ...] = ()
     """Where the rows were seen: a hint that spares the deed a search, never a proof."""
+    counts: tuple[tuple[str, int], ...] = ()
+    """Rows by what they are ("events", 12), as a plan totals them; () when all are parts."""
 
 
 class LargeRow(NamedTuple):

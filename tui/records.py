@@ -113,6 +113,8 @@ class Payload(NamedTuple):
     """Where the rows were seen: a hint that spares the deed a search, never a proof."""
     counts: tuple[tuple[str, int], ...] = ()
     """Rows by what they are ("events", 12), as a plan totals them; () when all are parts."""
+    active: int = 0
+    """When the newest of it was written (ms), where no session row tells; 0 when unknown."""
 
 
 class LargeRow(NamedTuple):

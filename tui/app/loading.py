@@ -182,7 +182,11 @@ class Loading(Reads):
     def _loaded(self, message: Loaded) -> None:
         self.forest = message.forest
         if self.payloads:
-            self.payloads = tuple(each for each in self.payloads if each.session_id in self.forest)
+            self.payloads = tuple(
+                each
+                for each in self.payloads
+                if each.session_id in self.forest or each.level == "orphans"
+            )
         if self._watcher is None:  # the sessions come first, all else after them
             self._begin_to_watch()
             self.look_back()

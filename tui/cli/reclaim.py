@@ -16,17 +16,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--level",
         metavar="L[,L…]",
         default="conservative",
-        help="compacted, summarised; conservative (the default) is compacted, aggressive is both",
+        help="compacted, summarised, events, orphans; conservative (the default) is compacted,"
+        " aggressive is compacted and summarised",
     )
     parser.add_argument("--idle", metavar="AGE", help="only sessions idle for 30 (days), 12h, 2w …")
 
 
 def run(call: Call) -> Answer:
     """Find what the levels would drop, then drop it."""
-    from tui.format import plural, size
+    from tui.format import size
     from tui.policy.reclaim import ReclaimPolicy, parse_levels, plan_reclaim
+    from tui.policy.reclaim_words import told
     from tui.quantity import parse_age
-    from tui.store.payloads import find_payloads
+    from tui.store.reclaimable import find_reclaimable
 
     options = call.options
     levels = parse_levels(options.level)
@@ -36,7 +38,8 @@ def run(call: Call) -> Answer:
         chosen = call.ids(forest, options.ids)
         ids = frozenset(id for each in chosen for id in forest.branch_of(each).ids)
         policy = replace(policy, session_ids=ids)
-    found = find_payloads(call.site.store, levels, session_ids=policy.session_ids, stop=call.stop)
+    site, only = call.site, policy.session_ids
+    found = find_reclaimable(site.store, levels, session_ids=only, files=site.files, stop=call.stop)
     plan = plan_reclaim(forest, found, policy, call.now, call.running)
-    where = plural(plan.totals.parts, "tool output")
-    return carry_out(call, plan, f"Drop {where} ({size(plan.totals.bytes)}) for good")
+    where = f"{told(plan.totals)} ({size(plan.totals.bytes)})"
+    return carry_out(call, plan, f"Drop {where} for good")

@@ -105,9 +105,10 @@ def reclaimable(
 ) -> list[dict[str, Any]]:
     """One row for each level of reclaim: what it would drop, of these sessions or of all."""
     from tui.policy.reclaim import LEVELS, ReclaimPolicy, plan_reclaim
-    from tui.store.payloads import find_payloads
+    from tui.store.reclaimable import find_reclaimable
 
-    payloads = find_payloads(call.site.store, tuple(LEVELS), session_ids=ids)
+    site = call.site
+    payloads = find_reclaimable(site.store, tuple(LEVELS), session_ids=ids, files=site.files)
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
         plan = plan_reclaim(forest, payloads, ReclaimPolicy((level,)), call.now, call.running)

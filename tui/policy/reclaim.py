@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-from tui import format
 from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.policy.plan import Item, Plan, Totals
+from tui.policy.reclaim_words import counted, named, summary, totals_of
 from tui.records import Payload, SessionRow
 
 
@@ -29,6 +29,8 @@ class Level(NamedTuple):
     """Carried out in the background unless the configuration says no; the default level."""
     idle: timedelta
     """How long a session must have rested before the level touches it."""
+    never_running: bool = False
+    """Not even a session that the user named is touched while opencode works on it."""
 
 
 LEVELS: dict[str, Level] = {
@@ -48,6 +50,22 @@ LEVELS: dict[str, Level] = {
             automatic=False,
             idle=timedelta(hours=1),
         ),
+        Level(
+            "events",
+            "Superseded history: older snapshots of messages and parts whose newest state is kept.",
+            "Nothing opencode reads: only older states of messages and parts that are all there.",
+            automatic=False,
+            idle=timedelta(hours=1),
+            never_running=True,
+        ),
+        Level(
+            "orphans",
+            "Rows and diff files of sessions that are gone.",
+            "Nothing opencode shows: what is left of sessions that were deleted.",
+            automatic=False,
+            idle=timedelta(hours=1),
+            never_running=True,
+        ),
     )
 }
 
@@ -59,6 +77,14 @@ SETS: dict[str, tuple[str, ...]] = {
 
 MALFORMED = "malformed"
 """Payload records of this level count rows that are left alone for their shape."""
+
+LEFT = {"owned": "events", "diverged": "events", "only_copy": "orphans"}
+"""Payload records of these levels name a session that must be left, and the level that leaves it:
+another machine may read its events; its rows do not hold the newest state; its row is gone and
+nothing but the events could bring it back."""
+
+ORPHANS = "orphans"
+"""The level whose sessions no forest knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +133,19 @@ def plan_reclaim(
     """One item per session, the one with most bytes first; `totals.bytes` are payload octets.
 
     `running` are sessions being generated right now. Payloads of other levels, or of sessions the
-    forest does not know, are in no plan; those of other levels serve the message.
+    forest does not know, are in no plan; those of other levels serve the message. Only orphans
+    come from sessions without a row.
     """
-    found, excluded, elsewhere = _sorted_out(forest, payloads, policy)
+    found, excluded, elsewhere, left = _sorted_out(forest, payloads, policy)
     items: list[ReclaimItem] = []
     for session_id, levels in found.items():
+        if session_id not in forest:
+            payload, rest = levels[ORPHANS], LEVELS[ORPHANS].idle / timedelta(milliseconds=1)
+            if payload.active and now_ms - payload.active < rest:
+                excluded["recent"] += 1
+            else:
+                items.append(_orphan(payload))
+            continue
         row = forest.row(session_id)
         pinned = row.pinned or forest.tree_of(session_id).root.pinned
         taken, reasons = _judge(row, levels, policy, now_ms, pinned, session_id in running)
@@ -124,29 +158,36 @@ def plan_reclaim(
         tuple(items),
         excluded=dict(sorted(excluded.items())),
         options=policy,
-        message=_message(items, excluded, elsewhere, policy),
+        message=summary(items, excluded, elsewhere, policy.levels) + named(forest, left),
         predicted_bytes=_pages(items, found),
     )
 
 
 def _sorted_out(
     forest: Forest, payloads: Iterable[Payload], policy: ReclaimPolicy
-) -> tuple[dict[str, dict[str, Payload]], Counter[str], Counter[str]]:
-    """Session -> level -> payload; malformed rows; bytes at levels nobody asked for."""
+) -> tuple[dict[str, dict[str, Payload]], Counter[str], Counter[str], list[Payload]]:
+    """Session -> level -> payload; left out, counted; bytes at levels nobody asked for; who is
+    left as a whole."""
     found: defaultdict[str, dict[str, Payload]] = defaultdict(dict)
     excluded: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
+    left: list[Payload] = []
     for payload in payloads:
         named = policy.session_ids is None or payload.session_id in policy.session_ids
-        if not named or payload.session_id not in forest:
+        level = LEFT.get(payload.level, payload.level)
+        if not named or (payload.session_id not in forest and level != ORPHANS):
             continue
         if payload.level == MALFORMED:
             excluded[MALFORMED] += payload.parts
+        elif payload.level in LEFT:
+            if level in policy.levels:
+                excluded[payload.level] += 1
+                left.append(payload)
         elif payload.level in policy.levels:
             found[payload.session_id][payload.level] = payload
         else:
             elsewhere[payload.level] += payload.bytes
-    return found, excluded, elsewhere
+    return found, excluded, elsewhere, left
 
 
 def _judge(
@@ -172,22 +213,31 @@ def _judge(
 
 
 def _item(row: SessionRow, taken: list[Payload], policy: ReclaimPolicy) -> ReclaimItem:
-    counts = [f"{part.level}: {format.plural(part.parts, 'tool output')}" for part in taken]
+    counts = [f"{part.level}: {counted(part)}" for part in taken]
     waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
     return ReclaimItem(
         id=row.id,
         title=row.title,
         reason=", ".join(counts),
-        totals=Totals(
-            sessions=1,
-            parts=sum(part.parts for part in taken),
-            bytes=sum(part.bytes for part in taken),
-        ),
+        totals=sum(map(totals_of, taken), Totals(sessions=1)),
         sessions=(row.id,),
         seen_active=row.active if waits_for_rest else 0,
         project=row.project,
         levels=tuple(part.level for part in taken),
         rowids={part.level: _all_or_none(part) for part in taken},
+    )
+
+
+def _orphan(payload: Payload) -> ReclaimItem:
+    """What is left of a session that is gone."""
+    return ReclaimItem(
+        id=payload.session_id,
+        title=payload.session_id,
+        reason=f"{payload.level}: {counted(payload)}",
+        totals=totals_of(payload),
+        sessions=(payload.session_id,),
+        seen_active=payload.active,
+        levels=(payload.level,),
     )
 
 
@@ -211,6 +261,8 @@ def _protection(
     is_running: bool,
 ) -> str | None:
     """Why this level must leave the session alone; None when it may go on."""
+    if is_running and level.never_running:
+        return "running"
     if policy.session_ids is not None:
         return None
     if pinned:
@@ -221,28 +273,3 @@ def _protection(
     if rest and now_ms - row.active < rest / timedelta(milliseconds=1):
         return "recent"
     return None
-
-
-def _message(
-    items: list[ReclaimItem],
-    excluded: Mapping[str, int],
-    elsewhere: Mapping[str, int],
-    policy: ReclaimPolicy,
-) -> str:
-    """One sentence: what would be reclaimed, or why there is nothing."""
-    if items:
-        octets = format.size(sum(item.bytes for item in items))
-        parts = format.plural(sum(item.totals.parts for item in items), "tool output")
-        return f"{octets} in {parts} of {format.plural(len(items), 'session')} can be reclaimed."
-    if excluded:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(excluded.items()))
-        return f"Nothing to reclaim now; left out: {reasons}."
-    others = {level: octets for level, octets in elsewhere.items() if octets}
-    more = "; ".join(f"the level {name} holds {format.size(n)}" for name, n in others.items())
-    if policy.levels == ("compacted",):
-        why = "No marked tool output is left (since 1.14.34 opencode marks none by default)"
-        return f"{why}; {more}." if more else f"{why}; try the level summarised."
-    return f"Nothing to reclaim at these levels; {more}." if more else _NOTHING
-
-
-_NOTHING = "Nothing to reclaim: no tool output is marked, or older than a finished compaction."

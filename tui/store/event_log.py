@@ -94,6 +94,13 @@ class Log:
     foreign: bool = False
     """True when an event speaks of another session than the log is of: somebody copied it."""
 
+    def add(self, rowid: int, seq: int, octets: int, by: int) -> None:
+        """One superseded event more."""
+        self.rowids.append(rowid)
+        self.seqs.append(seq)
+        self.octets.append(octets)
+        self.by.append(by)
+
     @property
     def replacing(self) -> list[Newest]:
         """The newest snapshots that something older would go for."""
@@ -102,9 +109,9 @@ class Log:
     def without(self, kind: str) -> Log:
         """The same, where what is of this kind stays; its pages are counted by their share."""
         kept = [at for at, place in enumerate(self.by) if self.newest[place].kind != kind]
-        columns = (self.rowids, self.seqs, self.octets, self.by)
-        less = Log(self.newest, *(array("q", (each[at] for at in kept)) for each in columns))
-        less.foreign = self.foreign
+        less = Log(self.newest, foreign=self.foreign)
+        for at in kept:
+            less.add(self.rowids[at], self.seqs[at], self.octets[at], self.by[at])
         total = sum(self.octets)
         less.page_bytes = self.page_bytes * sum(less.octets) // total if total else 0
         return less
@@ -133,10 +140,7 @@ def read_log(
         if named is None:
             continue
         if place is not None:
-            log.rowids.append(event.rowid)
-            log.seqs.append(event.seq)
-            log.octets.append(event.octets)
-            log.by.append(place)
+            log.add(event.rowid, event.seq, event.octets, place)
             continue
         seen[named.kind, named.id] = len(log.newest)
         removed = TYPES[event.type][1]

@@ -6,8 +6,8 @@ are compared as objects: laid over the row by `json_patch`, the event must chang
 must be of one length. A row whose payload was reclaimed is compared without what a reclaim takes,
 on both sides alike; times at which a message began and ended say nothing about its state.
 
-Rows over LARGE are not parsed, which would take several times their size in memory: they must have
-been written no earlier than the event (opencode stamps them then), or be as long as it, to the byte.
+Rows over LARGE are not parsed, which would take several times their size in memory: they must be
+as long as the event, to the byte, or have been written no earlier (opencode stamps them then).
 """
 
 from __future__ import annotations
@@ -105,9 +105,7 @@ _SESSION = """SELECT coalesce(s.time_updated >= CASE WHEN typeof(e.data) = 'text
   FROM event e JOIN session s ON s.id = ? WHERE e.rowid = ?"""
 
 
-def lagging(
-    connection: apsw.Connection, session_id: str, log: Log, stop: Event
-) -> Newest | None:
+def lagging(connection: apsw.Connection, session_id: str, log: Log, stop: Event) -> Newest | None:
     """The first message or part of which older events would go although its row does not hold its
     newest snapshot; None when all do.
 

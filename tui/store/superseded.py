@@ -83,9 +83,7 @@ def _sessions(
     ]
 
 
-def _record(
-    connection: apsw.Connection, schema: Schema, id: str, stop: Event
-) -> Payload | None:
+def _record(connection: apsw.Connection, schema: Schema, id: str, stop: Event) -> Payload | None:
     log = superseded(connection, schema, id, stop)
     if isinstance(log, str):
         return Payload(id, log, 0, 0, 0)

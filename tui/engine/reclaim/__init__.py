@@ -11,21 +11,27 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 
 from tui import format
 from tui.engine.pace import PAUSE, Deed, in_slices
 from tui.engine.reclaim.compacted import compacted_deeds
+from tui.engine.reclaim.events import events_deeds
+from tui.engine.reclaim.orphans import orphans_deeds
 from tui.engine.reclaim.rewrite import LevelEngine, Work
 from tui.engine.reclaim.summarised import summarised_deeds
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.policy.plan import Ending, Outcome, Plan, Step
 from tui.policy.reclaim import ReclaimItem
+from tui.policy.reclaim_words import told
 from tui.records import FileSizes
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 
 LEVEL_ENGINES: dict[str, LevelEngine] = {
     "compacted": compacted_deeds,
     "summarised": summarised_deeds,
+    "events": events_deeds,
+    "orphans": orphans_deeds,
 }
 
 BATCH = 500
@@ -40,17 +46,19 @@ class _Batch:
     ends: list[int] = field(default_factory=list)
 
 
-def apply_reclaim(plan: Plan, store: Store, stop: Event) -> Generator[Step, None, Outcome]:
+def apply_reclaim(
+    plan: Plan, store: Store, stop: Event, files: Path | None = None
+) -> Generator[Step, None, Outcome]:
     """Take the planned payloads, in transactions of about 10 ms; stopping between any two is safe.
 
     Raises Refused where nothing may be written, and what SQLite says as an OcduError when nothing
     was done yet; after that an error ends the run with a partial outcome. A second run takes what
-    is left and nothing twice.
+    is left and nothing twice. `files` is opencode's data directory, for what is orphaned there.
     """
     before = store.sizes()
     problem = ""
     with store.writing() as db:
-        work = Work(db.connection(), stop, now_ms=time.time_ns() // 1_000_000)
+        work = Work(db.connection(), stop, time.time_ns() // 1_000_000, store, files)
         items = [item for item in plan if isinstance(item, ReclaimItem)]
         try:
             yield from _take(items, work, len(plan))
@@ -58,10 +66,11 @@ def apply_reclaim(plan: Plan, store: Store, stop: Event) -> Generator[Step, None
             if moved and not stop.is_set():
                 yield from _take(_seek_again(moved, work), work, len(plan))
         except SQLITE_EXCEPTIONS as error:
-            if not work.kept.parts:
+            if not work.kept.sessions:
                 raise explained(error, store.path) from error
             problem = str(explained(error, store.path))
-    return _outcome(plan, work, problem, _freed(before, store.sizes()))
+    freed = _freed(before, store.sizes()) + work.file_bytes
+    return _outcome(plan, work, problem, freed)
 
 
 def _take(items: Sequence[ReclaimItem], work: Work, total: int) -> Iterator[Step]:
@@ -71,7 +80,7 @@ def _take(items: Sequence[ReclaimItem], work: Work, total: int) -> Iterator[Step
         for done in in_slices(work.connection, batch.deeds, work.stop):
             work.kept = work.tally
             work.finished = began + bisect_right(batch.ends, done)
-            yield Step(work.finished, total, work.kept.bytes, "reclaiming")
+            yield Step(work.finished, total, work.kept.totals.bytes, "reclaiming")
         if work.stop.is_set():
             return
         work.finished = began + len(batch.ends)
@@ -123,17 +132,17 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int) -> Outcome:
     excluded: Counter[str] = Counter()  # beside what the plan left out
     if work.tally.changed:
         excluded["changed"] += len(work.tally.changed)
-    done = Totals(sessions=len(tally.sessions), parts=tally.parts, bytes=tally.bytes)
-    ending: Ending = "done" if done.parts else "nothing"
+    done = tally.totals
+    ending: Ending = "done" if done.sessions else "nothing"
     if problem or work.finished < len(plan):
         ending = "partial"
         message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
         message = f"{message} {problem}".rstrip()
-    elif done.parts:
-        taken = f"{format.size(done.bytes)} in {format.plural(done.parts, 'tool output')}"
+    elif done.sessions:
+        taken = f"{format.size(done.bytes)} in {told(done)}"
         message = f"Reclaimed {taken}; the file shrinks after a vacuum."
     else:
-        message = "Nothing was reclaimed: the planned outputs had gone or changed meanwhile."
+        message = "Nothing was reclaimed: what was planned had gone or changed meanwhile."
     return Outcome(
         ending,
         message,

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
 import apsw
 
 from tui.engine.pace import Deed
+from tui.policy.plan import Totals
 from tui.policy.reclaim import ReclaimItem
+from tui.store.database import Store
 from tui.store.payloads import judge_session
 from tui.store.tool_parts import PartLevel
 
@@ -28,13 +31,28 @@ class Tally(NamedTuple):
     sessions: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
     """Sessions in which something no longer qualified when its turn came."""
+    removed: Totals = Totals()
+    """Rows and files that went as a whole, and their octets."""
 
     def took(self, session_id: str, octets: int) -> Tally:
         """One part more."""
-        sessions = self.sessions
-        if session_id not in sessions:
-            sessions = sessions | {session_id}
-        return Tally(self.parts + 1, self.bytes + octets, sessions, self.changed)
+        tally = self._replace(parts=self.parts + 1, bytes=self.bytes + octets)
+        return tally if session_id in self.sessions else tally.touched(session_id)
+
+    def lost(self, session_id: str, rows: Totals) -> Tally:
+        """These rows more are gone."""
+        tally = self._replace(removed=self.removed + rows)
+        return tally if session_id in self.sessions else tally.touched(session_id)
+
+    def touched(self, session_id: str) -> Tally:
+        """A session more."""
+        return self._replace(sessions=self.sessions | {session_id})
+
+    @property
+    def totals(self) -> Totals:
+        """All of it, as an outcome tells it."""
+        taken = Totals(sessions=len(self.sessions), parts=self.parts, bytes=self.bytes)
+        return taken + self.removed
 
     def missed(self, session_id: str) -> Tally:
         """A part that somebody changed in the meantime."""
@@ -48,6 +66,11 @@ class Work:
     connection: apsw.Connection
     stop: Event
     now_ms: int
+    store: Store
+    files: Path | None = None
+    """opencode's data directory, where orphaned files may be removed."""
+    file_bytes: int = 0
+    """Octets on the disk that removed files gave back."""
     tally: Tally = field(default_factory=Tally)
     """With the transaction under way."""
     kept: Tally = field(default_factory=Tally)

@@ -1,0 +1,40 @@
+"""What every level of reclaim would take: each search is a page of its own, here they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from threading import Event
+
+from tui.records import Payload
+from tui.store.database import Store
+from tui.store.orphans import ORPHANS, find_orphans
+from tui.store.payloads import find_payloads
+from tui.store.superseded import EVENTS, find_superseded
+
+
+def find_reclaimable(
+    store: Store,
+    levels: Sequence[str],
+    *,
+    session_ids: Iterable[str] | None = None,
+    files: Path | None = None,
+    stop: Event | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> list[Payload]:
+    """Payloads of these levels, of these sessions or of all; incomplete when `stop` was set.
+
+    `files` is opencode's data directory; without it no file is an orphan.
+    """
+    only = None if session_ids is None else sorted(set(session_ids))
+    ordinary = [level for level in levels if level not in (EVENTS, ORPHANS)]
+    found: list[Payload] = []
+    if ordinary:
+        found += find_payloads(
+            store, ordinary, session_ids=only, stop=stop, on_progress=on_progress
+        )
+    if EVENTS in levels:
+        found += find_superseded(store, only, stop, on_progress)
+    if ORPHANS in levels:
+        found += find_orphans(store, only, stop, files=files, on_progress=on_progress)
+    return found

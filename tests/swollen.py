@@ -45,7 +45,7 @@ INSERT INTO session (id, project_id, slug, directory, title, version, time_creat
 
 _TIME = "(s.last - 1000 * (s.messages - m.i))"
 
-_PATCH = f"""CASE WHEN m.s = 0 AND m.i = 8 AND k.k = 9
+_PATCH = f"""CASE WHEN m.s = 0 AND m.i = 8 AND k.k = 8
     THEN replace(hex(zeroblob(:huge / 70)), '00', '{WORDS}')
   ELSE substr((SELECT text FROM filler), 1, (k.k + 1) * length(:words) *
     CASE WHEN m.luck = 0 THEN 80 WHEN m.luck < 5 THEN 9 ELSE 2 END) END"""

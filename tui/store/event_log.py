@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from tui.store.database import as_text
-from tui.store.pages import POINTER, Leaves, spilled
+from tui.store.pages import EventPages
 from tui.store.pieces import LARGE
 from tui.store.query import fetch
 
@@ -126,17 +126,17 @@ class _Found(NamedTuple):
 
 
 def read_log(
-    connection: apsw.Connection, session_id: str, page_size: int, stop: Event
+    connection: apsw.Connection, session_id: str, pages: EventPages, stop: Event
 ) -> Log | None:
     """The log of a session, newest event first, in short reads; None when it was stopped."""
-    log, pages = Log(), _Pages(page_size)
+    log, before = Log(), pages.freed
     seen: dict[tuple[str, str], int] = {}
     for event in _events(connection, session_id, stop):
         named = _entity(connection, event)
         if named is not None and named.session != session_id:
             log.foreign, named = True, None
         place = None if named is None else seen.get((named.kind, named.id))
-        pages.add(event, goes=place is not None)
+        pages.add(event.octets, event.type, goes=place is not None)
         if named is None:
             continue
         if place is not None:
@@ -146,7 +146,7 @@ def read_log(
         removed = TYPES[event.type][1]
         at = (event.rowid, event.seq, event.octets)
         log.newest.append(Newest(named.kind, named.id, *at, removed, named.message))
-    log.page_bytes = pages.freed
+    log.page_bytes = pages.freed - before
     return None if stop.is_set() else log
 
 
@@ -235,41 +235,3 @@ def _checked(named: _Named) -> _Named | None:
     if named.kind == SESSION and named.id != named.session:
         return None
     return None if "\ufffd" in named.id + named.session else named
-
-
-class _Pages:
-    """Counts the pages of the table and of its three indices that become free."""
-
-    def __init__(self, page_size: int) -> None:
-        self._page_size = page_size
-        self._overflow = 0
-        self._rows = Leaves(page_size)
-        self._orders = [Leaves(page_size, INDEX_FILL), Leaves(page_size, INDEX_FILL)]
-        self._types: dict[str, Leaves] = {}
-
-    def add(self, event: _Found, goes: bool) -> None:
-        """One event more, in the order of seq, which is nearly that of the rows."""
-        local, overflow = spilled(event.octets + len(event.type) + ROW_OVERHEAD, self._page_size)
-        self._rows.add(local + 5 + POINTER, goes)
-        if goes:
-            self._overflow += overflow
-        for leaves in self._orders:  # of the ids, and of (aggregate_id, seq)
-            leaves.add(INDEX_ENTRY, goes)
-        by_type = self._types.setdefault(event.type, Leaves(self._page_size, INDEX_FILL))
-        by_type.add(INDEX_ENTRY + len(event.type) + 1, goes)
-
-    @property
-    def freed(self) -> int:
-        """Bytes of pages."""
-        leaves = [self._rows, *self._orders, *self._types.values()]
-        return self._overflow + sum(each.freed for each in leaves) * self._page_size
-
-
-ROW_OVERHEAD = 72
-"""Octets of a row of `event` beside its type and data: two ids of 30, a seq, a header of 9."""
-
-INDEX_ENTRY = 44
-"""Octets of an entry of (aggregate_id, seq): an id, a seq, a rowid, a header, a pointer."""
-
-INDEX_FILL = 0.9
-"""How full the leaves of these indices are; measured on files of opencode 1.18."""

@@ -7,10 +7,8 @@ neighbouring leaves once one of them is less than a third full.
 
 from __future__ import annotations
 
-POINTER = 2
-"""Octets a leaf spends on every row beside the row itself."""
-
 PAGE_HEADER = 8
+"""Octets of a leaf that hold no rows."""
 
 
 def spilled(payload: int, page_size: int) -> tuple[int, int]:
@@ -26,16 +24,21 @@ def spilled(payload: int, page_size: int) -> tuple[int, int]:
 
 
 class Leaves:
-    """Neighbouring leaves of one b-tree, filled row by row in the order of their keys."""
+    """Neighbouring leaves of one b-tree, filled row by row in the order of their keys.
+
+    What stays in a leaf that becomes thin is spread over it and its two neighbours, or over fewer
+    of them where these will hold it.
+    """
 
     def __init__(self, page_size: int, fill: float = 1.0) -> None:
         """`fill`: the share of a leaf that is in use before anything goes."""
         self._room = page_size - PAGE_HEADER
-        self._full = self._room * fill
+        self._full = int(self._room * fill)
         self._used = self._left = 0
-        self._before = self._room
+        self._done = [self._full]
+        """What stays in the leaves so far; the last one waits for its neighbour."""
         self.freed = 0
-        """Leaves that become free, as far as they were closed."""
+        """Leaves that become free, as far as that is decided."""
 
     def add(self, octets: int, goes: bool) -> None:
         """One row more, pointer included."""
@@ -46,14 +49,60 @@ class Leaves:
             self._left += octets
 
     def _close(self) -> None:
-        """The leaf is full: is it empty afterwards, or joined with the one before?"""
-        left, self._used, self._left = self._left, 0, 0
-        if not left:
-            self.freed += 1
+        """A leaf is complete: now the one before it knows both its neighbours."""
+        ahead, self._used, self._left = self._left, 0, 0
+        here, behind = self._done[-1], self._done[-2] if len(self._done) > 1 else self._full
+        if here * 3 >= self._room:
+            self._done = [here, ahead]
             return
-        is_thin = min(left, self._before) * 3 < self._room
-        if is_thin and left + self._before <= self._room:
-            self.freed += 1
-            self._before += left
-        else:
-            self._before = left
+        total = behind + here + ahead
+        leaves = min(3, max(1, -(-total // self._room)))
+        self.freed += 3 - leaves
+        self._done = [total // leaves] * min(leaves, 2)
+
+
+class EventPages:
+    """Counts the pages of the table `event` and of its three indices that become free.
+
+    The events of a session are told one after the other as `seq` orders them, session by session;
+    that is nearly the order of the rows, and exactly that of two of the indices.
+    """
+
+    def __init__(self, page_size: int) -> None:
+        self._page_size = page_size
+        self._overflow = 0
+        self._rows = Leaves(page_size)
+        self._ids = Leaves(page_size, ID_FILL)
+        self._seqs = Leaves(page_size, SEQ_FILL)
+        self._types: dict[str, Leaves] = {}
+
+    def add(self, octets: int, type: str, *, goes: bool) -> None:
+        """One event more, with the length of its data."""
+        local, overflow = spilled(octets + len(type) + EVENT_OVERHEAD, self._page_size)
+        self._rows.add(local + CELL_HEADER, goes)
+        if goes:
+            self._overflow += overflow
+        self._ids.add(ID_ENTRY, goes)
+        self._seqs.add(SEQ_ENTRY, goes)
+        if type not in self._types:
+            self._types[type] = Leaves(self._page_size, SEQ_FILL)
+        self._types[type].add(SEQ_ENTRY + len(type), goes)
+
+    @property
+    def freed(self) -> int:
+        """Bytes of pages, as far as that is decided."""
+        leaves = [self._rows, self._ids, self._seqs, *self._types.values()]
+        return self._overflow + sum(each.freed for each in leaves) * self._page_size
+
+
+EVENT_OVERHEAD = 72
+"""Octets of a row of `event` beside its type and data: two ids of 30, a seq, a header of 9."""
+
+CELL_HEADER = 7
+"""Octets before a row in its leaf, and its pointer."""
+
+ID_ENTRY, SEQ_ENTRY = 39, 42
+"""Octets of an entry of the ids, and of (aggregate_id, seq): what it names, a rowid, a header."""
+
+ID_FILL, SEQ_FILL = 0.81, 0.89
+"""How full the leaves of these indices are; measured with dbstat."""

@@ -16,6 +16,7 @@ import apsw
 from tui.records import Payload
 from tui.store.database import Store, as_text
 from tui.store.event_log import SESSION, Log, read_log
+from tui.store.pages import EventPages
 from tui.store.projection import lagging, session_row_holds
 from tui.store.query import fetch, scalar
 from tui.store.schema import Schema
@@ -47,9 +48,10 @@ def find_superseded(
     with store.reading() as db:
         connection = db.connection()
         wanted = _sessions(connection, session_ids)
+        pages = pages_of(connection)
         total, done = sum(weight for _, weight in wanted) or 1, 0
         for id, weight in wanted:
-            record = _record(connection, store.schema, id, stop)
+            record = _record(superseded(connection, store.schema, id, stop, pages), id)
             if stop.is_set():
                 break
             if record is not None:
@@ -83,8 +85,7 @@ def _sessions(
     ]
 
 
-def _record(connection: apsw.Connection, schema: Schema, id: str, stop: Event) -> Payload | None:
-    log = superseded(connection, schema, id, stop)
+def _record(log: Log | str | None, id: str) -> Payload | None:
     if isinstance(log, str):
         return Payload(id, log, 0, 0, 0)
     if log is None or not log.rowids:
@@ -95,13 +96,18 @@ def _record(connection: apsw.Connection, schema: Schema, id: str, stop: Event) -
     )  # fmt: skip
 
 
+def pages_of(connection: apsw.Connection) -> EventPages:
+    """A count of pages for a search through this file."""
+    return EventPages(int(scalar(connection, "PRAGMA page_size")))
+
+
 def superseded(
-    connection: apsw.Connection, schema: Schema, session_id: str, stop: Event
+    connection: apsw.Connection, schema: Schema, session_id: str, stop: Event, pages: EventPages
 ) -> Log | str | None:
     """What may go of one session's log, or why it must stay; None when it was stopped."""
     if is_owned(connection, schema, session_id):
         return OWNED
-    log = read_log(connection, session_id, int(scalar(connection, "PRAGMA page_size")), stop)
+    log = read_log(connection, session_id, pages, stop)
     if log is None:
         return None
     if log.foreign or lagging(connection, session_id, log, stop) is not None:

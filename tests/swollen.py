@@ -2,7 +2,8 @@
 
 The shape is that of a file of 8.9 GB: 565 sessions, 43,121 messages, 178,923 parts, 362,893 events
 that are 87 % of it, most of them snapshots of questions whose diffs grew with every turn, the
-largest of 458 MB. Counts are kept, payload is divided by twenty: 0.45 GB, one event of 23 MB.
+largest of 458 MB. Counts are kept, payload is divided by twenty; indices do not shrink with it, so
+that the file has 0.6 GB. One event has 23 MB.
 
     python -m tests.swollen OUT [SCALE]         SCALE 1.0 takes some twenty seconds
 """
@@ -61,8 +62,8 @@ _REST = f"""CASE WHEN m.asks THEN printf('"time":{{"created":%d}},"agent":"build
     || CASE WHEN k.k = 2 THEN printf(',"completed":%d}},"finish":"stop"', {_TIME}) ELSE '}}' END
   END"""
 
-_PART = """CASE (p.i + p.j) % 4 WHEN 0 THEN printf('"callID":"call_%d","tool":"bash","state":{"status":"%s",'
-    || '"input":{"command":"ls"}%s', p.j, CASE k.k WHEN 2 THEN 'completed' ELSE 'running' END,
+_PART = """CASE (p.i + p.j) % 4 WHEN 0 THEN printf('"callID":"call_%d","tool":"bash",'
+    || '"state":{"status":"%s","input":{"command":"ls"}%s', p.j, CASE k.k WHEN 2 THEN 'completed' ELSE 'running' END,
     CASE k.k WHEN 2 THEN ',"output":"bed.ts","title":"ls","metadata":{"exit":0},"time":{"start":1,'
     || '"end":2}}' ELSE ',"time":{"start":1}}' END)
   ELSE printf('"text":"Row %d of bed %d."', p.j, p.j % 9) END"""
@@ -94,10 +95,13 @@ INSERT INTO event (id, aggregate_id, seq, type, data)
       WHEN f.j IS NULL THEN 'message.updated.1' ELSE 'message.part.updated.1' END,
     CASE WHEN f.k < 0 THEN printf('{{"sessionID":"%s","info":{{"id":"%s","slug":"swollen-%d",'
       || '"projectID":"prj_garden","directory":"/tmp","title":"Swollen %d","version":"1.18.33",'
-      || '"time":{{"created":%d,"updated":%d}}}}}}', s.id, s.id, s.s, s.s, s.last - 86400000, {_TIME})
-    WHEN f.j IS NULL THEN printf('{{"sessionID":"%s","info":{{"id":"%s","sessionID":"%s","role":"%s",',
+      || '"time":{{"created":%d,"updated":%d}}}}}}', s.id, s.id, s.s, s.s, s.last - 86400000,
+      {_TIME})
+    WHEN f.j IS NULL THEN printf('{{"sessionID":"%s","info":{{"id":"%s","sessionID":"%s",'
+      || '"role":"%s",',
       s.id, m.id, s.id, CASE WHEN m.asks THEN 'user' ELSE 'assistant' END) || {_REST} || '}}}}'
-    ELSE printf('{{"sessionID":"%s","part":{{"id":"%s","sessionID":"%s","messageID":"%s","type":"%s",',
+    ELSE printf('{{"sessionID":"%s","part":{{"id":"%s","sessionID":"%s",'
+      || '"messageID":"%s","type":"%s",',
       s.id, printf('prt_%06d%012d%08d', f.s, f.i, f.j), s.id, m.id, {_TYPE.replace("p.", "f.")})
       || {_PART.replace("p.", "f.")} || printf('}},"time":%d}}', {_TIME}) END
   FROM f JOIN s USING (s) JOIN m ON m.s = f.s AND m.i = f.i JOIN (SELECT value AS k FROM

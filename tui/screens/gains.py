@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tui import format
@@ -11,9 +11,6 @@ from tui.desk import Live, freeable
 from tui.policy.plan import Plan
 from tui.records import FileSurvey, Payload
 from tui.widgets.get_back_table import GetBack
-
-SHOWN_ONLY = "shown only"
-"""Action of a line that no key opens."""
 
 
 class Known(NamedTuple):
@@ -24,13 +21,12 @@ class Known(NamedTuple):
     idle: Plan | None = None
     """The prune by the configured age."""
     age: str = "30 days"
-    kinds: Mapping[str, int] | None = None
     survey: FileSurvey | None = None
 
 
 def get_back(known: Known) -> list[GetBack]:
     """One honest line for each action: what gives nothing says why."""
-    return [*_reclaims(known), _events(known.kinds), _idle(known), *_pages(known)]
+    return [*_reclaims(known), _idle(known), *_pages(known)]
 
 
 def _reclaims(known: Known) -> Iterable[GetBack]:
@@ -50,15 +46,21 @@ def _reclaims(known: Known) -> Iterable[GetBack]:
             "cannot be read again, nor by a revert",
             "no session was summarised, or it is dropped already",
         ),
+        (
+            "events",
+            "superseded event history",
+            "nothing opencode reads",
+            "every event is the newest of its kind",
+        ),
+        (
+            "orphans",
+            "rows of sessions that are gone",
+            "nothing opencode shows",
+            "every row has its session",
+        ),
     ):
         octets = None if known.payloads is None else found[level]
         yield GetBack(f"reclaim:{level}", "r", what, octets, nothing if octets == 0 else loses)
-
-
-def _events(kinds: Mapping[str, int] | None) -> GetBack:
-    octets = None if kinds is None else kinds.get("superseded_events", 0)
-    why = "every event is the newest of its kind" if octets == 0 else "no action takes them yet"
-    return GetBack(SHOWN_ONLY, "", "superseded events, shown only", octets, why)
 
 
 def _idle(known: Known) -> GetBack:

@@ -16,6 +16,7 @@ from tui import format
 from tui.desk import freeable
 from tui.policy.plan import Plan
 from tui.policy.reclaim import LEVELS, MALFORMED, ReclaimPolicy, plan_reclaim
+from tui.policy.reclaim_words import told
 from tui.records import Payload
 from tui.screens.dialog import Dialog
 from tui.screens.prune import REASONS
@@ -106,7 +107,7 @@ class ReclaimDialog(Dialog[Plan]):
         self.query_one("#items", PlanTable).show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan)))
         amount = format.size(plan.predicted_bytes)
-        outputs = format.plural(plan.totals.parts, "tool output")
+        outputs = told(plan.totals)
         self.offer(
             f"Reclaim {outputs} — {amount}" if plan.items else "Nothing to reclaim",
             possible=bool(plan.items),
@@ -138,5 +139,5 @@ def left_out(plan: Plan) -> str:
     ]
     if odd := plan.excluded.get(MALFORMED):
         parts.append(f"{format.plural(odd, 'row')} of an unknown shape")
-    output = f"{format.size(plan.totals.bytes)} of output; the conversation stays, no undo"
+    output = f"{format.size(plan.totals.bytes)} of payload; the conversation stays, no undo"
     return f"{output} · left out: {', '.join(parts)}" if parts else output

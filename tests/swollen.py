@@ -63,7 +63,8 @@ _REST = f"""CASE WHEN m.asks THEN printf('"time":{{"created":%d}},"agent":"build
   END"""
 
 _PART = """CASE (p.i + p.j) % 4 WHEN 0 THEN printf('"callID":"call_%d","tool":"bash",'
-    || '"state":{"status":"%s","input":{"command":"ls"}%s', p.j, CASE k.k WHEN 2 THEN 'completed' ELSE 'running' END,
+    || '"state":{"status":"%s","input":{"command":"ls"}%s', p.j,
+    CASE k.k WHEN 2 THEN 'completed' ELSE 'running' END,
     CASE k.k WHEN 2 THEN ',"output":"bed.ts","title":"ls","metadata":{"exit":0},"time":{"start":1,'
     || '"end":2}}' ELSE ',"time":{"start":1}}' END)
   ELSE printf('"text":"Row %d of bed %d."', p.j, p.j % 9) END"""

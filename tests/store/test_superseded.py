@@ -17,7 +17,7 @@ from tests.factories import Turn, days_ago, make_database, session
 from tui.store import event_log, projection
 from tui.store.database import Store
 from tui.store.event_log import read_log
-from tui.store.superseded import find_superseded, pages_of
+from tui.store.superseded import find_superseded
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def found(history: History) -> dict[str, tuple[str, int]]:
 
 def superseded_seqs(history: History, id: str = "ses_a") -> list[int]:
     with history.store.reading() as db:
-        log = read_log(db.connection(), id, pages_of(db.connection()), Event())
+        log = read_log(db.connection(), id, None, Event())
     assert log is not None
     return sorted(log.seqs)
 

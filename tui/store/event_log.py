@@ -37,32 +37,38 @@ MESSAGE, PART, SESSION = "message", "part", "session"
 _ID = rb'"([!#-\[\]-~]{1,200})"'
 """Ids are ASCII; whatever else stands there is asked through JSON."""
 
-_BEGINS = rb'\{"sessionID":' + _ID
 
-TYPES: dict[str, tuple[str, bool, re.Pattern[bytes], str]] = {
-    "message.updated.1": (MESSAGE, False, re.compile(_BEGINS + rb',"info":\{"id":' + _ID), "info"),
-    "message.part.updated.1": (
+class _Type(NamedTuple):
+    """What an event of one type is a snapshot of."""
+
+    kind: str
+    begins: re.Pattern[bytes]
+    """Matches the session, the id, and of a part its message."""
+    place: str
+    """Where the object stands; "" for the word of a removal."""
+
+
+def _type(kind: str, place: str, more: bytes) -> _Type:
+    return _Type(kind, re.compile(rb'\{"sessionID":' + _ID + more), place)
+
+
+TYPES = {
+    b"message.updated.1": _type(MESSAGE, "info", rb',"info":\{"id":' + _ID + rb"()"),
+    b"message.part.updated.1": _type(
         PART,
-        False,
-        re.compile(
-            _BEGINS + rb',"part":\{"id":' + _ID + rb'(?:,"sessionID":"[^"\\]{1,200}")?'
-            rb'(?:,"messageID":' + _ID + rb")?"
-        ),
         "part",
+        rb',"part":\{"id":' + _ID + rb'(?:,"sessionID":"[^"\\]{1,200}")?'
+        rb'(?:,"messageID":' + _ID + rb")?",
     ),
-    "session.created.1": (SESSION, False, re.compile(_BEGINS + rb',"info":\{"id":' + _ID), "info"),
-    "session.updated.1": (SESSION, False, re.compile(_BEGINS + rb',"info":\{"id":' + _ID), "info"),
-    "message.removed.1": (MESSAGE, True, re.compile(_BEGINS + rb',"messageID":' + _ID), ""),
-    "message.part.removed.1": (
-        PART,
-        True,
-        re.compile(_BEGINS + rb'(?:,"messageID":"[^"\\]{1,200}")?,"partID":' + _ID),
-        "",
+    b"session.created.1": _type(SESSION, "info", rb',"info":\{"id":' + _ID + rb"()"),
+    b"session.updated.1": _type(SESSION, "info", rb',"info":\{"id":' + _ID + rb"()"),
+    b"message.removed.1": _type(MESSAGE, "", rb',"messageID":' + _ID + rb"()"),
+    b"message.part.removed.1": _type(
+        PART, "", rb'(?:,"messageID":"[^"\\]{1,200}")?,"partID":' + _ID + rb"()"
     ),
-    "session.deleted.1": (SESSION, True, re.compile(_BEGINS), ""),
+    b"session.deleted.1": _type(SESSION, "", rb"()()"),
 }
-"""Type -> of what it is a snapshot, whether it tells of a removal, how it begins, and where the
-object stands. Any other type is never touched, nor is another version of these."""
+"""Any other type is never touched, nor is another version of these."""
 
 
 class Newest(NamedTuple):
@@ -117,40 +123,41 @@ class Log:
         return less
 
 
-class _Found(NamedTuple):
-    rowid: int
-    seq: int
-    type: str
-    octets: int
-    head: bytes
+_Row = tuple[int, int, bytes, int, bytes]
+"""Rowid, seq, type, octets of the data, and its head."""
 
 
 def read_log(
-    connection: apsw.Connection, session_id: str, pages: EventPages, stop: Event
+    connection: apsw.Connection, session_id: str, pages: EventPages | None, stop: Event
 ) -> Log | None:
-    """The log of a session, newest event first, in short reads; None when it was stopped."""
-    log, before = Log(), pages.freed
-    seen: dict[tuple[str, str], int] = {}
-    for event in _events(connection, session_id, stop):
-        named = _entity(connection, event)
-        if named is not None and named.session != session_id:
+    """The log of a session, newest event first, in short reads; None when it was stopped.
+
+    `pages` counts the pages that become free; None where nobody asks.
+    """
+    log, before = Log(), pages.freed if pages else 0
+    own = session_id.encode("utf-8", "replace")
+    seen: dict[str, dict[bytes, int]] = {MESSAGE: {}, PART: {}, SESSION: {}}
+    for row in _rows(connection, session_id, stop):
+        rowid, seq, type_, octets, _ = row
+        named = _named(connection, row)
+        if named is not None and named[0] != own:
             log.foreign, named = True, None
-        place = None if named is None else seen.get((named.kind, named.id))
-        pages.add(event.octets, event.type, goes=place is not None)
-        if named is None:
-            continue
+        known = seen[TYPES[type_].kind] if named else {}
+        place = known.get(named[1]) if named else None
+        if pages:
+            pages.add(octets, as_text(type_), goes=place is not None)
         if place is not None:
-            log.add(event.rowid, event.seq, event.octets, place)
-            continue
-        seen[named.kind, named.id] = len(log.newest)
-        removed = TYPES[event.type][1]
-        at = (event.rowid, event.seq, event.octets)
-        log.newest.append(Newest(named.kind, named.id, *at, removed, named.message))
-    log.page_bytes = pages.freed - before
+            log.add(rowid, seq, octets, place)
+        elif named is not None:
+            known[named[1]] = len(log.newest)
+            kind, _, at = TYPES[type_]
+            id, message = as_text(named[1]), as_text(named[2])
+            log.newest.append(Newest(kind, id, rowid, seq, octets, not at, message))
+    log.page_bytes = pages.freed - before if pages else 0
     return None if stop.is_set() else log
 
 
-def _events(connection: apsw.Connection, session_id: str, stop: Event) -> Iterator[_Found]:
+def _rows(connection: apsw.Connection, session_id: str, stop: Event) -> Iterator[_Row]:
     """Every event with a whole number as seq, from the newest back."""
     statement = (
         "SELECT rowid, seq, CAST(type AS BLOB) FROM event WHERE aggregate_id = ?"
@@ -160,16 +167,16 @@ def _events(connection: apsw.Connection, session_id: str, stop: Event) -> Iterat
     while not stop.is_set():
         began = time.perf_counter()
         found = fetch(connection, statement, (session_id, before, rows))
-        events = list(_with_heads(connection, found))
+        heads = list(_with_heads(connection, found))
         took = time.perf_counter() - began
-        yield from events
+        yield from heads
         if len(found) < rows:
             return
         before = found[-1][1]
         rows = int(min(MOST_ROWS, max(50, rows * min(4.0, SLICE / max(took, 0.001)))))
 
 
-def _with_heads(connection: apsw.Connection, rows: list[Any]) -> Iterator[_Found]:
+def _with_heads(connection: apsw.Connection, rows: list[Any]) -> Iterator[_Row]:
     """The first octets and the length of each row's data; a row that is none has no head."""
     blob = None
     try:
@@ -184,32 +191,25 @@ def _with_heads(connection: apsw.Connection, rows: list[Any]) -> Iterator[_Found
                 if blob is not None:
                     blob.close(True)
                 blob, octets, head = None, 0, b""
-            yield _Found(rowid, seq, as_text(type_), octets, head)
+            yield rowid, seq, type_, octets, head
     finally:
         if blob is not None:
             blob.close()
 
 
-class _Named(NamedTuple):
-    """What an event is a snapshot of."""
-
-    kind: str
-    session: str
-    id: str
-    message: str = ""
-
-
-def _entity(connection: apsw.Connection, event: _Found) -> _Named | None:
-    """What an event is about; None when that is not certain."""
-    known = TYPES.get(event.type)
+def _named(connection: apsw.Connection, row: _Row) -> tuple[bytes, bytes, bytes | None] | None:
+    """Session, id and message of what an event is about; None when that is not certain."""
+    rowid, _, type_, octets, head = row
+    known = TYPES.get(type_)
     if known is None:
         return None
-    kind, _, begins, _ = known
-    match = begins.match(event.head)
+    match = known.begins.match(head)
     if match is None:
-        return _entity_by_json(connection, event)
-    found = [as_text(each) for each in match.groups(b"")]
-    return _checked(_Named(kind, *(found if len(found) > 1 else found * 2)))
+        return _named_by_json(connection, known, rowid, octets)
+    session, id, message = match.groups()
+    if known.kind == SESSION and id != session:
+        return None if id else (session, session, None)
+    return session, id, message
 
 
 _BY_JSON = """SELECT CAST(json_extract(data, '$.sessionID') AS BLOB),
@@ -218,20 +218,18 @@ _BY_JSON = """SELECT CAST(json_extract(data, '$.sessionID') AS BLOB),
         FROM event WHERE rowid = ?1 LIMIT -1)"""
 
 
-def _entity_by_json(connection: apsw.Connection, event: _Found) -> _Named | None:
+def _named_by_json(
+    connection: apsw.Connection, known: _Type, rowid: int, octets: int
+) -> tuple[bytes, bytes, None] | None:
     """The same for a row that does not begin as opencode writes it."""
-    if event.octets > LARGE or not event.octets:
+    if octets > LARGE or not octets:
         return None
-    kind, _, _, place = TYPES[event.type]
-    path = f"$.{place}.id" if place else f"$.{kind}ID"
-    found = fetch(connection, _BY_JSON, (event.rowid, path))
+    path = f"$.{known.place}.id" if known.place else f"$.{known.kind}ID"
+    found = fetch(connection, _BY_JSON, (rowid, path))
     if not found or found[0][0] is None or found[0][1] is None:
         return None
-    return _checked(_Named(kind, as_text(found[0][0]), as_text(found[0][1])))
-
-
-def _checked(named: _Named) -> _Named | None:
-    """None where a session's snapshot is not of itself, or two ids could look alike."""
-    if named.kind == SESSION and named.id != named.session:
+    session, id = found[0]
+    if known.kind == SESSION and id != session:
         return None
-    return None if "\ufffd" in named.id + named.session else named
+    # An id that cannot be written as text could not be asked for either.
+    return (session, id, None) if as_text(id).encode("utf-8", "replace") == id else None

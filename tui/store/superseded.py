@@ -48,7 +48,7 @@ def find_superseded(
     with store.reading() as db:
         connection = db.connection()
         wanted = _sessions(connection, session_ids)
-        pages = pages_of(connection)
+        pages = EventPages(int(scalar(connection, "PRAGMA page_size")))
         total, done = sum(weight for _, weight in wanted) or 1, 0
         for id, weight in wanted:
             record = _record(superseded(connection, store.schema, id, stop, pages), id)
@@ -96,15 +96,17 @@ def _record(log: Log | str | None, id: str) -> Payload | None:
     )  # fmt: skip
 
 
-def pages_of(connection: apsw.Connection) -> EventPages:
-    """A count of pages for a search through this file."""
-    return EventPages(int(scalar(connection, "PRAGMA page_size")))
-
-
 def superseded(
-    connection: apsw.Connection, schema: Schema, session_id: str, stop: Event, pages: EventPages
+    connection: apsw.Connection,
+    schema: Schema,
+    session_id: str,
+    stop: Event,
+    pages: EventPages | None = None,
 ) -> Log | str | None:
-    """What may go of one session's log, or why it must stay; None when it was stopped."""
+    """What may go of one session's log, or why it must stay; None when it was stopped.
+
+    `pages` goes on counting from session to session what becomes free.
+    """
     if is_owned(connection, schema, session_id):
         return OWNED
     log = read_log(connection, session_id, pages, stop)

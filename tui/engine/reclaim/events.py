@@ -23,7 +23,7 @@ from tui.policy.plan import Totals
 from tui.policy.reclaim import ReclaimItem
 from tui.store.event_log import Log
 from tui.store.query import fetch, scalar
-from tui.store.superseded import is_owned, pages_of, superseded
+from tui.store.superseded import is_owned, superseded
 
 BUNCH_ROWS, BUNCH_BYTES = 25, 400_000
 """Rows that go by one statement, and their octets: about two milliseconds."""
@@ -44,9 +44,7 @@ def events_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
     guard = _Guard(work, item)
     log = None
     if guard.is_as_planned():
-        connection = work.connection
-        pages = pages_of(connection)
-        log = superseded(connection, work.store.schema, item.id, work.stop, pages)
+        log = superseded(work.connection, work.store.schema, item.id, work.stop)
     if not isinstance(log, Log):
         if not work.stop.is_set():
             work.tally = work.tally.missed(item.id)

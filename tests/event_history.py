@@ -40,6 +40,7 @@ class History:
         self.path = make_database(path)
         self.connection = apsw.Connection(str(path))
         self.connection.set_busy_timeout(5000)
+        self.connection.execute("PRAGMA synchronous = OFF").fetchall()
         self.connection.execute(
             "INSERT INTO project (id, worktree, time_created, time_updated, sandboxes)"
             " VALUES ('prj', '/tmp', 1, 1, '[]')"

@@ -234,7 +234,7 @@ def _orphan(payload: Payload) -> ReclaimItem:
         id=payload.session_id,
         title=payload.session_id,
         reason=f"{payload.level}: {counted(payload)}",
-        totals=totals_of(payload),
+        totals=Totals(sessions=1) + totals_of(payload),
         sessions=(payload.session_id,),
         seen_active=payload.active,
         levels=(payload.level,),

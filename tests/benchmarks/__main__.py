@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks.changing import pruning, pruning_one, reclaiming
+from tests.benchmarks.history import clearing
 from tests.benchmarks.keys import pressing
 from tests.benchmarks.reading import finding, sizes, starting, telling
 from tests.benchmarks.rivals import comparing
@@ -26,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "find": finding,
     "stats": telling,
     "reclaim": reclaiming,
+    "history": clearing,
     "tree": pruning_one,
     "prune": pruning,
     "keys": pressing,

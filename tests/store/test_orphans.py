@@ -124,6 +124,13 @@ def test_an_id_that_is_no_text_is_left_alone(history: History) -> None:
     assert found(history) == {}
 
 
+def test_only_the_sessions_asked_for_are_looked_at(history: History) -> None:
+    history.connection.execute("INSERT INTO event_sequence VALUES ('ses_gone', 4, NULL)")
+    history.connection.execute("DELETE FROM message WHERE id = 'msg_ses_a'")
+    assert set(found(history, session_ids=["ses_a", "ses_b"])) == {"ses_a"}
+    assert set(found(history, session_ids=["ses_gone"])) == {"ses_gone"}
+
+
 def test_the_newest_trace_tells_how_young_an_orphan_is(history: History) -> None:
     history.connection.execute("DELETE FROM event_sequence WHERE aggregate_id = 'ses_a'")
     history.connection.execute("DELETE FROM event WHERE aggregate_id = 'ses_a'")

@@ -153,7 +153,9 @@ def read_log(
             kind, _, at = TYPES[type_]
             id, message = as_text(named[1]), as_text(named[2])
             log.newest.append(Newest(kind, id, rowid, seq, octets, not at, message))
-    log.page_bytes = pages.freed - before if pages else 0
+    if pages:
+        pages.end_session()
+        log.page_bytes = pages.freed - before
     return None if stop.is_set() else log
 
 

@@ -71,20 +71,19 @@ def find_orphans(
     although that one may live. Records of level `only_copy` have no bytes.
     """
     stop, now = stop or Event(), now_ms or time.time_ns() // 1_000_000
-    only = None if session_ids is None else frozenset(session_ids)
     beside = dict(orphaned_files(store.path, files, now)) if files is not None else {}
     found: list[Payload] = []
     with store.reading() as db:
         connection, schema = db.connection(), store.schema
-        gone = {id for link in _links(schema) for id in _strangers(connection, schema, link, stop)}
-        stray = Counter(_stray_parts(connection, stop))
-        ids = sorted(gone | set(stray) | set(beside))
-        for done, id in enumerate(ids, start=1):
+        ids = set(beside) if session_ids is None else set(session_ids)
+        if session_ids is None:
+            ids.update(*(_strangers(connection, schema, link, stop) for link in _links(schema)))
+            ids.update(_stray_parts(connection, stop))
+        for done, id in enumerate(sorted(ids), start=1):
             if stop.is_set():
                 break
-            if only is None or id in only:
-                record = _record(connection, schema, id, beside.get(id, 0), now)
-                found += [record] if record else []
+            record = _record(connection, schema, id, beside.get(id, 0), now)
+            found += [record] if record else []
             if on_progress:
                 on_progress(done / len(ids))
     return sorted(found, key=lambda each: (-each.bytes, each.session_id))

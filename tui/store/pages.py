@@ -74,7 +74,9 @@ class EventPages:
         self._rows = Leaves(page_size)
         self._ids = Leaves(page_size, ID_FILL)
         self._seqs = Leaves(page_size, SEQ_FILL)
-        self._types: dict[str, Leaves] = {}
+        self._types = Leaves(page_size, SEQ_FILL)
+        self._session: dict[str, bytearray] = {}
+        """Of the session at hand: by type, in the order of seq, whether each event goes."""
 
     def add(self, octets: int, type: str, *, goes: bool) -> None:
         """One event more, with the length of its data."""
@@ -84,14 +86,19 @@ class EventPages:
             self._overflow += overflow
         self._ids.add(ID_ENTRY, goes)
         self._seqs.add(SEQ_ENTRY, goes)
-        if type not in self._types:
-            self._types[type] = Leaves(self._page_size, SEQ_FILL)
-        self._types[type].add(SEQ_ENTRY + len(type), goes)
+        self._session.setdefault(type, bytearray()).append(goes)
+
+    def end_session(self) -> None:
+        """All events of a session are told: they stand by type in the index that names it."""
+        for type, flags in sorted(self._session.items()):
+            for goes in flags:
+                self._types.add(SEQ_ENTRY + len(type), bool(goes))
+        self._session = {}
 
     @property
     def freed(self) -> int:
         """Bytes of pages, as far as that is decided."""
-        leaves = [self._rows, self._ids, self._seqs, *self._types.values()]
+        leaves = (self._rows, self._ids, self._seqs, self._types)
         return self._overflow + sum(each.freed for each in leaves) * self._page_size
 
 

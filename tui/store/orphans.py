@@ -20,7 +20,7 @@ import apsw
 
 from tui.records import Payload
 from tui.store.database import Store, as_text
-from tui.store.pages import spilled
+from tui.store.pages import ID_ENTRY, ID_FILL, Leaves, spilled
 from tui.store.query import fetch, scalar
 from tui.store.schema import SOFT_LINKS, Owned, Schema
 from tui.store.session_files import orphaned_files
@@ -162,27 +162,47 @@ def _record(
     if not lives and is_only_copy(connection, schema, id):
         return Payload(id, ONLY_COPY, 0, 0, 0)
     counts: Counter[str] = Counter()
-    octets = pages = rows = small = 0
+    octets = pages = rows = 0
     page_size = int(scalar(connection, "PRAGMA page_size"))
     for owned in estate_of(schema, lives):
         found = rows_of(connection, schema, owned, id)
         rows += len(found)
         counts[owned.table + "s"] += len(found)
         octets += sum(each.octets for each in found)
-        for each in found:
-            local, overflow = spilled(each.octets + ROW, page_size)
-            small += local
-            pages += overflow
+        pages += _page_bytes(found, page_size) if schema.has(owned.table, "data") else 0
     if not rows and not file_bytes:
         return None
     known = counts["messages"] + counts["parts"] + counts["events"]
-    pages += (small + known * INDEX) // page_size * page_size + file_bytes
+    pages += file_bytes
     told = [(name, counts[name]) for name in COUNTED if counts[name]]
     told += [("files", 1)] if file_bytes else []
     told += [("rows", rows - known)] if rows > known else []
     active = 0 if lives else newest_time(connection, schema, id, now)
     total = octets + file_bytes
     return Payload(id, ORPHANS, rows, total, pages, counts=tuple(told), active=active)
+
+
+def _page_bytes(rows: list[OwnedRow], page_size: int) -> int:
+    """Bytes of pages that become free with these rows: whoever lies between them stays.
+
+    Indices that begin with the session or the message hold them side by side; the table and the
+    index of its ids hold them as they were written, among those of other sessions.
+    """
+    leaves, ids = Leaves(page_size), Leaves(page_size, ID_FILL)
+    overflowing = 0
+    before = rows[0].rowid - 1 if rows else 0
+    for row in rows:
+        local, overflow = spilled(row.octets + ROW, page_size)
+        between = row.rowid - before - 1
+        if between:
+            leaves.add(min(between * local, page_size), goes=False)
+            ids.add(min(between * ID_ENTRY, page_size), goes=False)
+        leaves.add(local, goes=True)
+        ids.add(ID_ENTRY, goes=True)
+        overflowing += overflow
+        before = row.rowid
+    freed = leaves.freed + ids.freed + len(rows) * (INDEX - ID_ENTRY) // page_size
+    return overflowing + freed * page_size
 
 
 def estate_of(schema: Schema, lives: bool) -> list[Owned]:
@@ -211,10 +231,14 @@ def is_only_copy(connection: apsw.Connection, schema: Schema, id: str) -> bool:
     """True when the events hold a snapshot of the session and do not say that it was deleted."""
     if not schema.has("event", "type"):
         return False
-    has = "EXISTS (SELECT 1 FROM main.event WHERE aggregate_id = :id AND ({}))"
-    snapshot = has.format("type GLOB 'session.created*' OR type GLOB 'session.updated*'")
-    deleted = has.format("type GLOB 'session.deleted*'")
-    return bool(scalar(connection, f"SELECT {snapshot} AND NOT {deleted}", {"id": id}))
+    created, updated, deleted = (
+        # A range, so that the index of (aggregate_id, type, seq) answers, however long the log is.
+        "EXISTS (SELECT 1 FROM main.event WHERE aggregate_id = :id"
+        f" AND type >= 'session.{word}' AND type < 'session.{word}/')"
+        for word in ("created", "updated", "deleted")
+    )
+    statement = f"SELECT ({created} OR {updated}) AND NOT {deleted}"
+    return bool(scalar(connection, statement, {"id": id}))
 
 
 def newest_time(connection: apsw.Connection, schema: Schema, id: str, now: int) -> int:

@@ -15,14 +15,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import apsw
-
 from tui.engine.pace import Alone, Deed
-from tui.engine.reclaim.rewrite import Work
+from tui.engine.reclaim.rewrite import Work, data_version
 from tui.policy.plan import Totals
 from tui.policy.reclaim import ReclaimItem
 from tui.store.event_log import Log
-from tui.store.query import fetch, scalar
+from tui.store.query import fetch
 from tui.store.superseded import is_owned, superseded
 
 BUNCH_ROWS, BUNCH_BYTES = 25, 400_000
@@ -141,8 +139,3 @@ class _Guard:
             return None
         seq, updated = found[0]
         return seq, updated
-
-
-def data_version(connection: apsw.Connection) -> int:
-    """A number that moves when another connection has committed."""
-    return int(scalar(connection, "PRAGMA data_version"))

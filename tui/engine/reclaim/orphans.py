@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tui.engine.pace import Alone, Deed
-from tui.engine.reclaim.rewrite import Work
+from tui.engine.reclaim.rewrite import Work, data_version
 from tui.policy.plan import Totals
 from tui.policy.reclaim import ReclaimItem
 from tui.store.orphans import OwnedRow, estate_of, is_gone, is_only_copy, newest_time, rows_of
@@ -34,9 +34,10 @@ def orphans_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
         work.tally = work.tally.missed(item.id)
         return []
     deeds: list[Deed] = []
+    guard = _Guard(work, item.id, lives)
     for owned in estate_of(schema, lives):
         rows = rows_of(connection, schema, owned, item.id)
-        deeds += _bunched(work, item.id, owned, rows, lives)
+        deeds += _bunched(guard, owned, rows)
     if work.files is not None and not lives:
         deeds.append(partial(_remove_file, work, item.id))
     return deeds
@@ -52,27 +53,48 @@ def _is_at_work(work: Work, item: ReclaimItem) -> bool:
     return newest > item.seen_active
 
 
-def _bunched(
-    work: Work, id: str, owned: Owned, rows: list[OwnedRow], lives: bool
-) -> Iterator[Deed]:
+class _Guard:
+    """Proves with the lock held that the session is still gone, and no copy of it is at stake."""
+
+    def __init__(self, work: Work, id: str, lives: bool) -> None:
+        self.work = work
+        self.id = id
+        self._lives = lives
+        self._version = -1
+        self._holds = True
+
+    def still(self) -> bool:
+        """True while the rows belong to nobody; stray parts are judged one by one."""
+        # data_version moves when another connection has committed; our own deeds leave it.
+        version = data_version(self.work.connection)
+        if self._lives or version == self._version:
+            return self._holds
+        self._version = version
+        is_copy = is_only_copy(self.work.connection, self.work.store.schema, self.id)
+        self._holds = self._holds and _is_missing(self.work, self.id) and not is_copy
+        return self._holds
+
+
+def _bunched(guard: _Guard, owned: Owned, rows: list[OwnedRow]) -> Iterator[Deed]:
     bunch: list[OwnedRow] = []
     for row in rows:
         octets = sum(each.octets for each in bunch) + row.octets
         if bunch and (len(bunch) == BUNCH_ROWS or octets > BUNCH_BYTES):
-            yield partial(_delete, work, id, owned, bunch, lives)
+            yield partial(_delete, guard, owned, bunch)
             bunch = []
         if row.octets > ALONE_BYTES:
-            yield Alone(partial(_delete, work, id, owned, [row], lives))
+            yield Alone(partial(_delete, guard, owned, [row]))
         else:
             bunch.append(row)
     if bunch:
-        yield partial(_delete, work, id, owned, bunch, lives)
+        yield partial(_delete, guard, owned, bunch)
 
 
-def _delete(work: Work, id: str, owned: Owned, rows: list[OwnedRow], lives: bool) -> None:
+def _delete(guard: _Guard, owned: Owned, rows: list[OwnedRow]) -> None:
     """Inside a transaction: rows that still belong to nobody go."""
+    work, id = guard.work, guard.id
     schema, connection = work.store.schema, work.connection
-    if not lives and (not _is_missing(work, id) or is_only_copy(connection, schema, id)):
+    if not guard.still():
         work.tally = work.tally.missed(id)
         return
     alone = "".join(

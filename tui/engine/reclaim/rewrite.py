@@ -20,6 +20,7 @@ from tui.policy.plan import Totals
 from tui.policy.reclaim import ReclaimItem
 from tui.store.database import Store
 from tui.store.payloads import judge_session
+from tui.store.query import scalar
 from tui.store.tool_parts import PartLevel
 
 
@@ -135,3 +136,8 @@ def _edit(
         {"row": rowid, "session": session_id, **more},
     ).fetchall()
     return before[0] - after[0][0] if before and after else None
+
+
+def data_version(connection: apsw.Connection) -> int:
+    """A number that moves when another connection has committed."""
+    return int(scalar(connection, "PRAGMA data_version"))

@@ -8,12 +8,11 @@ on opencode's storage, §4b.4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import apsw
 
 from tui.engine.pace import Deed
-from tui.engine.reclaim.rewrite import Work, part_deeds
+from tui.engine.reclaim.rewrite import Work, data_version, part_deeds
 from tui.policy.reclaim import ReclaimItem
 from tui.store.tool_parts import SUMMARISED, boundary_of, boundary_values
 
@@ -40,26 +39,20 @@ class _Guard:
     def still(self) -> Mapping[str, object] | None:
         """The parameters as of now, under the lock."""
         # data_version moves whenever another connection has committed; our own edits leave it.
-        if _data_version(self.work.connection) != self.version:
+        if data_version(self.work.connection) != self.version:
             self.look()
         return self.more
 
     def look(self) -> Mapping[str, object] | None:
         """Read the boundary; None when there is none or the session was active since planned."""
         connection = self.work.connection
-        self.version = _data_version(connection)
+        self.version = data_version(connection)
         boundary = boundary_of(connection, self.item.id)
         if boundary is None or not _rests(connection, self.item):
             self.more = None
         else:
             self.more = boundary_values(boundary, now_ms=self.work.now_ms, unmarked=False)
         return self.more
-
-
-def _data_version(connection: apsw.Connection) -> int:
-    row: Any = connection.execute("PRAGMA data_version").fetchone()
-    version: int = row[0]
-    return version
 
 
 def _rests(connection: apsw.Connection, item: ReclaimItem) -> bool:

@@ -161,7 +161,8 @@ def again(items: Iterable[Item]) -> list[dict[str, Any]]:
 def _reclaim_again(undo: dict[str, Any], site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     if not undo.get("reclaimed"):
         raise Refused("The journal does not say what that reclaim took: reclaim it again.")
-    return (yield from apply_reclaim(plan_again(undo["reclaimed"]), site.store, stop, site.ledger))
+    again = plan_again(undo["reclaimed"])
+    return (yield from apply_reclaim(again, site.store, stop, ledger=site.ledger))
 
 
 def _prune_again(undo: dict[str, Any]) -> Plan:

@@ -47,7 +47,9 @@ ENGINES: dict[str, Engine] = {
     "archive": apply_archive,
     "unarchive": apply_unarchive,
     "prune": apply_prune,
-    "reclaim": lambda plan, site, stop: apply_reclaim(plan, site.store, stop, site.ledger),
+    "reclaim": lambda plan, site, stop: apply_reclaim(
+        plan, site.store, stop, files=site.files, ledger=site.ledger
+    ),
     "vacuum": lambda plan, site, stop: apply_vacuum(plan, site.store, stop),
     "checkpoint": lambda plan, site, stop: apply_checkpoint(plan, site.store, stop),
     "files": apply_files,

@@ -195,7 +195,8 @@ def allowed_to(module: str) -> tuple[str, ...]:
     allowed = next(allowed for who, allowed in MAY_IMPORT if matches(module, who))
     if matches(module, ENGINE):
         own = module.split(".")[2] if module.count(".") > 1 else ""
-        allowed += (f"tui.policy.{OWN_POLICY[own]}",) if own in OWN_POLICY else ()
+        policy = f"tui.policy.{OWN_POLICY.get(own)}"
+        allowed += (policy, f"{policy}_words") if own in OWN_POLICY else ()
     return allowed
 
 

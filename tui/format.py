@@ -97,14 +97,6 @@ def plural(n: int, noun: str, nouns: str = "") -> str:
     return f"{count(n)} {nouns or _several(noun)}"
 
 
-def payloads(parts: int, messages: int) -> str:
-    """ "41 tool outputs", "the diffs of 3 messages", or both: what a reclaim takes."""
-    named = [plural(parts, "tool output")] if parts or not messages else []
-    if messages:
-        named.append(f"the diffs of {plural(messages, 'message')}")
-    return " and ".join(named)
-
-
 def _several(noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return noun[:-1] + "ies"

@@ -113,6 +113,10 @@ class Payload(NamedTuple):
     """Where the rows were seen: a hint that spares the deed a search, never a proof."""
     reason: str = ""
     """Why the level must leave these alone, e.g. `only_copy`; "" when it may take them."""
+    counts: tuple[tuple[str, int], ...] = ()
+    """Rows by what they are ("events", 12), as a plan totals them; () when all are tool parts."""
+    active: int = 0
+    """When the newest of it was written (ms), where no session row tells; 0 when unknown."""
 
 
 class LargeRow(NamedTuple):

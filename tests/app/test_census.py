@@ -73,3 +73,12 @@ def test_bytes_that_no_session_says_it_won_are_measured_all_the_same(site: Site)
     assert census.catch_up() is None
     *_, whole = census.measure(Event())
     assert whole.usage_of(str(id)).part_bytes > 400_000  # type: ignore[union-attr]
+
+
+def test_rows_whose_session_is_gone_are_no_reason_to_measure_for_ever(site: Site) -> None:
+    execute(site.store.path, "UPDATE part SET data = data || ?", " " * 400_000)
+    (id,) = execute(site.store.path, "SELECT session_id FROM part")[0]
+    execute(site.store.path, "DELETE FROM session WHERE id = ?", id)
+    census = loaded(site)
+    list(census.measure(Event()))
+    assert census.catch_up() is not None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.changing import pruning, pruning_one, reclaiming
 from tests.benchmarks.giving_back import copying_out, vacuuming
+from tests.benchmarks.history import clearing
 from tests.benchmarks.keys import pressing
 from tests.benchmarks.levels import reclaiming_levels
 from tests.benchmarks.reading import finding, sizes, starting, telling
@@ -31,6 +32,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "search": seeking,
     "reclaim": reclaiming,
     "levels": reclaiming_levels,
+    "history": clearing,
     "tree": pruning_one,
     "prune": pruning,
     "vacuum": vacuuming,

@@ -102,3 +102,41 @@ def test_with_copies_undo_brings_it_back_and_the_trash_names_them(
     assert [each["titles"] for each in listed] == [["payloads of 1 session"]]
     assert ocdu("undo", "--yes", "--json", "--db", garden).json["outcome"] == "done"
     assert execute(garden, "SELECT id, data FROM part ORDER BY id") == before
+
+
+def test_superseded_events_go_by_their_own_level_and_say_so(ocdu: Ocdu, tmp_path: Path) -> None:
+    path = make_database(
+        tmp_path / "o.db",
+        [session("plum", active=days_ago(9), events=3, turns=[Turn(tools=[Tool(900)])])],
+    )
+    stats = ocdu("stats", "--json", "--db", path).json["get_back"]
+    said = ocdu("reclaim", "--level", "events", "--yes", "--json", "--db", path)
+    assert said.json["outcome"] == "done", said.all
+    done = said.json["done"]
+    assert (done["events"], done["parts"], done["sessions"]) == (10, 0, 1)
+    assert {"action": "reclaim", "level": "events", "bytes": done["bytes"]} in stats
+    assert "10 events" in said.json["message"]
+    assert execute(path, "SELECT count(*) FROM event") == [(5,)]
+    assert execute(path, "SELECT seq FROM event_sequence") == [(14,)]
+
+
+def test_a_session_whose_rows_differ_from_its_log_is_left_and_named(
+    ocdu: Ocdu, tmp_path: Path
+) -> None:
+    path = make_database(tmp_path / "o.db", [session("plum", active=days_ago(9), events=2)])
+    execute(path, "UPDATE part SET data = json_set(data, '$.text', 'other')")
+    said = ocdu("reclaim", "--level", "events", "--yes", "--json", "--db", path)
+    assert (said.exit_code, said.json["outcome"]) == (0, "nothing")
+    assert said.json["excluded"] == {"diverged": 1}
+    assert "“plum”" in said.json["message"]
+
+
+def test_orphans_are_no_sessions_and_still_in_the_plan(ocdu: Ocdu, tmp_path: Path) -> None:
+    path = make_database(tmp_path / "o.db", [session("plum", active=days_ago(9), events=2)])
+    execute(path, "DELETE FROM session")
+    said = ocdu("reclaim", "--level", "orphans", "--yes", "--json", "--db", path)
+    assert [item["id"] for item in said.json["plan"]["items"]] == ["ses_plum"], said.all
+    assert said.json["outcome"] == "done", said.all
+    assert said.json["done"]["events"] == 8
+    for table in ("message", "part", "event", "event_sequence"):
+        assert execute(path, f"SELECT count(*) FROM {table}") == [(0,)]

@@ -149,3 +149,16 @@ def test_reading_leaves_every_byte_as_it_was(ocdu: Ocdu, garden: Path) -> None:
     assert ocdu("stats", "--db", garden).exit_code == 0
     assert ocdu("show", "ses_old", "--db", garden).exit_code == 0
     assert garden.read_bytes() == before
+
+
+def test_levels_that_cost_much_are_not_counted_and_say_how_they_are(
+    ocdu: Ocdu, garden: Path
+) -> None:
+    rows = ocdu("stats", "--json", "--db", garden).json["get_back"]
+    uncounted = [row["level"] for row in rows if row["bytes"] is None]
+    assert uncounted == ["stale", "subagents"]
+    said = ocdu("stats", "--db", garden)
+    for level in uncounted:
+        assert f"Not counted: ocdu reclaim --level {level} --dry-run" in said.out
+    of_one = ocdu("show", "ses_old", "--json", "--db", garden).json
+    assert None not in [row["bytes"] for row in of_one["session"]["get_back"]]

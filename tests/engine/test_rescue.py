@@ -27,6 +27,7 @@ from tui.engine import rescue
 from tui.engine.perform import perform
 from tui.engine.rescue import rescue_facts
 from tui.engine.site import Site
+from tui.engine.undo import plan_undo
 from tui.errors import OcduError
 from tui.policy.plan import Plan
 from tui.policy.rescue import VACUUM, plan_rescue, rescue_levels
@@ -260,3 +261,15 @@ def test_a_rescue_left_in_the_middle_is_told_in_the_journal_and_can_be_run_again
     assert journal(site)[0] == ("rescue", "interrupted")
     assert_sound(site.store.path)
     assert run(rescue_of(site), site).ending == "done"
+
+
+def test_with_copies_every_step_can_be_undone_by_itself(site: Site) -> None:
+    parts = execute(site.store.path, "SELECT id, data FROM part ORDER BY id")
+    found = find_payloads(site.store, rescue_levels())
+    facts = rescue_facts(site.store, found)
+    plan = plan_rescue(forest_of(site), found, facts, NOW, keep=True)
+    run(plan, site)
+    assert execute(site.store.path, "SELECT id, data FROM part ORDER BY id") != parts
+    for _ in range(2):
+        run(plan_undo(site), site)
+    assert execute(site.store.path, "SELECT id, data FROM part ORDER BY id") == parts

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tui.errors import WrongCall
 from tui.forest import Forest
-from tui.policy.plan import Plan
+from tui.policy.plan import Plan, Totals
 from tui.policy.reclaim import (
     LEVELS,
     ReclaimItem,
@@ -246,7 +247,10 @@ def test_a_project_narrows_it_down_by_name_or_id() -> None:
 
 
 def test_messages_are_counted_as_messages() -> None:
-    payloads = [Payload("a", "compacted", 2, 70), Payload("a", "diffs", 3, 900)]
+    payloads = [
+        Payload("a", "compacted", 2, 70),
+        Payload("a", "diffs", 3, 900, counts=(("messages", 3),)),
+    ]
     plan = planned(row("a"), payloads=payloads, levels=("compacted", "diffs"))
     assert (plan.totals.parts, plan.totals.messages) == (2, 3)
     assert plan.items[0].reason == "compacted: 2 tool outputs, diffs: the diffs of 3 messages"
@@ -257,3 +261,76 @@ def test_a_set_names_only_levels_there_are_and_never_what_a_model_is_sent() -> N
     rescue = parse_levels("rescue")
     assert {"compacted", "summarised", "diffs"} <= set(rescue) <= set(LEVELS)
     assert not {"stale", "subagents"} & set(rescue)
+
+
+def events_of(id: str, number: int = 3, octets: int = 70) -> Payload:
+    return Payload(id, "events", number, octets, 4096, counts=(("events", number),))
+
+
+def planned_at(level: str, *rows: SessionRow, payloads: list[Payload], **more: Any) -> Plan:
+    policy = ReclaimPolicy((level,), session_ids=more.pop("named", None))
+    return plan_reclaim(Forest.of(rows), payloads, policy, NOW, **more)
+
+
+def test_events_are_counted_as_events_and_called_so() -> None:
+    plan = planned_at("events", row("a"), payloads=[events_of("a", 12)])
+    assert plan.totals == Totals(sessions=1, events=12, bytes=70)
+    assert plan.items[0].reason == "events: 12 events"
+    assert plan.message == "70 B in 12 events of 1 session can be reclaimed."
+    assert plan.predicted_bytes == 4096
+
+
+def test_events_wait_for_an_hour_of_rest_to_the_millisecond() -> None:
+    resting = row("a")._replace(updated=NOW - HOUR)
+    restless = row("b")._replace(updated=NOW - HOUR + 1)
+    plan = planned_at("events", resting, restless, payloads=[events_of("a"), events_of("b")])
+    assert [item.id for item in plan] == ["a"] and plan.excluded == {"recent": 1}
+    assert plan.items[0].seen_active == NOW - HOUR
+
+
+def test_events_of_a_pinned_session_go_when_named_and_of_a_running_one_never() -> None:
+    rows = (row("a", pinned=True), row("b"))
+    payloads = [events_of("a"), events_of("b")]
+    running = frozenset(("b",))
+    plan = planned_at("events", *rows, payloads=payloads, running=running)
+    assert plan.items == () and plan.excluded == {"pinned": 1, "running": 1}
+    names = frozenset(("a", "b"))
+    plan = planned_at("events", *rows, payloads=payloads, running=running, named=names)
+    assert [item.id for item in plan] == ["a"] and plan.excluded == {"running": 1}
+
+
+def test_sessions_left_as_a_whole_are_counted_and_named() -> None:
+    payloads = [
+        Payload("a", "events", 0, 0, 0, reason="owned"),
+        Payload("b", "events", 0, 0, 0, reason="diverged"),
+        events_of("c"),
+    ]
+    rows = (row("a"), row("b"), row("c"))
+    plan = planned_at("events", *rows, payloads=payloads)
+    assert [item.id for item in plan] == ["c"]
+    assert plan.excluded == {"diverged": 1, "owned": 1}
+    title = rows[1].title
+    assert plan.message.endswith(
+        f"Left as they are, because their rows do not hold the newest state: “{title}”."
+    )
+    elsewhere = planned_at("compacted", *rows, payloads=payloads)
+    assert elsewhere.excluded == {}, "only the level that leaves them counts them"
+
+
+def test_orphans_need_no_row_of_a_session_and_an_hour_of_rest() -> None:
+    counts = (("parts", 2), ("events", 3), ("files", 1), ("rows", 1))
+    old = Payload("gone", "orphans", 6, 90, 4096, counts=counts, active=NOW - HOUR)
+    young = Payload("new", "orphans", 6, 90, 4096, counts=counts, active=NOW - HOUR + 1)
+    undated = Payload("odd", "orphans", 1, 0, 0, counts=(("rows", 1),))
+    only = Payload("saved", "orphans", 0, 0, 0, reason="only_copy")
+    plan = planned_at("orphans", row("a"), payloads=[old, young, undated, only])
+    assert [item.id for item in plan] == ["gone", "odd"]
+    assert plan.items[0].reason == "orphans: 2 parts, 3 events, 1 file, 1 row"
+    assert plan.totals == Totals(sessions=2, parts=2, events=3, files=1, bytes=90)
+    assert plan.items[0].seen_active == NOW - HOUR
+    assert plan.excluded == {"only_copy": 1, "recent": 1}
+    assert plan.message.endswith("because their events may be the only copy: saved.")
+
+
+def test_what_no_forest_knows_is_in_no_plan_but_that_of_orphans() -> None:
+    assert planned_at("events", row("a"), payloads=[events_of("gone")]).items == ()

@@ -19,6 +19,7 @@ from tui.policy.rescue import (
     plan_rescue,
     rescue_levels,
     rescue_steps,
+    way_back,
 )
 from tui.policy.vacuum import VacuumFacts
 from tui.records import FileSizes, Holder, Payload
@@ -114,3 +115,15 @@ def test_an_unknown_step_is_named() -> None:
     assert parse_steps(" Vacuum, compacted ,") == {"vacuum", "compacted"}
     with pytest.raises(WrongCall, match="“everything”"):
         parse_steps("everything")
+
+
+def test_it_says_what_can_be_undone() -> None:
+    assert "nothing brings it back" in way_back(rescue())
+    events = Payload("a", "events", 9, 20 * PAGE, 20 * PAGE, counts=(("events", 9),))
+    forest = Forest.of([row("a"), row("b")])
+    plan = plan_rescue(forest, [*FOUND, events], FACTS, NOW, keep=True)
+    said = way_back(plan)
+    assert said.startswith("u brings back compacted, summarised, each for itself, from copies of")
+    assert said.endswith("; not events.")
+    assert way_back(plan_rescue(forest, [], FACTS, NOW, keep=True)) == ""
+    assert way_back(plan_rescue(forest, [events], FACTS, NOW, keep=True)).endswith("back.")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_forest import a_row
-from tui.config import Config, Prune, Retention, load_config
+from tui.config import Config, Prune, Reclaim, Retention, load_config
 from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.format import DAY, HOUR
@@ -274,3 +274,12 @@ def test_without_output_no_level_of_tool_output_is_left() -> None:
     policies = configured(levels="compacted,summarised", subagents="7d", archive_after="9d")
     quiet = policies.without_output()
     assert quiet.searches == () and quiet.archive_after == timedelta(days=9)
+
+
+def test_reclaims_keep_copies_where_the_configuration_says_so() -> None:
+    retention = Retention(levels="compacted")
+    for keep in (False, True):
+        policies = policies_of(Config(retention=retention, reclaim=Reclaim(keep=keep)))
+        payloads = [Payload("a", "compacted", 1, 70)]
+        [plan] = plan_retention(forest(idle("a", 9)), policies, NOW, payloads=payloads)
+        assert plan.items and plan.options.keep is keep

@@ -9,7 +9,7 @@ from tui.format import DAY
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
 from tui.records import FileRow, FileSizes, FileSurvey, Payload, Usage
-from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, total
+from tui.screens.gains import Known, get_back, outside_bytes, total
 from tui.screens.tally import composition, verdict
 
 
@@ -49,8 +49,11 @@ def test_each_line_that_gives_nothing_says_why() -> None:
         PrunePolicy(older_than=parse_age("30d")),
         10 * DAY,
     )
-    known = Known(live(), (), idle, "30 days", {"superseded_events": 0}, FileSurvey(done=True))
+    known = Known(live(), (), idle, "30 days", FileSurvey(done=True))
     rows = {row.action: row for row in get_back(known)}
+    for level in ("stale", "subagents"):
+        uncounted = rows.pop(f"reclaim:{level}")
+        assert uncounted.bytes is None and f"--level {level} --dry-run" in uncounted.loses
     assert {row.bytes for row in rows.values()} == {0}
     assert rows["prune"].loses == idle.message
     assert "no free pages" in rows["vacuum"].loses
@@ -58,9 +61,15 @@ def test_each_line_that_gives_nothing_says_why() -> None:
     assert all("cannot be read" not in row.loses for row in rows.values())
 
 
-def test_superseded_events_are_shown_without_a_key() -> None:
-    rows = {row.action: row for row in get_back(Known(kinds={"superseded_events": 7}))}
-    assert (rows[SHOWN_ONLY].bytes, rows[SHOWN_ONLY].key) == (7, "")
+def test_superseded_events_open_the_reclaim_dialog_at_their_level() -> None:
+    payloads = [
+        Payload("a", "events", 9, 7, 4096),
+        Payload("b", "events", 0, 0, 0, reason="diverged"),
+    ]
+    rows = {row.action: row for row in get_back(Known(payloads=payloads))}
+    events = rows["reclaim:events"]
+    assert (events.bytes, events.key, events.loses) == (4096, "r", "nothing opencode reads")
+    assert rows["reclaim:orphans"].bytes == 0
 
 
 def test_what_two_keys_would_take_counts_once() -> None:
@@ -68,7 +77,7 @@ def test_what_two_keys_would_take_counts_once() -> None:
     forest = Forest.of(rows, {"old": Usage(part_bytes=1_000), "new": Usage(part_bytes=1_000)})
     idle = plan_prune(forest, PrunePolicy(older_than=parse_age("30d")), 100 * DAY)
     payloads = [Payload("old", "compacted", 1, 600), Payload("new", "summarised", 1, 50)]
-    known = Known(live(wal=20, free_pages=1), payloads, idle, "30 days", {}, SURVEY)
+    known = Known(live(wal=20, free_pages=1), payloads, idle, "30 days", SURVEY)
     beside = 20 + 4096 + 7_000
     pruned = idle.predicted_bytes or 1_000
     assert total(known) == (pruned + 50 + beside, 650 + beside)

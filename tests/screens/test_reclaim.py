@@ -129,3 +129,29 @@ async def test_with_copies_it_names_u_and_their_size_and_u_brings_all_back(path:
         await here.until(lambda: outputs(path) == 0)
         await here.idle()
     assert execute(path, "SELECT id, data FROM part ORDER BY id") == before
+
+
+async def test_what_takes_long_to_look_for_is_counted_last(tmp_path: Path) -> None:
+    old = [Turn(tools=[Tool(120_000 + n)]) for n in range(4)]
+    path = make_database(
+        tmp_path / "o.db", [session("Roses", active=days_ago(3), turns=[*old, Turn(), Turn()])]
+    )
+    async with visit(path, config=QUIET) as here:
+        await here.press("r")
+        dialog = here.screen
+        assert isinstance(dialog, ReclaimDialog)
+        await here.until(lambda: bool(dialog.whole))
+        found = [each for each in dialog.payloads or () if each.level == "stale"]
+        assert [each.session_id for each in found] == ["ses_roses"]
+        assert len(dialog.whole) == 1
+
+
+async def test_orphans_are_nobodys_and_counted_where_all_are_meant(path: Path) -> None:
+    execute(path, "DELETE FROM session WHERE id = 'ses_sink'")
+    async with visit(path, config=KEEPING) as here:
+        await here.press("r")
+        await ready(here)
+        here.screen.query_one("#levels", RowTable).focus()
+        await here.press("G", "space")
+        await here.until(lambda: "messages" in here.button())
+        assert "u brings all but orphans back" in shown(here, "#left-out")

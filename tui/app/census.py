@@ -91,7 +91,9 @@ class Census:
             self.tables = dict(found.tables)
             # What moved since the beginning is measured again by the next `catch_up`.
             self._seen = before
-            self._pages, self._payload = store.sizes().used_bytes, found.bytes
+            # As `catch_up` sums it: rows whose session is gone would pass for a change for ever.
+            known = [found.sessions[row.id] for row in self.forest.rows if row.id in found.sessions]
+            self._pages, self._payload = store.sizes().used_bytes, sum(_tables(known).values())
             self.complete = True
             empty = dict.fromkeys((row.id for row in self.forest.rows), Usage())
             yield self._sized({**empty, **found.sessions})

@@ -112,11 +112,11 @@ class Loading(Reads):
             self.load()  # catches up with what moved meanwhile, and says that all is measured
 
     def look_for_payloads(self) -> None:
-        """What a reclaim would drop at each level."""
-        from tui.policy.reclaim import LEVELS
+        """What a reclaim would drop at each level that does not cost much to look for."""
+        from tui.policy.reclaim import UNASKED
 
         self.ask(
-            lambda: self.read_payloads(list(LEVELS), None, self.stop),
+            lambda: self.read_payloads(UNASKED, None, self.stop),
             self._payloads_came,
             group="payloads",
         )
@@ -186,7 +186,11 @@ class Loading(Reads):
     def _loaded(self, message: Loaded) -> None:
         self.forest = message.forest
         if self.payloads:
-            self.payloads = tuple(each for each in self.payloads if each.session_id in self.forest)
+            self.payloads = tuple(
+                each
+                for each in self.payloads
+                if each.session_id in self.forest or each.level == "orphans"
+            )
         if self._watcher is None:  # the sessions come first, all else after them
             self._begin_to_watch()
             self.look_back()

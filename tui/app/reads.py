@@ -93,9 +93,10 @@ class Reads(Memory):
         self, levels: Sequence[str], ids: Collection[str] | None, stop: Event
     ) -> list[Payload]:
         """What the reclaim levels could drop; incomplete when `stop` was set."""
-        from tui.store.payloads import find_payloads
+        from tui.store.reclaimable import find_reclaimable
 
-        return find_payloads(self.site.store, levels, session_ids=ids, stop=stop)
+        site = self.site
+        return find_reclaimable(site.store, levels, session_ids=ids, files=site.files, stop=stop)
 
     def read_rescue(self, stop: Event) -> tuple[list[Payload], VacuumFacts]:
         """What the steps of a rescue could take, and what a vacuum depends on."""

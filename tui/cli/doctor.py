@@ -7,7 +7,6 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
@@ -47,9 +46,8 @@ def run(call: Call) -> Answer:
     """Examine; with --fix mend what can be mended, and examine once more."""
     from tui.policy.doctor import judge, summary, worst
 
-    mends_orphans = _level_exists()
     symptoms = _examine(call)
-    findings = judge(symptoms, mends_orphans=mends_orphans)
+    findings = judge(symptoms)
     if call.options.fix:
         return _mended(call, findings)
     stopped = " Stopped before the end." if call.stop.is_set() else ""
@@ -71,7 +69,7 @@ def _mended(call: Call, findings: Sequence[Finding]) -> Answer:
     engine = partial(apply_mend, reclaim=engine_of("reclaim"))
     answer = carry_out(call, plan, "Mend this", engine=engine)
     if answer.outcome in ("done", "partial") and not call.stop.is_set():
-        findings = judge(_examine(call), mends_orphans=_level_exists())
+        findings = judge(_examine(call))
     code = EXIT_CODE[answer.outcome] or EXIT_CODE[OUTCOMES[worst(findings)]]
     return replace(answer, data={**_json(findings), **answer.data}, exit_code=code)
 
@@ -89,21 +87,14 @@ def _examine(call: Call) -> list[Symptom]:
                 return found
 
 
-def _level_exists() -> bool:
-    """True where this version of ocdu can drop what belongs to nobody."""
-    from tui.policy.reclaim import LEVELS
-
-    return "orphans" in LEVELS
-
-
 def _orphans(call: Call) -> Plan:
     """The reclaim of orphaned rows, found and planned as `ocdu reclaim` does it."""
     from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
+    from tui.store.reclaimable import find_reclaimable
 
     levels = ("orphans",)
-    found = import_module("tui.store.reclaimable").find_reclaimable(
-        call.site.store, levels, files=call.site.files, stop=call.stop
-    )
+    site = call.site
+    found = find_reclaimable(site.store, levels, files=site.files, stop=call.stop)
     return plan_reclaim(call.forest, found, ReclaimPolicy(levels), call.now, call.running)
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(call: Call) -> Answer:
     """Find what the levels would drop, then drop it."""
     from tui.policy.reclaim import plan_reclaim
-    from tui.store.payloads import find_payloads
+    from tui.store.reclaimable import find_reclaimable
 
     policy = _policy(call)
     forest = call.forest
@@ -44,7 +44,10 @@ def run(call: Call) -> Answer:
         ids = frozenset(
             row.id for row in forest.rows if row.project in wanted or row.project_id in wanted
         )
-    found = find_payloads(call.site.store, policy.levels, session_ids=ids, stop=call.stop)
+    site = call.site
+    found = find_reclaimable(
+        site.store, policy.levels, session_ids=ids, files=site.files, stop=call.stop
+    )
     plan = plan_reclaim(forest, found, policy, call.now, call.running)
     return carry_out(call, plan, _question(plan, policy))
 
@@ -70,11 +73,9 @@ def _policy(call: Call) -> ReclaimPolicy:
 
 def _question(plan: Plan, policy: ReclaimPolicy) -> str:
     """What a terminal is asked."""
-    from tui.format import payloads, size
-    from tui.policy.reclaim import LEVELS
+    from tui.format import size
+    from tui.policy.reclaim import way_back, what_goes
 
-    totals = plan.totals
-    what = f"Drop {payloads(totals.parts, totals.messages)} ({size(totals.bytes)})"
-    if policy.keep and all(LEVELS[level].keeps for level in policy.levels):
-        return f"{what}; `ocdu undo` brings it back from a copy of about {size(totals.bytes)}"
-    return f"{what} for good"
+    what = f"Drop {what_goes(plan)} ({size(plan.totals.bytes)})"
+    back = way_back(plan, policy)
+    return f"{what}; `ocdu undo` {back}" if back else f"{what} for good"

@@ -15,8 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--without",
         metavar="STEP[,STEP…]",
         default="",
-        help="leave these steps out: "
-        "orphans, compacted, summarised, events, diffs (as far as they exist), vacuum",
+        help="leave these steps out: orphans, compacted, summarised, events, diffs, vacuum",
     )
     parser.add_argument(
         "--wait", action="store_true", help="let the vacuum wait until nobody has the file open"
@@ -28,21 +27,16 @@ def run(call: Call) -> Answer:
     from tui.engine.reclaim.search import search_levels
     from tui.engine.rescue import rescue_facts
     from tui.format import size
-    from tui.policy.rescue import parse_steps, plan_rescue, rescue_levels
+    from tui.policy.rescue import parse_steps, plan_rescue, rescue_levels, way_back
 
     without = parse_steps(call.options.without)
     site, forest = call.site, call.forest
     found = search_levels(site, rescue_levels(), call.stop)
     facts = rescue_facts(site.store, found)
-    plan = plan_rescue(forest, found, facts, call.now, call.running, without)
-    answer = carry_out(
-        call,
-        plan,
-        f"Get {size(plan.predicted_bytes)} back",
-        warning="What the steps take cannot be read again; nothing brings it back."
-        if plan.totals.parts
-        else "",
-    )
+    keep = call.config.reclaim.keep
+    plan = plan_rescue(forest, found, facts, call.now, call.running, without, keep=keep)
+    question = f"Get {size(plan.predicted_bytes)} back"
+    answer = carry_out(call, plan, question, warning=way_back(plan))
     waits = answer.data.get("details", {}).get("vacuum_waits", False)
     return _with_vacuum(call, answer) if waits and call.options.wait else answer
 

@@ -103,15 +103,21 @@ def _get_back(call: Call, forest: Forest) -> list[dict[str, Any]]:
 def reclaimable(
     call: Call, forest: Forest, ids: Iterable[str] | None = None
 ) -> list[dict[str, Any]]:
-    """One row for each level of reclaim: what it would drop, of these sessions or of all."""
-    from tui.policy.reclaim import LEVELS, ReclaimPolicy, plan_reclaim
-    from tui.store.payloads import find_payloads
+    """One row for each level of reclaim: what it would drop, of these sessions or of all.
 
-    payloads = find_payloads(call.site.store, tuple(LEVELS), session_ids=ids)
+    Of all sessions, `bytes` is None for a level that costs too much to be counted unasked.
+    """
+    from tui.policy.reclaim import LEVELS, UNASKED, ReclaimPolicy, plan_reclaim
+    from tui.store.reclaimable import find_reclaimable
+
+    site = call.site
+    asked = UNASKED if ids is None else tuple(LEVELS)
+    payloads = find_reclaimable(site.store, asked, session_ids=ids, files=site.files)
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
         plan = plan_reclaim(forest, payloads, ReclaimPolicy((level,)), call.now, call.running)
-        rows.append({"action": "reclaim", "level": level, "bytes": plan.totals.bytes})
+        octets = plan.totals.bytes if level in asked else None
+        rows.append({"action": "reclaim", "level": level, "bytes": octets})
     return rows
 
 
@@ -141,6 +147,10 @@ def _text(data: dict[str, Any], pages: dict[str, int]) -> str:
     lines += table_of((name_of(kind), octets) for kind, octets in pages.items())
     lines += ["", "You get back", RULE]
     lines += table_of((action_of(row), row["bytes"]) for row in data["get_back"])
+    for row in data["get_back"]:
+        if row["bytes"] is None:
+            level = row["level"]
+            lines.append(f"Not counted: ocdu reclaim --level {level} --dry-run looks for it.")
     return "\n".join([*lines, ""])
 
 
@@ -157,8 +167,8 @@ def action_of(row: dict[str, Any]) -> str:
     return " ".join(filter(None, (row["action"], row["level"])))
 
 
-def table_of(rows: Iterable[tuple[str, int]]) -> list[str]:
-    """Lines of a name and its size, aligned."""
+def table_of(rows: Iterable[tuple[str, int | None]]) -> list[str]:
+    """Lines of a name and its size, aligned; "·" for a size nobody counted."""
     from tui.format import clip, size
 
     return [f"{clip(name, 32) + ':':<33}{size(octets):>8}" for name, octets in rows]

@@ -36,7 +36,9 @@ def engine_of(verb: str) -> Engine:
         case "reclaim":
             from tui.engine.reclaim import apply_reclaim
 
-            return lambda plan, site, stop: apply_reclaim(plan, site.store, stop, site.ledger)
+            return lambda plan, site, stop: apply_reclaim(
+                plan, site.store, stop, files=site.files, ledger=site.ledger
+            )
         case "vacuum":
             from tui.engine.vacuum import apply_vacuum
 

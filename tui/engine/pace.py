@@ -29,6 +29,18 @@ Deed = Callable[[], None]
 T = TypeVar("T")
 
 
+class Alone:
+    """A deed that may last longer than a slice: it gets a transaction of its own, so that nobody
+    waits for more than this one deed."""
+
+    def __init__(self, deed: Deed) -> None:
+        self._deed = deed
+
+    def __call__(self) -> None:
+        """Do it."""
+        self._deed()
+
+
 def in_slices(
     connection: apsw.Connection,
     deeds: Iterable[Deed],
@@ -56,8 +68,9 @@ def in_slices(
             while deed is not None:
                 deed()
                 done += 1
-                deed = next(waiting, None)
-                if time.perf_counter() >= until or is_full():
+                before, deed = deed, next(waiting, None)
+                is_over = time.perf_counter() >= until or is_full()
+                if is_over or isinstance(before, Alone) or isinstance(deed, Alone):
                     break
         yield done
 

@@ -165,7 +165,7 @@ def _planned(run: _Run, level: str, found: list[Payload]) -> Plan:
     at_work: frozenset[str] = frozenset()
     if holders(site.store.path):
         at_work = running_sessions(site.store, rows, now)
-    return plan_level(rows, found, level, now, at_work)
+    return plan_level(rows, found, level, now, at_work, keep=run.options.keep)
 
 
 def _outcome(run: _Run, before: dict[str, int], after: dict[str, int]) -> Outcome:

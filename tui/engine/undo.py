@@ -230,7 +230,7 @@ def _payload_back(site: Site, entry: JournalEntry, stop: Event) -> Generator[Ste
 def _payload_again(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step, None, Outcome]:
     """The same sessions and levels; what qualifies is looked up anew."""
     plan = plan_again(_memory(entry, "reclaimed"))
-    return (yield from apply_reclaim(plan, site.store, stop, site.ledger))
+    return (yield from apply_reclaim(plan, site.store, stop, ledger=site.ledger))
 
 
 # relink

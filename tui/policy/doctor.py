@@ -14,7 +14,6 @@ from tui.policy.meanings import (
     COUNTERS,
     LEFTOVERS,
     MEANINGS,
-    NO_LEVEL,
     ORPHAN,
     ORPHANS,
     RECOVERY,
@@ -66,14 +65,10 @@ class MendOptions:
     """The reclaim of orphaned rows, planned as any other."""
 
 
-def judge(symptoms: Iterable[Symptom], *, mends_orphans: bool = False) -> list[Finding]:
-    """What is worth telling, the gravest first.
-
-    `mends_orphans` says whether a reclaim level for orphans exists. Symptoms of one kind are told
-    together.
-    """
+def judge(symptoms: Iterable[Symptom]) -> list[Finding]:
+    """What is worth telling, the gravest first; symptoms of one kind are told together."""
     told = [each for each in _together(symptoms) if _is_worth_telling(each)]
-    found = [_finding(each, mends_orphans) for each in told]
+    found = [_finding(each) for each in told]
     return sorted(found, key=lambda each: (SEVERITIES.index(each.severity), -(each.bytes or 0)))
 
 
@@ -103,12 +98,9 @@ def _is_worth_telling(symptom: Symptom) -> bool:
     return symptom.kind not in SILENT and not is_quiet
 
 
-def _finding(symptom: Symptom, mends_orphans: bool) -> Finding:
+def _finding(symptom: Symptom) -> Finding:
     unknown = UNOWNED if symptom.kind.startswith("unowned_") else ORPHAN
     meaning = MEANINGS.get(symptom.kind, unknown)
-    mend, fix = meaning.mend, meaning.fix
-    if fix == ORPHANS and not mends_orphans:
-        mend, fix = NO_LEVEL, ""
     says = () if symptom.kind == "free_pages" else symptom.says
     heard = ", ".join(says[:MOST_SAID]) + (" …" if len(says) > MOST_SAID else "")
     return Finding(
@@ -120,8 +112,8 @@ def _finding(symptom: Symptom, mends_orphans: bool) -> Finding:
         says,
         meaning.what.format(table=symptom.kind.removeprefix("orphan_").removeprefix("unowned_")),
         meaning.meaning.replace("{says}", heard.rstrip(".") if len(meaning.meaning) > 6 else heard),
-        mend,
-        fix,
+        meaning.mend,
+        meaning.fix,
     )
 
 

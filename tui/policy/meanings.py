@@ -207,5 +207,3 @@ UNOWNED = Meaning(
     "What it belongs to is gone, but it was no session's: opencode never shows it.",
     f"{NOTHING_YET} such rows are few and small, and opencode may still know what they are for.",
 )  # fmt: skip
-
-NO_LEVEL = "This version of ocdu has no reclaim level for orphans: it stays."

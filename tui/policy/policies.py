@@ -14,7 +14,7 @@ from typing import TypeVar
 from tui.config import Config
 from tui.errors import WrongCall
 from tui.format import plural, size
-from tui.policy.reclaim import LEVELS, parse_levels
+from tui.policy.reclaim import LEVELS, OF_OUTPUT, parse_levels
 from tui.quantity import parse_age, parse_size
 
 Value = TypeVar("Value")
@@ -24,9 +24,6 @@ PROTECTED = timedelta(days=1)
 
 SUBAGENTS = "subagents"
 """The reclaim level that takes what finished children leave behind."""
-
-OF_OUTPUT = ("compacted", "summarised", "stale", SUBAGENTS)
-"""Levels that drop tool output: silent where opencode's own configuration says prune = false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,8 @@ class Policies:
     keep: int = 0
     """Newest trees of every project that are never pruned."""
     vacuum: bool = False
+    copies: bool = False
+    """Copy what a reclaim takes into the trash first."""
 
     @property
     def active(self) -> bool:
@@ -69,7 +68,8 @@ class Policies:
         return tuple(name for name in LEVELS if name in wanted)
 
     def without_output(self) -> Policies:
-        """The same policies, but no tool output is dropped."""
+        """The same policies, but no tool output is dropped: where opencode's own configuration says
+        prune = false."""
         levels = tuple(name for name in self.levels if name not in OF_OUTPUT)
         return replace(self, levels=levels, subagents=None)
 
@@ -111,6 +111,7 @@ def policies_of(config: Config) -> Policies:
         protect=max(PROTECTED, _age("retention", "protect", given.protect) or PROTECTED),
         keep=config.prune.keep,
         vacuum=given.vacuum,
+        copies=config.reclaim.keep,
     )
 
 

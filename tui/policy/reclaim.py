@@ -1,108 +1,32 @@
 """Reclaim, decided: which sessions give their heavy payloads back and keep their conversation.
 
-Pure: records + policy + now → Plan. A further level is one more row in LEVELS.
+Pure: records + policy + now → Plan. The levels stand in `reclaim_levels`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple
 
 from tui import format
-from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.policy.plan import Item, Plan, Totals
-from tui.policy.reclaim_message import told
+from tui.policy.reclaim_levels import (
+    LEVELS,
+    MALFORMED,
+    OF_OUTPUT,
+    ORPHANS,
+    SETS,
+    UNASKED,
+    Level,
+    gone_for_good,
+    kept_levels,
+    parse_levels,
+)
+from tui.policy.reclaim_words import counted, named, summary, told, totals_of
 from tui.records import Payload, SessionRow
-
-
-class Level(NamedTuple):
-    """What a level means to the user."""
-
-    name: str
-    takes: str
-    loses: str
-    """What can no longer be seen afterwards."""
-    automatic: bool
-    """Carried out in the background unless the configuration says no; the default level."""
-    idle: timedelta
-    """How long a session must have rested before the level touches it, unless told otherwise."""
-    least: timedelta | None = None
-    """No wish makes it shorter than this; None: than `idle`."""
-    spares_shared: bool = False
-    """True when it leaves shared trees alone that nobody named."""
-    keeps: bool = False
-    """True when what it takes can be kept, and brought back by undo."""
-
-
-LEVELS: dict[str, Level] = {
-    level.name: level
-    for level in (
-        Level(
-            "compacted",
-            "Output and attachments of tool calls that opencode itself marked as compacted.",
-            "These outputs cannot be read again; opencode no longer sends them to the model.",
-            automatic=True,
-            idle=timedelta(0),
-            keeps=True,
-        ),
-        Level(
-            "summarised",
-            "Output and attachments of tool calls from before the last finished compaction.",
-            "These outputs cannot be read again, nor by a revert to before the compaction.",
-            automatic=False,
-            idle=timedelta(hours=1),
-            keeps=True,
-        ),
-        Level(
-            "stale",
-            "Old tool output of idle sessions: all but the last two turns and 40,000 tokens.",
-            "These outputs cannot be read again; the model gets opencode's placeholder for them.",
-            automatic=False,
-            idle=timedelta(days=1),
-            least=timedelta(hours=1),
-            keeps=True,
-        ),
-        Level(
-            "subagents",
-            "Tool output of subagents idle for a week whose result their parent holds.",
-            "How a subagent came to its result cannot be read again; the result stays.",
-            automatic=False,
-            idle=timedelta(days=7),
-            least=timedelta(hours=1),
-            spares_shared=True,
-            keeps=True,
-        ),
-        Level(
-            "diffs",
-            "Text of the diffs beside user messages of idle sessions; files and counts stay.",
-            "These diffs cannot be shown again; reverting still works, it uses snapshots.",
-            automatic=False,
-            idle=timedelta(hours=1),
-            keeps=True,
-        ),
-    )
-}
-
-_SETS = {
-    "conservative": ("compacted",),
-    "aggressive": ("compacted", "summarised"),
-    "rescue": ("orphans", "compacted", "summarised", "events", "diffs"),
-}
-
-SETS: dict[str, tuple[str, ...]] = {
-    name: tuple(level for level in levels if level in LEVELS) for name, levels in _SETS.items()
-}
-"""Names for several levels at once; `rescue` takes nothing that a model could still be sent."""
-
-OF_MESSAGES = ("diffs",)
-"""Levels whose rows are messages, not parts."""
-
-MALFORMED = "malformed"
-"""Payload records of this level count rows that are left alone for their shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +51,8 @@ class ReclaimItem(Item):
     levels: tuple[str, ...] = ()
     rowids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Level -> where the search saw the rows: a hint for the deed, which judges them again."""
-
-
-def parse_levels(text: str) -> tuple[str, ...]:
-    """ "aggressive" or "compacted,summarised" as level names, in the order of LEVELS.
-
-    Raises WrongCall for an unknown or missing name.
-    """
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    known = ", ".join((*LEVELS, *SETS))
-    unknown = [name for name in names if name not in LEVELS and name not in SETS]
-    if unknown:
-        raise WrongCall(f"There is no reclaim level “{unknown[0]}”: choose from {known}.")
-    if not names:
-        raise WrongCall(f"Name at least one reclaim level: {known}.")
-    chosen = {level for name in names for level in SETS.get(name, (name,))}
-    return tuple(level for level in LEVELS if level in chosen)
+    kept_bytes: int = 0
+    """Octets of it that undo could bring back from a copy."""
 
 
 def plan_reclaim(
@@ -155,11 +65,18 @@ def plan_reclaim(
     """One item per session, the one with most bytes first; `totals.bytes` are payload octets.
 
     `running` are sessions being generated right now. Payloads of other levels, or of sessions the
-    forest does not know, are in no plan; those of other levels serve the message.
+    forest does not know, are in no plan; those of other levels serve the message. Only orphans
+    come from sessions without a row.
     """
-    found, excluded, elsewhere = _sorted_out(forest, payloads, policy)
+    found, excluded, elsewhere, left = _sorted_out(forest, payloads, policy)
     items: list[ReclaimItem] = []
     for session_id, levels in found.items():
+        if session_id not in forest:
+            if _is_recent(levels[ORPHANS], policy, now_ms):
+                excluded["recent"] += 1
+            else:
+                items.append(_orphan(levels[ORPHANS]))
+            continue
         row = forest.row(session_id)
         root = forest.tree_of(session_id).root
         row = row._replace(
@@ -177,20 +94,61 @@ def plan_reclaim(
         tuple(items),
         excluded=dict(sorted(excluded.items())),
         options=policy,
-        message=told(items, excluded, elsewhere, policy.levels),
+        message=_message(items, excluded, elsewhere, policy) + named(forest, left),
         predicted_bytes=_pages(items, found),
     )
 
 
+def levels_of(plan: Iterable[Item]) -> list[str]:
+    """The levels at which something of this plan, or of these items, goes."""
+    taken = {name for item in plan if isinstance(item, ReclaimItem) for name in item.levels}
+    return [name for name in LEVELS if name in taken]
+
+
+def what_goes(plan: Plan) -> str:
+    """ "12 tool outputs and 40 events": what the plan would take."""
+    return told(plan.totals, levels_of(plan))
+
+
+def kept_bytes(plan: Iterable[Item]) -> int:
+    """Octets of which there will be a copy, where copies are wanted."""
+    return sum(item.kept_bytes for item in plan if isinstance(item, ReclaimItem))
+
+
+def way_back(plan: Plan, policy: ReclaimPolicy) -> str:
+    """What undo brings back of this plan, from how large a copy; "" when it brings nothing back.
+
+    Half a sentence that goes on after who does it: "brings … back".
+    """
+    levels = levels_of(plan)
+    if not policy.keep or not kept_levels(levels):
+        return ""
+    lost = gone_for_good(levels)
+    what = f"all but {', '.join(lost)}" if lost else "it all"
+    return f"brings {what} back from a copy of about {format.size(kept_bytes(plan))}"
+
+
+def _message(
+    items: Sequence[ReclaimItem],
+    excluded: Mapping[str, int],
+    elsewhere: Mapping[str, int],
+    policy: ReclaimPolicy,
+) -> str:
+    totals = sum((item.totals for item in items), Totals())
+    return summary(totals, levels_of(items), excluded, elsewhere, policy.levels)
+
+
 def _sorted_out(
     forest: Forest, payloads: Iterable[Payload], policy: ReclaimPolicy
-) -> tuple[dict[str, dict[str, Payload]], Counter[str], Counter[str]]:
-    """Session -> level -> payload; malformed rows; bytes at levels nobody asked for."""
+) -> tuple[dict[str, dict[str, Payload]], Counter[str], Counter[str], list[Payload]]:
+    """Session -> level -> payload; what is left out, counted; bytes at levels nobody asked for;
+    what a level must leave."""
     found: defaultdict[str, dict[str, Payload]] = defaultdict(dict)
     excluded: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
+    left: list[Payload] = []
     for payload in payloads:
-        if payload.session_id not in forest or not _is_meant(forest, policy, payload.session_id):
+        if not _is_meant(forest, policy, payload):
             continue
         if payload.level == MALFORMED:
             excluded[MALFORMED] += payload.parts
@@ -198,16 +156,27 @@ def _sorted_out(
             elsewhere[payload.level] += 0 if payload.reason else payload.bytes
         elif payload.reason:
             excluded[payload.reason] += 1
+            left.append(payload)
         else:
             found[payload.session_id][payload.level] = payload
-    return found, excluded, elsewhere
+    return found, excluded, elsewhere, left
 
 
-def _is_meant(forest: Forest, policy: ReclaimPolicy, session_id: str) -> bool:
-    if policy.session_ids is not None and session_id not in policy.session_ids:
+def _is_meant(forest: Forest, policy: ReclaimPolicy, payload: Payload) -> bool:
+    """True when the plan is about the session of this payload."""
+    id = payload.session_id
+    if policy.session_ids is not None and id not in policy.session_ids:
         return False
-    row = forest.row(session_id)
+    if id not in forest:
+        return payload.level == ORPHANS and policy.project is None
+    row = forest.row(id)
     return policy.project in (None, row.project, row.project_id)
+
+
+def _is_recent(orphan: Payload, policy: ReclaimPolicy, now_ms: int) -> bool:
+    """True when something was written for a session that is gone; naming it changes nothing."""
+    rest = max(LEVELS[ORPHANS].idle, policy.idle or timedelta(0))
+    return bool(orphan.active) and now_ms - orphan.active < rest / timedelta(milliseconds=1)
 
 
 def _judge(
@@ -234,36 +203,33 @@ def _judge(
 
 
 def _item(row: SessionRow, taken: list[Payload], policy: ReclaimPolicy) -> ReclaimItem:
-    counts = [f"{each.level}: {_words(each)}" for each in taken]
+    counts = [f"{each.level}: {counted(each)}" for each in taken]
     waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
     return ReclaimItem(
         id=row.id,
         title=row.title,
         reason=", ".join(counts),
-        totals=_totals(taken),
+        totals=sum(map(totals_of, taken), Totals(sessions=1)),
         sessions=(row.id,),
         seen_active=row.active if waits_for_rest else 0,
         project=row.project,
         levels=tuple(part.level for part in taken),
         rowids={part.level: _all_or_none(part) for part in taken},
+        kept_bytes=sum(each.bytes for each in taken if LEVELS[each.level].keeps),
     )
 
 
-def _totals(taken: Iterable[Payload]) -> Totals:
-    """What goes from one session."""
-    found = list(taken)
-    messages = sum(each.parts for each in found if each.level in OF_MESSAGES)
-    return Totals(
-        sessions=1,
-        messages=messages,
-        parts=sum(each.parts for each in found) - messages,
-        bytes=sum(each.bytes for each in found),
+def _orphan(payload: Payload) -> ReclaimItem:
+    """What is left of a session that is gone."""
+    return ReclaimItem(
+        id=payload.session_id,
+        title=payload.session_id,
+        reason=f"{payload.level}: {counted(payload)}",
+        totals=Totals(sessions=1) + totals_of(payload),
+        sessions=(payload.session_id,),
+        seen_active=payload.active,
+        levels=(payload.level,),
     )
-
-
-def _words(payload: Payload) -> str:
-    totals = _totals([payload])
-    return format.payloads(totals.parts, totals.messages)
 
 
 def _all_or_none(payload: Payload) -> tuple[int, ...]:
@@ -280,6 +246,8 @@ def _pages(items: Iterable[ReclaimItem], found: Mapping[str, Mapping[str, Payloa
 def _protection(row: SessionRow, level: Level, policy: ReclaimPolicy, now_ms: int) -> str | None:
     """Why this level must leave the session alone; None when it may go on."""
     rest = rest_of(level, policy)
+    if level.never_running and row.running:
+        return "running"
     if policy.session_ids is None:
         if row.pinned:
             return "pinned"
@@ -298,3 +266,25 @@ def rest_of(level: Level, policy: ReclaimPolicy) -> timedelta:
         return policy.idle or timedelta(0)
     least = level.idle if level.least is None else level.least
     return max(least, level.idle if policy.idle is None else policy.idle)
+
+
+__all__ = [
+    "LEVELS",
+    "MALFORMED",
+    "OF_OUTPUT",
+    "ORPHANS",
+    "SETS",
+    "UNASKED",
+    "Level",
+    "ReclaimItem",
+    "ReclaimPolicy",
+    "gone_for_good",
+    "kept_bytes",
+    "kept_levels",
+    "levels_of",
+    "parse_levels",
+    "plan_reclaim",
+    "rest_of",
+    "way_back",
+    "what_goes",
+]

@@ -15,12 +15,12 @@ from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.format import plural, size
 from tui.policy.plan import Item, Plan, Totals
-from tui.policy.reclaim import LEVELS, ReclaimPolicy, plan_reclaim
+from tui.policy.reclaim import LEVELS, SETS, ReclaimPolicy, gone_for_good, kept_levels, plan_reclaim
 from tui.policy.vacuum import VacuumDecision, VacuumFacts, decide_vacuum, plan_vacuum
 from tui.records import Payload, SessionRow
 
-ORDER = ("orphans", "compacted", "summarised", "events", "diffs")
-"""Reclaim levels in the order of the chain, as far as they exist: what nobody can miss first."""
+ORDER = SETS["rescue"]
+"""Reclaim levels in the order of the chain: what nobody can miss first."""
 
 VACUUM = "vacuum"
 """The last step: without it the space stays inside the file."""
@@ -45,11 +45,13 @@ class RescueOptions:
     """What a vacuum after the reclaims is expected to be; None when it was switched off."""
     now_ms: int = 0
     """When it was planned: who was active since then counts as at work."""
+    keep: bool = False
+    """Copy what the steps take into the trash first, where the rows of a level stay."""
 
 
 def rescue_levels() -> tuple[str, ...]:
-    """The reclaim levels of the chain that this version has."""
-    return tuple(name for name in ORDER if name in LEVELS)
+    """The reclaim levels of the chain."""
+    return ORDER
 
 
 def rescue_steps() -> tuple[str, ...]:
@@ -73,19 +75,21 @@ def plan_rescue(
     now_ms: int,
     running: frozenset[str] = frozenset(),
     without: Collection[str] = (),
+    *,
+    keep: bool = False,
 ) -> Plan:
     """One item per step that gives something; its bytes are bytes on the disk (pages, log).
 
     `payloads` come from one search for all `rescue_levels()`, where a part counts once. `without`
-    names steps to leave out. With the vacuum, `predicted_bytes` is what database and log shrink
-    by together; without it, what becomes free inside the file.
+    names steps to leave out, `keep` asks for copies. With the vacuum, `predicted_bytes` is what
+    database and log shrink by together; without it, what becomes free inside the file.
     """
     found = list(payloads)
     items: list[Item] = []
     excluded: Counter[str] = Counter()
     levels = tuple(name for name in rescue_levels() if name not in without)
     for name in levels:
-        plan = plan_level(forest.rows, found, name, now_ms, running, forest)
+        plan = plan_level(forest.rows, found, name, now_ms, running, forest=forest, keep=keep)
         excluded.update(plan.excluded)
         if plan.items:
             items.append(_level_item(name, plan, packed=VACUUM not in without))
@@ -100,7 +104,7 @@ def plan_rescue(
         "rescue",
         tuple(items),
         excluded=dict(excluded),
-        options=RescueOptions(levels, decision, now_ms),
+        options=RescueOptions(levels, decision, now_ms, keep),
         message=_message(items, decision),
         predicted_bytes=sum(item.bytes for item in items),
     )
@@ -112,12 +116,30 @@ def plan_level(
     level: str,
     now_ms: int,
     running: frozenset[str] = frozenset(),
+    *,
     forest: Forest | None = None,
+    keep: bool = False,
 ) -> Plan:
     """One step of the chain as the reclaim it is."""
-    policy = ReclaimPolicy(levels=(level,))
+    policy = ReclaimPolicy(levels=(level,), keep=keep)
     known = Forest.of(rows) if forest is None else forest
     return plan_reclaim(known, payloads, policy, now_ms, running)
+
+
+def way_back(plan: Plan) -> str:
+    """A sentence: what of this rescue can be undone; "" when it takes nothing away."""
+    levels = [item.id for item in plan if item.id in LEVELS]
+    kept = (
+        kept_levels(levels) if isinstance(plan.options, RescueOptions) and plan.options.keep else []
+    )
+    if not levels:
+        return ""
+    if not kept:
+        return "What the steps take cannot be read again; nothing brings it back."
+    copies = size(sum(item.bytes for item in plan if item.id in kept))
+    said = f"u brings back {', '.join(kept)}, each for itself, from copies of about {copies}"
+    lost = gone_for_good(levels)
+    return f"{said}; not {', '.join(lost)}." if lost else f"{said}."
 
 
 def plan_giving_back(facts: VacuumFacts) -> Plan:
@@ -174,4 +196,5 @@ __all__ = [
     "plan_rescue",
     "rescue_levels",
     "rescue_steps",
+    "way_back",
 ]

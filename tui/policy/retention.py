@@ -177,7 +177,7 @@ class _Reclaim:
         known = tuple(name for name in levels if name in LEVELS)
         if not known:
             return Plan("reclaim", (), message=f"This version cannot reclaim {', '.join(levels)}.")
-        policy = ReclaimPolicy(known, idle)
+        policy = ReclaimPolicy(known, idle, keep=self.policies.copies)
         plan = plan_reclaim(self.rest, self.payloads, policy, self.now, self.running)
         recent = sum(self.by_level[name] for name in known)
         if not recent:

@@ -24,7 +24,7 @@ from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
 from tui.screens.board import altogether_text, curve_text, sums_text, total_text
 from tui.screens.files import STALE
-from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, rescued, total
+from tui.screens.gains import Known, get_back, outside_bytes, rescued, total
 from tui.screens.page import Page
 from tui.screens.tally import (
     Share,
@@ -228,7 +228,6 @@ class DashboardScreen(Page):
             desk.payloads,
             self._sums.idle,
             format.plural(days, "day"),
-            self._kinds if self._kinds_done else None,
             survey if survey.done else None,
         )
 
@@ -295,9 +294,6 @@ class DashboardScreen(Page):
 
     @on(GetBackTable.Chosen)
     async def _chosen(self, event: GetBackTable.Chosen) -> None:
-        if event.key == SHOWN_ONLY:
-            self.app.notify("No action of this version takes superseded events.", markup=False)
-            return
         action, _, argument = event.key.partition(":")
         await self.run_action(f"app.{action}('{argument}')" if argument else f"app.{action}")
 

@@ -17,8 +17,12 @@ from tui.screens.deeds import Deeds
 from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
 from tui.widgets.session_tree import SessionTree
 
-LEVELS = ("compacted", "summarised")
-"""Levels of reclaim that the details name."""
+LEVELS = {
+    "compacted": "compacted output",
+    "summarised": "summarised output",
+    "events": "event history",
+}
+"""Levels of reclaim that the details name, and what they call it."""
 
 LARGEST = 5
 """Single rows that the details name."""
@@ -104,7 +108,7 @@ class Details(Deeds):
             if each.session_id in ids:
                 found[each.level] += freeable(each)
         counted = desk.payloads is not None
-        reclaim = [Gain("r", f"{each} output", found[each]) for each in LEVELS if counted]
+        reclaim = [Gain("r", what, found[each]) for each, what in LEVELS.items() if counted]
         return (*reclaim, Gain("d", what, octets))
 
     def _show_detail(self, detail: SessionDetail) -> None:

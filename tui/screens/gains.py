@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tui import format
 from tui.desk import Live, freeable
 from tui.forest import Forest
 from tui.policy.plan import Plan
+from tui.policy.reclaim import UNASKED
 from tui.policy.rescue import plan_rescue
 from tui.policy.vacuum import VacuumFacts
 from tui.records import FileSurvey, Payload
 from tui.widgets.get_back_table import GetBack
 
-SHOWN_ONLY = "shown only"
-"""Action of a line that no key opens."""
+RECLAIMS = {
+    "compacted": (
+        "tool output marked compacted",
+        "cannot be read again; the model no longer gets it",
+        "opencode marked none, or it is dropped already",
+    ),
+    "summarised": (
+        "tool output before a summary",
+        "cannot be read again, nor by a revert",
+        "no session was summarised, or it is dropped already",
+    ),
+    "stale": ("old tool output of idle sessions", "", ""),
+    "subagents": ("tool output of finished subagents", "", ""),
+    "events": (
+        "superseded event history",
+        "nothing opencode reads",
+        "every event is the newest of its kind",
+    ),
+    "diffs": (
+        "text of diffs beside messages",
+        "these diffs cannot be shown again; reverting works",
+        "no message holds the text of a diff",
+    ),
+    "orphans": (
+        "rows of sessions that are gone",
+        "nothing opencode shows",
+        "every row has its session",
+    ),
+}
+"""Level -> what it takes; what one loses, and why there is nothing, of those that are counted."""
 
 
 class Known(NamedTuple):
@@ -27,59 +56,25 @@ class Known(NamedTuple):
     idle: Plan | None = None
     """The prune by the configured age."""
     age: str = "30 days"
-    kinds: Mapping[str, int] | None = None
     survey: FileSurvey | None = None
 
 
 def get_back(known: Known) -> list[GetBack]:
     """One honest line for each action: what gives nothing says why."""
-    return [*_reclaims(known), _events(known.kinds), _idle(known), *_pages(known)]
+    return [*_reclaims(known), _idle(known), *_pages(known)]
 
 
 def _reclaims(known: Known) -> Iterable[GetBack]:
     found: Counter[str] = Counter()
     for payload in known.payloads or ():
         found[payload.level] += freeable(payload)
-    for level, what, loses, nothing in (
-        (
-            "compacted",
-            "tool output marked compacted",
-            "cannot be read again; the model no longer gets it",
-            "opencode marked none, or it is dropped already",
-        ),
-        (
-            "summarised",
-            "tool output before a summary",
-            "cannot be read again, nor by a revert",
-            "no session was summarised, or it is dropped already",
-        ),
-        (
-            "stale",
-            "old tool output of idle sessions",
-            "cannot be read again; the model gets a placeholder",
-            "no idle session holds more than its newest 40,000 tokens",
-        ),
-        (
-            "subagents",
-            "tool output of finished subagents",
-            "how they came to the results that their parents hold",
-            "no subagent left its result with its parent, or it is dropped already",
-        ),
-        (
-            "diffs",
-            "text of diffs beside messages",
-            "these diffs cannot be shown again; reverting works",
-            "no message holds the text of a diff",
-        ),
-    ):
+    for level, (what, loses, nothing) in RECLAIMS.items():
+        if level not in UNASKED:
+            elsewhere = f"not counted here; r does, or ocdu reclaim --level {level} --dry-run"
+            yield GetBack(f"reclaim:{level}", "r", what, None, elsewhere)
+            continue
         octets = None if known.payloads is None else found[level]
         yield GetBack(f"reclaim:{level}", "r", what, octets, nothing if octets == 0 else loses)
-
-
-def _events(kinds: Mapping[str, int] | None) -> GetBack:
-    octets = None if kinds is None else kinds.get("superseded_events", 0)
-    why = "every event is the newest of its kind" if octets == 0 else "no action takes them yet"
-    return GetBack(SHOWN_ONLY, "", "superseded events, shown only", octets, why)
 
 
 def _idle(known: Known) -> GetBack:

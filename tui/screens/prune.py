@@ -34,6 +34,9 @@ REASONS = {
     "shared": "shared",
     "recent": "active in the last hour",
     "kept": "newest of their project",
+    "owned": "owned by a workspace",
+    "diverged": "whose rows differ from their newest events",
+    "only_copy": "that are the only copy",
 }
 """Why trees are left out, in the user's words."""
 

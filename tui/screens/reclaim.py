@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from threading import Event
 from typing import ClassVar
 
@@ -15,7 +15,16 @@ from textual.widgets import Static
 from tui import format
 from tui.desk import freeable
 from tui.policy.plan import Plan
-from tui.policy.reclaim import LEVELS, MALFORMED, ReclaimPolicy, plan_reclaim
+from tui.policy.reclaim import (
+    LEVELS,
+    MALFORMED,
+    OF_OUTPUT,
+    UNASKED,
+    ReclaimPolicy,
+    plan_reclaim,
+    way_back,
+    what_goes,
+)
 from tui.records import Payload
 from tui.screens.dialog import Dialog
 from tui.screens.prune import REASONS
@@ -32,7 +41,7 @@ COLUMNS = (
     Column("what it takes"),
 )
 
-WHY = {**REASONS, "recent": "active too recently", "only_copy": "whose result nobody else holds"}
+WHY = {**REASONS, "recent": "active too recently"}
 """Why sessions are left out, in the user's words."""
 
 
@@ -55,6 +64,8 @@ class ReclaimDialog(Dialog[Plan]):
         self.scopes = tuple(scopes)
         self.found: dict[Scope, list[Payload]] = {}
         """What was counted so far."""
+        self.whole: set[Scope] = set()
+        """Those for which also the costly levels are counted."""
         self.plan = Plan("reclaim", ())
         self._stop = Event()
 
@@ -91,27 +102,48 @@ class ReclaimDialog(Dialog[Plan]):
     @property
     def payloads(self) -> list[Payload] | None:
         """What there is of these; None while it is counted."""
-        known = self.found.get(self.scope, self.found.get(ALL))
-        if known is None:
+        scope = self._counted()
+        if scope is None:
             return None
-        return [each for each in known if self.scope.holds(each, self.desk.forest)]
+        return [each for each in self.found[scope] if self.scope.holds(each, self.desk.forest)]
+
+    def _counted(self) -> Scope | None:
+        """The scope whose counts hold the chosen one; all of them before some of them."""
+        both = [scope for scope in (self.scope, ALL) if scope in self.found]
+        return next((scope for scope in both if scope in self.whole), both[0] if both else None)
 
     @on(Choice.Changed, "#scope")
     def _look(self) -> None:
         """Count for these, unless that is known."""
         self._preview()
-        if self.payloads is None:
+        if self._counted() not in self.whole:
             desk, scope = self.desk, self.scope
             ids = scope.sessions(desk.forest)
-            desk.ask(
-                lambda: (scope, desk.read_payloads(list(LEVELS), ids, self._stop)),
-                self._came,
-                group="reclaim",
-            )
+            desk.ask(lambda: self._count(scope, ids), self._all_came, group="reclaim")
 
-    def _came(self, answer: tuple[Scope, list[Payload]]) -> None:
+    def _count(self, scope: Scope, ids: Collection[str] | None) -> tuple[Scope, list[Payload]]:
+        """In a thread: what is found soon is shown at once, then comes what takes long."""
+        desk = self.desk
+        soon = self.found.get(scope)
+        if soon is None:
+            soon = desk.read_payloads(UNASKED, ids, self._stop)
+            desk.hand_over(self._some_came, scope, soon)
+        # Together, for a part that several levels want counts for the first of them.
+        late = desk.read_payloads(OF_OUTPUT, ids, self._stop)
+        return scope, [
+            *(each for each in soon if each.level not in OF_OUTPUT),
+            *(each for each in late if each.level in OF_OUTPUT),
+        ]
+
+    def _some_came(self, scope: Scope, found: list[Payload]) -> None:
         if self.is_attached:
-            scope, self.found[scope] = answer[0], answer[1]
+            self.found[scope] = found
+            self._preview()
+
+    def _all_came(self, answer: tuple[Scope, list[Payload]]) -> None:
+        if self.is_attached:
+            scope, self.found[scope] = answer
+            self.whole.add(scope)
             self._preview()
 
     def action_scope(self) -> None:
@@ -148,11 +180,9 @@ class ReclaimDialog(Dialog[Plan]):
         self.plan = plan = plan_reclaim(desk.forest, payloads, policy, desk.now(), desk.running)
         table.show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan, policy)))
-        totals = plan.totals
-        what = format.payloads(totals.parts, totals.messages)
         amount = format.size(plan.predicted_bytes)
         self.offer(
-            f"Reclaim {what} — {amount}" if plan.items else "Nothing to reclaim",
+            f"Reclaim {what_goes(plan)} — {amount}" if plan.items else "Nothing to reclaim",
             possible=bool(plan.items),
         )
 
@@ -167,7 +197,8 @@ class ReclaimDialog(Dialog[Plan]):
 
     def _row(self, name: str) -> Row:
         found = None
-        if self.payloads is not None:
+        is_counted = name in UNASKED or self._counted() in self.whole
+        if self.payloads is not None and is_counted:
             found = sum(freeable(each) for each in self.payloads if each.level == name)
         tick: Piece = ("[✓]", "mark") if name in self.levels else ("[ ]", "muted")
         return Row(
@@ -190,15 +221,7 @@ def left_out(plan: Plan, policy: ReclaimPolicy) -> str:
     ]
     if odd := plan.excluded.get(MALFORMED):
         parts.append(f"{format.plural(odd, 'row')} of an unknown shape")
-    said = f"The conversation stays; {way_back(plan, policy)}."
+    back = way_back(plan, policy)
+    lost = f"what goes ({format.size(plan.totals.bytes)}) cannot be undone"
+    said = f"The conversation stays; {f'u {back}' if back else lost}."
     return f"{said} Left out: {', '.join(parts)}." if parts else said
-
-
-def way_back(plan: Plan, policy: ReclaimPolicy) -> str:
-    """What `u` brings back, and how large the copy gets; or that it brings nothing back."""
-    kept = [level for level in policy.levels if LEVELS[level].keeps]
-    if not policy.keep or not kept:
-        return f"what goes ({format.size(plan.totals.bytes)}) cannot be undone"
-    lost = [level for level in policy.levels if level not in kept]
-    but = f" all but {', '.join(lost)}" if lost else " it all"
-    return f"u brings{but} back from a copy of about {format.size(plan.totals.bytes)}"

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tui import format
 from tui.policy.plan import Item, Plan
 from tui.policy.reclaim import LEVELS
-from tui.policy.rescue import VACUUM, RescueOptions, plan_rescue, rescue_steps
+from tui.policy.rescue import VACUUM, RescueOptions, plan_rescue, rescue_steps, way_back
 from tui.policy.vacuum import VacuumFacts
 from tui.records import Payload
 from tui.screens.dialog import Dialog
@@ -79,8 +79,9 @@ class RescueDialog(Dialog[Plan]):
         assert self.vacuum is not None
         desk = self.desk
         return plan_rescue(
-            desk.forest, self.payloads, self.vacuum, desk.now(), desk.running, frozenset(without)
-        )
+            desk.forest, self.payloads, self.vacuum, desk.now(), desk.running, frozenset(without),
+            keep=desk.config.reclaim.keep,
+        )  # fmt: skip
 
     @on(RowTable.Chosen, "#steps")
     def action_turn(self) -> None:
@@ -148,6 +149,6 @@ def verdict(plan: Plan, on_disk: int) -> Content:
         spell = f"about {format.duration(lock)}" if lock >= 0.1 else "a moment"
         who = ", once nobody uses it any more" if decision.way == "wait" else ""
         lines.append(Content(f"The vacuum locks the database for {spell}{who}."))
-    if plan.totals.parts:
-        lines.append(Content("What the steps take cannot be read again; u does not undo it."))
+    if back := way_back(plan):
+        lines.append(Content(back))
     return Content("\n").join(lines)

@@ -30,10 +30,10 @@ class Scope(NamedTuple):
 
     def holds(self, payload: Payload, forest: Forest) -> bool:
         """True when the payload is one of these sessions'."""
-        if payload.session_id not in forest:
-            return False
         if self.ids is not None:
             return payload.session_id in self.ids
+        if payload.session_id not in forest:  # what belongs to nobody is in no project
+            return self.project is None
         return self.project in (None, forest.row(payload.session_id).project_id)
 
 

@@ -109,9 +109,9 @@ class _Search:
     def result(self) -> Found:
         """The sums as records; a level that would gain nothing from a session is not there."""
         found = Found(
-            Payload(key.session_id, key.level, parts, octets, pages,
-                    tuple(self.rowids[key]), key.reason)
-            for key, (parts, octets, pages) in self.sums.items()
+            Payload(key.session_id, key.level, rows, octets, pages,
+                    tuple(self.rowids[key]), key.reason, _counts(key.level, rows))
+            for key, (rows, octets, pages) in self.sums.items()
             if octets > 0 or key.level == MALFORMED
         )  # fmt: skip
         found.sort(key=lambda payload: (-payload.bytes, payload.session_id, payload.level))
@@ -207,6 +207,11 @@ class _Search:
         if self.hints:
             self.hints -= 1
             self.rowids[key].append(rowid)
+
+
+def _counts(level: str, rows: int) -> tuple[tuple[str, int], ...]:
+    """What the rows are, where they are no parts."""
+    return (("messages", rows),) if level == DIFFS.name else ()
 
 
 def _newest(connection: apsw.Connection, table: str, first: int, last: int) -> int:

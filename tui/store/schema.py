@@ -198,7 +198,8 @@ def _below(
     )
 
 
-_STRAY_PARTS = '"session_id" = :id AND "message_id" NOT IN (SELECT "id" FROM "message")'
+_STRAY_PARTS = """"session_id" = :id AND NOT EXISTS
+  (SELECT 1 FROM "message" WHERE "message"."id" = "part"."message_id")"""
 """part.session_id has no foreign key: parts whose message is gone belong to the session they name.
 """
 

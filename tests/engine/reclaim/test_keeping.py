@@ -124,14 +124,14 @@ def test_a_row_that_changes_after_the_copy_is_neither_edited_nor_kept(
 ) -> None:
     site = site_of(database.path)
     steps = perform(kept(database, "compacted"), site, Event())
-    real = "tui.engine.reclaim.keeping.in_slices"
-    from tui.engine.pace import in_slices
+    real = "tui.engine.reclaim.keeping.written"
+    from tui.engine.reclaim.rewrite import written
 
     def meddled(*given: Any, **more: Any) -> Iterator[int]:
         database.connection.execute(
             "UPDATE part SET data = replace(data, 'ls', 'lt') WHERE id = 'prt_marked'"
         )
-        return in_slices(*given, **more)
+        return written(*given, **more)
 
     monkeypatch.setattr(real, meddled)
     outcome = drained(steps)

@@ -11,21 +11,25 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 from tui import format
-from tui.engine.pace import PAUSE, Deed, as_steps, in_slices
+from tui.engine.pace import PAUSE, Deed, as_steps
 from tui.engine.reclaim.compacted import compacted_deeds
 from tui.engine.reclaim.diffs import diffs_deeds
+from tui.engine.reclaim.events import events_deeds
 from tui.engine.reclaim.keeping import Keeper
-from tui.engine.reclaim.rewrite import LevelEngine, Work
+from tui.engine.reclaim.orphans import orphans_deeds
+from tui.engine.reclaim.rewrite import LevelEngine, Work, written
 from tui.engine.reclaim.stale import stale_deeds
 from tui.engine.reclaim.subagents import subagents_deeds
 from tui.engine.reclaim.summarised import summarised_deeds
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.reclaim import ReclaimItem, ReclaimPolicy
+from tui.policy.reclaim import ReclaimItem, ReclaimPolicy, gone_for_good, kept_levels, levels_of
+from tui.policy.reclaim_words import told
 from tui.records import FileSizes
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.ledger import Ledger
@@ -35,7 +39,9 @@ LEVEL_ENGINES: dict[str, LevelEngine] = {
     "summarised": summarised_deeds,
     "stale": stale_deeds,
     "subagents": subagents_deeds,
+    "events": events_deeds,
     "diffs": diffs_deeds,
+    "orphans": orphans_deeds,
 }
 
 BATCH = 500
@@ -51,11 +57,17 @@ class _Batch:
 
 
 def apply_reclaim(
-    plan: Plan, store: Store, stop: Event, ledger: Ledger | None = None
+    plan: Plan,
+    store: Store,
+    stop: Event,
+    *,
+    files: Path | None = None,
+    ledger: Ledger | None = None,
 ) -> Generator[Step, None, Outcome]:
     """Take the planned payloads, in transactions of about 10 ms; stopping between any two is safe.
 
     Where the plan's policy says `keep`, rows are copied into a trash batch of `ledger` first.
+    `files` is opencode's data directory, for what is orphaned there; without it no file goes.
     Raises Refused where nothing may be written, and what SQLite says as an OcduError when nothing
     was done yet; after that an error ends the run with a partial outcome. A second run takes what
     is left and nothing twice.
@@ -64,7 +76,7 @@ def apply_reclaim(
     keeper = _keeper(plan, store, ledger)
     problem, batch = "", None
     with store.writing() as db:
-        work = Work(db.connection(), stop, now_ms=time.time_ns() // 1_000_000)
+        work = Work(db.connection(), stop, time.time_ns() // 1_000_000, store, files)
         items = _in_order(plan)
         try:
             yield from _take(items, work, len(plan), keeper)
@@ -75,17 +87,18 @@ def apply_reclaim(
                 packing = keeper.close(work.connection, stop)
                 batch = yield from as_steps(packing, Step(len(plan), len(plan), phase="packing"))
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-            if not work.kept.rows:
+            if not work.kept.sessions:
                 raise explained(error, store.path) from error
             problem = str(explained(error, store.path))
             # The batch is settled by the recovery that follows every job.
             batch = keeper.path.stem if keeper is not None and keeper.path is not None else None
-    return _outcome(plan, work, problem, _freed(before, store.sizes()), batch)
+    freed = _freed(before, store.sizes()) + work.file_bytes
+    return _outcome(plan, work, problem, freed, batch)
 
 
 def _keeper(plan: Plan, store: Store, ledger: Ledger | None) -> Keeper | None:
     wanted = isinstance(plan.options, ReclaimPolicy) and plan.options.keep
-    if not wanted or ledger is None:
+    if not wanted or ledger is None or not kept_levels(levels_of(plan)):
         return None
     keeper = Keeper(store, ledger)
     keeper.check_disk(plan)
@@ -107,7 +120,7 @@ def _take(
         for done in _slices(work, batch.deeds, keeper):
             work.kept = work.tally
             work.finished = began + bisect_right(batch.ends, done)
-            yield Step(work.finished, total, work.kept.bytes, "reclaiming")
+            yield Step(work.finished, total, work.kept.taken.bytes, "reclaiming")
         if work.stop.is_set():
             return
         work.finished = began + len(batch.ends)
@@ -116,9 +129,7 @@ def _take(
 def _slices(work: Work, deeds: Sequence[Deed], keeper: Keeper | None) -> Iterator[int]:
     if keeper is not None:
         return keeper.slices(work, deeds)
-    return in_slices(
-        work.connection, deeds, work.stop, at_start=work.begin_slice, is_full=work.is_full
-    )
+    return written(work, deeds)
 
 
 def _seek_again(moved: Sequence[ReclaimItem], work: Work) -> list[ReclaimItem]:
@@ -168,20 +179,18 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
     excluded: Counter[str] = Counter()  # beside what the plan left out
     if work.tally.changed:
         excluded["changed"] += len(work.tally.changed)
-    done = Totals(
-        sessions=len(tally.sessions), messages=tally.messages, parts=tally.parts, bytes=tally.bytes
-    )
-    ending: Ending = "done" if tally.rows else "nothing"
-    back = "; undo (u) brings it back" if batch else ""
+    done = tally.totals
+    ending: Ending = "done" if done.sessions else "nothing"
     if problem or work.finished < len(plan):
         ending = "partial"
         message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
         message = f"{message} {problem}".rstrip()
-    elif tally.rows:
-        taken = f"{format.size(done.bytes)} in {format.payloads(done.parts, done.messages)}"
+    elif done.sessions:
+        taken = f"{format.size(done.bytes)} in {told(done, levels_of(plan))}"
+        back = _way_back(plan) if batch else ""
         message = f"Reclaimed {taken}{back}; the file shrinks after a vacuum."
     else:
-        message = "Nothing was reclaimed: the planned outputs had gone or changed meanwhile."
+        message = "Nothing was reclaimed: what was planned had gone or changed meanwhile."
     return Outcome(
         ending,
         message,
@@ -195,12 +204,22 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
 
 
 def _again(plan: Plan) -> list[dict[str, object]]:
-    """Planned sessions as the journal keeps them, so that they can be reclaimed once more."""
+    """Planned sessions as the journal keeps them, so that what undo brings back can go again."""
     return [
-        {"id": item.id, "title": item.title, "levels": list(item.levels)}
+        {"id": item.id, "title": item.title, "levels": kept_levels(item.levels)}
         for item in plan
-        if isinstance(item, ReclaimItem)
+        if isinstance(item, ReclaimItem) and kept_levels(item.levels)
     ]
+
+
+def _way_back(plan: Plan) -> str:
+    """What undo brings back of it."""
+    lost = gone_for_good(levels_of(plan))
+    return (
+        f"; undo (u) brings back all but {', '.join(lost)}"
+        if lost
+        else ("; undo (u) brings it back")
+    )
 
 
 def plan_again(sessions: Sequence[Mapping[str, Any]]) -> Plan:

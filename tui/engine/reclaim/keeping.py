@@ -18,10 +18,11 @@ import apsw
 import psutil
 
 from tui.engine.pace import Deed, as_steps, in_slices
-from tui.engine.reclaim.rewrite import Edit, Work
+from tui.engine.reclaim.rewrite import Edit, Work, written
 from tui.errors import Refused
 from tui.format import plural, size
 from tui.policy.plan import Outcome, Plan, Step, Totals
+from tui.policy.reclaim import kept_bytes
 from tui.store import batch, kept_payload
 from tui.store.database import Store, transaction
 from tui.store.ledger import Ledger
@@ -43,9 +44,9 @@ class _KeptEdit:
     done: set[int]
 
     def __call__(self) -> None:
-        rows = self.edit.work.tally.rows
+        before = self.edit.work.tally.taken
         self.edit.rewrite_kept(self.entry)
-        if self.edit.work.tally.rows > rows:
+        if self.edit.work.tally.taken != before:
             self.done.add(self.entry)
 
 
@@ -64,7 +65,8 @@ class Keeper:
         folder = self.ledger.folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         free = psutil.disk_usage(str(folder)).free
-        needed = plan.totals.bytes + plan.totals.bytes // 5 + SPARE_DISK
+        copies = kept_bytes(plan)
+        needed = copies + copies // 5 + SPARE_DISK
         if free < needed:
             raise Refused(
                 f"Keeping a copy in {folder} needs {size(needed)} and its disk has {size(free)} "
@@ -78,15 +80,17 @@ class Keeper:
         for group in _groups(deeds):
             if work.stop.is_set():
                 return
+            if not any(isinstance(deed, Edit) for deed in group):
+                for number in written(work, group):
+                    yield before + number
+                before += len(group)
+                continue
             path = self._batch(work.connection)
             copies = self._copy(work, path, group)
             with batch.attached(work.connection, path):
                 done: set[int] = set()
                 ready = [self._ready(deed, copies, done) for deed in group]
-                for number in in_slices(
-                    work.connection, ready, work.stop, at_start=work.begin_slice,
-                    is_full=work.is_full,
-                ):  # fmt: skip
+                for number in written(work, ready):
                     yield before + number
                 self._settle(work.connection, [e for e in copies.values() if e not in done])
             before += len(group)

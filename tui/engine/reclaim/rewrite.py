@@ -1,4 +1,4 @@
-"""The edit that several levels share: drop the payload of rows, one by one.
+"""What the levels of a run share, and the edit most of them do: drop the payload of a row.
 
 A deed looks at its row again inside the transaction and changes it only if everything that was
 true when planned is still true. What it counts are octets measured before and after.
@@ -6,16 +6,19 @@ true when planned is still true. What it counts are octets measured before and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
 import apsw
 
-from tui.engine.pace import Deed
+from tui.engine.pace import Deed, in_slices
+from tui.policy.plan import Totals
 from tui.policy.reclaim import ReclaimItem
 from tui.store import kept_payload
+from tui.store.database import Store
 from tui.store.judging import judge_session
 from tui.store.query import fetch, scalar
 from tui.store.row_level import RowLevel
@@ -25,35 +28,34 @@ SLICE_OCTETS = 4_000_000
 opencode has to wait for at the commit."""
 
 
+ROW = {"part": Totals(parts=1), "message": Totals(messages=1)}
+"""One row of a table that levels rewrite."""
+
+
 class Tally(NamedTuple):
     """What was really done; immutable, so that a rolled-back slice is forgotten at once."""
 
-    parts: int = 0
-    bytes: int = 0
+    taken: Totals = Totals()
+    """Rows that lost their payload, rows and files that went as a whole, and all their octets."""
     sessions: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
     """Sessions in which something no longer qualified when its turn came."""
-    messages: int = 0
 
-    def took(self, session_id: str, octets: int, table: str = "part") -> Tally:
-        """One row more."""
+    def took(self, session_id: str, more: Totals) -> Tally:
+        """These rows or files more."""
         sessions = self.sessions
         if session_id not in sessions:
             sessions = sessions | {session_id}
-        is_part = table == "part"
-        return Tally(
-            self.parts + is_part, self.bytes + octets, sessions, self.changed,
-            self.messages + (not is_part),
-        )  # fmt: skip
+        return Tally(self.taken + more, sessions, self.changed)
 
     def missed(self, session_id: str) -> Tally:
         """A row that somebody changed in the meantime."""
         return self._replace(changed=self.changed | {session_id})
 
     @property
-    def rows(self) -> int:
-        """Rows that were rewritten."""
-        return self.parts + self.messages
+    def totals(self) -> Totals:
+        """All of it, as an outcome tells it."""
+        return self.taken + Totals(sessions=len(self.sessions))
 
 
 @dataclass(slots=True)
@@ -63,6 +65,11 @@ class Work:
     connection: apsw.Connection
     stop: Event
     now_ms: int
+    store: Store
+    files: Path | None = None
+    """opencode's data directory, where orphaned files may be removed."""
+    file_bytes: int = 0
+    """Octets on the disk that removed files gave back."""
     tally: Tally = field(default_factory=Tally)
     """With the transaction under way."""
     kept: Tally = field(default_factory=Tally)
@@ -74,6 +81,14 @@ class Work:
     slice_octets: int = 0
     """Rewritten in the transaction under way."""
 
+    def took(self, session_id: str, more: Totals) -> None:
+        """Count what a deed took."""
+        self.tally = self.tally.took(session_id, more)
+
+    def missed(self, session_id: str) -> None:
+        """Note a session in which something is no longer as planned."""
+        self.tally = self.tally.missed(session_id)
+
     def begin_slice(self) -> None:
         """A new transaction begins."""
         self.slice_octets = 0
@@ -83,8 +98,15 @@ class Work:
         return self.slice_octets >= SLICE_OCTETS
 
 
+def written(work: Work, deeds: Iterable[Deed]) -> Iterator[int]:
+    """Do the deeds in slices of time and octets; the number done after every commit."""
+    return in_slices(
+        work.connection, deeds, work.stop, at_start=work.begin_slice, is_full=work.is_full
+    )
+
+
 LevelEngine = Callable[[Work, ReclaimItem], Sequence[Deed]]
-"""Finds what a level takes from one session, without a lock: one deed for each row."""
+"""Finds what a level takes from one session, without a lock: a deed for each row, or for a few."""
 
 Still = Callable[[], Mapping[str, object] | None]
 """The level's parameters inside the transaction; None when the session no longer qualifies."""
@@ -131,10 +153,10 @@ class Edit:
         """Note what the row lost; None when it was left alone."""
         work = self.work
         if octets is None:
-            work.tally = work.tally.missed(self.session_id)
+            work.missed(self.session_id)
         else:
             work.slice_octets += octets
-            work.tally = work.tally.took(self.session_id, octets, self.level.table)
+            work.took(self.session_id, ROW[self.level.table] + Totals(bytes=octets))
 
     @property
     def octets(self) -> int:

@@ -7,7 +7,7 @@ from threading import Event
 
 from tui.engine.site import Site
 from tui.records import Payload
-from tui.store.payloads import find_payloads
+from tui.store.reclaimable import find_reclaimable
 
 
 def search_levels(
@@ -22,4 +22,6 @@ def search_levels(
     """
     if not levels:
         return []
-    return find_payloads(site.store, levels, stop=stop, on_progress=on_progress)
+    return find_reclaimable(
+        site.store, levels, files=site.files, stop=stop, on_progress=on_progress
+    )

@@ -24,7 +24,7 @@ def stale_deeds(work: Work, item: ReclaimItem) -> Sequence[Deed]:
     rowids = prunable_parts(work.connection, item.id, work.stop)
     values.update(stale_values(rowids, work.now_ms))
     if rest.still() is None or not rowids:
-        work.tally = work.tally.missed(item.id)
+        work.missed(item.id)
         return []
     places = {rowid: place for place, rowid in enumerate(rowids)}
     deeds = row_deeds(work, STALE, item, values, still=rest.still)

@@ -21,7 +21,7 @@ def subagents_deeds(work: Work, item: ReclaimItem) -> Sequence[Deed]:
     parent = parent_of(work.connection, item.id)
     result = results_of(work.connection, parent, work.stop).get(item.id) if parent else None
     if result is None:
-        work.tally = work.tally.missed(item.id)
+        work.missed(item.id)
         return []
     values = {"unmarked": False, "now": work.now_ms}
     rest = Rest(work, item, values, lambda: still_holds(work.connection, result, item.id))

@@ -22,7 +22,7 @@ def summarised_deeds(work: Work, item: ReclaimItem) -> Sequence[Deed]:
     guard = _Guard(work, item)
     more = guard.look()
     if more is None:
-        work.tally = work.tally.missed(item.id)
+        work.missed(item.id)
         return []
     return row_deeds(work, SUMMARISED, item, more, still=guard.still)
 

@@ -1,0 +1,73 @@
+"""Superseded events and orphans on the file that users report: ours against one DELETE."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.benchmarks.changing import VACUUM, discard_all, felt, middle, promise
+from tests.benchmarks.neighbour import next_door
+from tests.benchmarks.stopwatch import Bench, run
+from tests.benchmarks.table import Row, fact, number, ratio
+
+SUPERSEDED = """
+PRAGMA foreign_keys = ON;
+DELETE FROM event WHERE rowid IN (SELECT row FROM (
+  SELECT rowid AS row, row_number() OVER (PARTITION BY aggregate_id,
+    coalesce(json_extract(data, '$.part.id'), json_extract(data, '$.info.id'))
+    ORDER BY seq DESC) AS age FROM event) WHERE age > 1);
+"""
+"""Finds and deletes what the level `events` takes, without a proof and under one lock."""
+
+LOSE = """
+DELETE FROM session WHERE rowid % 2 = 0;
+DELETE FROM event WHERE type LIKE 'session.%' AND aggregate_id NOT IN (SELECT id FROM session);
+"""
+"""Without foreign keys: half of the sessions leave everything behind."""
+
+ORPHANED = """
+DELETE FROM event WHERE aggregate_id NOT IN (SELECT id FROM session);
+DELETE FROM part WHERE session_id NOT IN (SELECT id FROM session);
+DELETE FROM message WHERE session_id NOT IN (SELECT id FROM session);
+DELETE FROM event_sequence WHERE aggregate_id NOT IN (SELECT id FROM session);
+"""
+
+
+def clearing(bench: Bench) -> Iterator[Row]:
+    """The levels `events` and `orphans`."""
+    source = bench.folder / "swollen" / "opencode.db"
+    source.parent.mkdir(exist_ok=True)
+    if not source.exists():
+        # A process of its own, so that its memory is not counted against the programs measured.
+        run([sys.executable, "-m", "tests.swollen", str(source)], bench.environment)
+    yield fact("the swollen database", f"{source.stat().st_size / 1e6:.0f} MB")
+    yield from _level(bench, source, "events", SUPERSEDED)
+    lost = bench.copy("lost", source)
+    bench.shell(lost, LOSE + "PRAGMA wal_checkpoint(TRUNCATE)")
+    lost.replace(source.with_name("lost.db"))
+    yield from _level(bench, source.with_name("lost.db"), "orphans", ORPHANED)
+    discard_all(bench)
+
+
+def _level(bench: Bench, source: Path, level: str, statement: str) -> Iterator[Row]:
+    choice = ("reclaim", "--level", level, "--yes", "--json")
+    shell, ours = [], []
+    for _ in range(bench.runs):
+        shell.append(bench.shell(bench.copy("shell", source), statement).seconds)
+        subject = bench.copy("ours", source)
+        done = bench.ocdu("--db", subject, *choice)
+        ours.append(done.seconds)
+    took = done.answer["done"]
+    yield fact(f"{level}: taken", f"{took['events']} events, {took['bytes'] / 1e6:.0f} MB")
+    yield ratio(f"polite reclaim of {level}", middle(ours), middle(shell), 2.0, "shell DELETE")
+    yield from promise(level, done)
+    yield number(f"memory of {level}", done.memory / 1e6, 150.0, "MB")
+    bench.shell(subject, VACUUM)
+    sizes = (source.stat().st_size, subject.stat().st_size)
+    yield fact(f"{level}: the file after a vacuum", "{:.0f} MB to {:.0f} MB".format(
+        *(octets / 1e6 for octets in sizes)))  # fmt: skip
+    subject = bench.copy("ours", source)
+    with next_door(subject, bench.environment) as waits:
+        bench.ocdu("--db", subject, *choice)
+    yield from felt(level, waits)

@@ -95,13 +95,15 @@ class Call:
 
     def _mind_interruptions(self, site: Site) -> None:
         """Say what an earlier ocdu left unfinished; put it right where the call may write."""
-        from tui.engine.recovery import put_right, unfinished
         from tui.format import clean
+        from tui.store.shelf import has_unfinished
 
         if self.options.verb in LOOKS or self.options.dry_run or self.options.read_only:
-            if unfinished(site):
+            if has_unfinished(site.ledger.trash_folder) and _is_ours(site):
                 print(INTERRUPTED, file=sys.stderr)
             return
+        from tui.engine.recovery import put_right
+
         for sentence in put_right(site):
             print(clean(sentence), file=sys.stderr)
 
@@ -158,6 +160,13 @@ class Call:
     def ids(self, forest: Forest, named: Sequence[str]) -> list[str]:
         """Full ids for what was typed, each once. Raises WrongCall for unknown and ambiguous."""
         return list(dict.fromkeys(full_id(forest, each) for each in named))
+
+
+def _is_ours(site: Site) -> bool:
+    """Whether what lies there unfinished is of this database."""
+    from tui.engine.recovery import unfinished
+
+    return bool(unfinished(site))
 
 
 def with_all_usage(forest: Forest, usage: Mapping[str, Usage]) -> Forest:

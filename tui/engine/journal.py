@@ -10,7 +10,6 @@ from threading import Event
 from typing import Any
 
 from tui.engine.archive import intended_undo, write_stamps
-from tui.engine.recover import finish_recover
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.format import plural
@@ -158,6 +157,8 @@ def _settled(site: Site, entry: JournalEntry) -> str:
         last = record.phases[-1]
         what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
     if entry.verb == "recover" and record is not None and not site.store.refusal:
+        from tui.engine.recover import finish_recover  # for this rare case only
+
         begun = finish_recover(site, [item["id"] for item in record.plan.get("items", ())])
         return f"{what}: {plural(begun, 'session')} it had begun were finished."
     stamps = (entry.undo or {}).get("stamps")

@@ -23,7 +23,6 @@ from tui.engine.keeping import count_rows
 from tui.engine.leftovers import sweep
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
-from tui.engine.reclaim import keeping
 from tui.engine.restoring import restore_tree
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused
@@ -135,6 +134,8 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
 
 def _mend_payloads(connection: apsw.Connection) -> str:
     """An interrupted reclaim, or undo of one: what is in place as it was needs no copy."""
+    from tui.engine.reclaim import keeping  # every level comes with it: not for nothing
+
     left = keeping.settle(connection)
     if not left.rows:
         return "An interrupted reclaim has left every row as it was."

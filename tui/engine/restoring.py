@@ -15,7 +15,6 @@ import apsw
 from tui.engine.burial import Removal, exists
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
-from tui.engine.reclaim.keeping import bring_back
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused
 from tui.store import batch, kept_payload, session_files
@@ -31,6 +30,8 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
     the copies stay. Raises Refused for a conflict of ids, or what SQLite raised.
     """
     if root == kept_payload.ROOT:
+        from tui.engine.reclaim.keeping import bring_back  # every level comes with it
+
         yield from bring_back(connection, site.store, Event())
         return
     line = batch.tree_line(connection, root)

@@ -20,10 +20,10 @@ import apsw
 
 from tui.records import Payload
 from tui.store.database import Store, as_text
+from tui.store.orphaned_files import orphaned_files
 from tui.store.pages import ID_ENTRY, ID_FILL, Leaves, spilled
 from tui.store.query import fetch, scalar
 from tui.store.schema import SOFT_LINKS, Owned, Schema
-from tui.store.session_files import orphaned_files
 
 ORPHANS = "orphans"
 """The level these records are of."""

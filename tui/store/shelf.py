@@ -49,6 +49,11 @@ def shelved(folder: Path) -> list[Path]:
     return [path for path in found if not path.with_suffix(UNFINISHED).exists()]
 
 
+def has_unfinished(folder: Path) -> bool:
+    """Whether a job works on some batch, or was interrupted. By the names alone."""
+    return any(folder.glob(f"*{UNFINISHED}"))
+
+
 def trash_bytes(folder: Path) -> int:
     """Octets of all files of the trash, by stat() alone; 0 when there is none."""
     total = 0

@@ -15,10 +15,11 @@ from tui.engine.reclaim.resting import data_version
 from tui.engine.reclaim.rewrite import Work
 from tui.policy.plan import Totals
 from tui.policy.reclaim import ReclaimItem
+from tui.store.orphaned_files import orphaned_files
 from tui.store.orphans import OwnedRow, estate_of, is_gone, is_only_copy, newest_time, rows_of
 from tui.store.query import scalar
 from tui.store.schema import Owned
-from tui.store.session_files import orphaned_files, remove_file
+from tui.store.session_files import remove_file
 
 BUNCH_ROWS, BUNCH_BYTES = 25, 400_000
 """Rows that go by one statement, and their octets: about two milliseconds."""

@@ -27,7 +27,15 @@ from tests.hostile import (
     secrets_in,
     traps_are_whole,
 )
-from tests.picture import assert_sound, forest_of, picture, run, site_of
+from tests.picture import (
+    Picture,
+    assert_sound,
+    but_history,
+    forest_of,
+    picture,
+    run,
+    site_of,
+)
 from tui.engine.site import Site
 from tui.engine.trash import plan_restore
 from tui.policy.archive import plan_archive
@@ -163,9 +171,14 @@ def site_at(planted: Planted) -> Site:
     return site_of(planted.path)
 
 
-def pruned(site: Site, id: str, *, permanent: bool = False) -> Plan:
-    forest = forest_of(site)
-    return plan_prune(forest, PrunePolicy(ids=frozenset([id]), permanent=permanent), NOW)
+def pruned(site: Site, id: str, *, permanent: bool = False, events: bool = False) -> Plan:
+    policy = PrunePolicy(ids=frozenset([id]), permanent=permanent, events=events)
+    return plan_prune(forest_of(site), policy, NOW)
+
+
+def kept(found: Picture, *, events: bool) -> Picture:
+    """What the trash must give back: all, or all but event rows."""
+    return found if events else but_history(found)
 
 
 def tree_ids(site: Site, id: str) -> tuple[str, ...]:
@@ -194,7 +207,7 @@ def test_a_session_without_a_project_waits_in_the_trash_for_one(
     planted: Planted, name: str
 ) -> None:
     site, id = site_at(planted), planted.ids[name]
-    whole = picture(planted.path)
+    whole = but_history(picture(planted.path))
     [(project,)] = execute(planted.path, "SELECT project_id FROM session WHERE id = ?", id)
     outcome = run(pruned(site, id), site)
     refused = run(plan_restore(site, [str(outcome.batch)]), site)
@@ -203,22 +216,24 @@ def test_a_session_without_a_project_waits_in_the_trash_for_one(
                           " sandboxes) VALUES (?, '/', 1, 1, '[]')", project)  # fmt: skip
     assert run(plan_restore(site, [str(outcome.batch)]), site).ending == "done"
     execute(planted.path, "DELETE FROM project WHERE id = ?", project)
-    assert picture(planted.path) == whole
+    assert but_history(picture(planted.path)) == whole
 
 
+@pytest.mark.parametrize("events", [True, False], ids=["with events", "as by default"])
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in HOMELESS])
-def test_to_the_trash_and_back_is_byte_for_byte(planted: Planted, name: str) -> None:
+def test_to_the_trash_and_back_is_byte_for_byte(planted: Planted, name: str, events: bool) -> None:
     site, id = site_at(planted), planted.ids[name]
     ids = tree_ids(site, id)
     whole, others = picture(planted.path), everything_but(planted.path, ids)
-    outcome = run(pruned(site, id), site)
+    outcome = run(pruned(site, id, events=events), site)
     assert outcome.ending == "done", outcome.message
     assert outcome.done.sessions == len(ids)
     assert not set(ids) & set(forest_of(site).shape.index)
     assert everything_but(planted.path, ids) == others
     back = run(plan_restore(site, [str(outcome.batch)]), site)
     assert back.ending == "done", back.message
-    assert picture(planted.path) == whole
+    assert kept(picture(planted.path), events=events) == kept(whole, events=events)
+    assert everything_but(planted.path, ids) == others, "nobody else's history goes"
     assert traps_are_whole(planted.path.parent)
 
 
@@ -256,11 +271,15 @@ def test_reclaiming_leaves_the_others_byte_for_byte(planted: Planted, name: str)
         assert outcome.done.parts == 1, "the ordinary tool output went"
 
 
-def test_all_of_it_at_once(ocdu: Ocdu, planted: Planted, home: Path) -> None:
+@pytest.mark.parametrize("events", [True, False], ids=["with events", "as by default"])
+def test_all_of_it_at_once(ocdu: Ocdu, planted: Planted, tmp_path: Path, events: bool) -> None:
     """By policy, to the trash, back by undo, and then for good."""
+    told = tmp_path / "told.toml"
+    told.write_text(f"[trash]\nevents = {str(events).lower()}\n")
+    prune = ("prune", "--older-than", "0", "--yes", "--config", told, "--db", planted.path)
     homeless = [planted.ids[name] for name in HOMELESS]
     before = everything_but(planted.path, homeless)
-    said = ocdu("prune", "--older-than", "0", "--yes", "--json", "--db", planted.path)
+    said = ocdu(*prune, "--json")
     assert said.exit_code == 0, said.json["message"]
     assert_harmless(said)
     left = {id for (id,) in execute(planted.path, "SELECT id FROM session")}
@@ -270,8 +289,11 @@ def test_all_of_it_at_once(ocdu: Ocdu, planted: Planted, home: Path) -> None:
             assert_harmless(ocdu(*look, *form, "--db", planted.path))
     undone = ocdu("undo", "--yes", "--json", "--db", planted.path)
     assert (undone.exit_code, "2 trees stayed" in undone.json["message"]) == (4, True)
-    assert everything_but(planted.path, homeless) == before
-    gone = ocdu("prune", "--older-than", "0", "--permanent", "--yes", "--db", planted.path)
+    after = everything_but(planted.path, homeless)
+    assert {table for table in before if after[table] != before[table]} <= (
+        set() if events else {"event"}
+    )
+    gone = ocdu(*prune, "--permanent")
     assert gone.exit_code == 0
     assert_harmless(gone)
     assert traps_are_whole(planted.path.parent)

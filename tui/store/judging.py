@@ -57,7 +57,8 @@ def judge(
         verdict = f"CASE WHEN time_updated > :since THEN {verdict} END"
     # LIMIT -1 keeps SQLite from merging the two and judging every row twice.
     sql = f"""SELECT row, CAST(session_id AS BLOB), verdict, size FROM (
-        SELECT rowid AS row, session_id, octet_length(data) AS size, {verdict} AS verdict
+        SELECT rowid AS row, session_id, coalesce(octet_length(data), 0) AS size,
+        {verdict} AS verdict
         FROM {level.table} {"NOT INDEXED" if session_id is None else ""} WHERE {where} LIMIT -1)
         WHERE verdict IS NOT NULL"""
     given = {"first": first, "last": last, "session": session_id, "since": since, **more}

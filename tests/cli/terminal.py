@@ -15,8 +15,8 @@ PATIENCE = 30.0
 """Seconds until a terminal that says nothing is a failure; an answer takes a second."""
 
 AGAIN = 2.0
-"""Seconds after which ^C is pressed once more, as anybody would: one that comes between the question
-and the reading of the answer is only noticed with the next key."""
+"""Seconds after which ^C is pressed once more, as anybody would: one that comes between the
+question and the reading of the answer is only noticed with the next key."""
 
 CTRL_C = "\x03"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.random_kills import make_forest
 from tests.faults.small_disk import can_mount, on_small_disk
+from tests.faults.trial import make_forest
 
 DISK = 40_000_000
 

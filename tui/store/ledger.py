@@ -68,7 +68,11 @@ class Ledger(Journal):
         self.database = str(database.resolve())
         # No log and no shared memory beside it: on a full disk it can still be read, and written as
         # far as the rollback journal that was left in place reaches.
-        pragmas = {"journal_mode": "persist", "journal_size_limit": 1_000_000, "synchronous": "FULL"}
+        pragmas = {
+            "journal_mode": "persist",
+            "journal_size_limit": 1_000_000,
+            "synchronous": "FULL",
+        }
         self._db = APSWDatabase(str(folder / "ledger.db"), timeout=5.0, pragmas=pragmas)
         self._made = False
         self._making = threading.Lock()

@@ -13,7 +13,8 @@ import pytest
 
 from tests.damage import allow_null
 from tests.engine.reclaim.parts import BIG, Database, compact, tool
-from tests.factories import Tool, execute, make_database, session
+from tests import factories
+from tests.factories import Tool, execute, make_database
 from tui.policy.reclaim import LEVELS
 from tui.store.database import Store
 from tui.store.judging import overflow_bytes, turns
@@ -48,7 +49,7 @@ def digests(*paths: Path) -> str:
 
 def test_a_row_without_data_stops_no_level(tmp_path: Path) -> None:
     """As a tool might leave it: opencode's own table allows no NULL."""
-    talk = session("Talk", id="ses_a", tools=[Tool(5000, compacted=True)])
+    talk = factories.session("Talk", id="ses_a", tools=[Tool(5000, compacted=True)])
     path = make_database(tmp_path / "nulls.db", [talk])
     allow_null(path, "message")
     execute(path, "UPDATE message SET data = NULL")

@@ -189,6 +189,14 @@ class Archived(Trial):
         assert picture(self.path) == self.whole
 
 
+def all_levels(site: Site, *, keep: bool = False) -> Plan:
+    """Every level of reclaim, of every session."""
+    forest, levels = forest_of(site), tuple(LEVELS)
+    ids = frozenset(row.id for row in forest.rows)
+    found = find_payloads(site.store, levels, session_ids=ids)
+    return plan_reclaim(forest, found, ReclaimPolicy(levels, session_ids=ids, keep=keep), NOW)
+
+
 class Reclaimed(Trial):
     """Each row as it was or as the job makes it; the rest is taken by doing it again.
 
@@ -197,7 +205,7 @@ class Reclaimed(Trial):
 
     def __init__(self, path: Path, verb: str, *, events: bool = False) -> None:
         super().__init__(path, verb, events=events)
-        assert run(self._reclaim(self.site), self.site).ending == "done"
+        assert run(all_levels(self.site), self.site).ending == "done"
         self.reclaimed, self.reclaimed_rows = picture(path), self._rows()
         self.begin_anew()
         self.rows = self._rows()
@@ -207,19 +215,13 @@ class Reclaimed(Trial):
         """True when every row is copied first."""
         return self.verb in ("keeping", "undo")
 
-    def _reclaim(self, site: Site, *, keep: bool = False) -> Plan:
-        forest, levels = forest_of(site), tuple(LEVELS)
-        ids = frozenset(row.id for row in forest.rows)
-        found = find_payloads(site.store, levels, session_ids=ids)
-        return plan_reclaim(forest, found, ReclaimPolicy(levels, session_ids=ids, keep=keep), NOW)
-
     def prepare(self) -> None:
         self.begin_anew()
         if self.verb == "undo":
-            assert run(self._reclaim(self.site, keep=True), self.site).ending == "done"
+            assert run(all_levels(self.site, keep=True), self.site).ending == "done"
 
     def plan(self, site: Site) -> Plan:
-        return plan_undo(site) if self.verb == "undo" else self._reclaim(site, keep=self.keeps)
+        return plan_undo(site) if self.verb == "undo" else all_levels(site, keep=self.keeps)
 
     def _rows(self) -> dict[tuple[str, str], bytes]:
         """(table, id) -> a hash over what a reclaim may change."""
@@ -243,7 +245,7 @@ class Reclaimed(Trial):
             self._all_back(site)
             assert picture(self.path) == self.whole
         else:
-            drained(perform(self._reclaim(site), site, Event()))
+            drained(perform(all_levels(site), site, Event()))
             assert picture(self.path) == self.reclaimed
 
     def _all_back(self, site: Site) -> None:

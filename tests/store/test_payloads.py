@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests import factories
 from tests.damage import allow_null
 from tests.engine.reclaim.parts import BIG, Database, compact, tool
-from tests import factories
 from tests.factories import Tool, execute, make_database
 from tui.policy.reclaim import LEVELS
 from tui.store.database import Store

@@ -66,8 +66,8 @@ class Ledger(Journal):
     def __init__(self, folder: Path, database: Path) -> None:
         self.folder = folder
         self.database = str(database.resolve())
-        # No log and no shared memory beside it: on a full disk it can still be read, and written as
-        # far as the rollback journal that was left in place reaches.
+        # No log and no shared memory beside it: on a full disk it can still be read, and written
+        # as far as the rollback journal that was left in place reaches.
         pragmas = {
             "journal_mode": "persist",
             "journal_size_limit": 1_000_000,

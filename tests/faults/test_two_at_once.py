@@ -85,8 +85,8 @@ def test_two_that_do_everything_at_the_same_time_lose_nothing(tmp_path: Path) ->
         assert code in (0, 4) or waited or gone, each
     site = site_of(path)
     assert unfinished(site) == [] and not site.ledger.has_running()
-    for each in batches(site.ledger.trash_folder, site.ledger.database):
-        assert run(plan_restore(site, [each.id]), site).ending == "done"
+    for batch in batches(site.ledger.trash_folder, site.ledger.database):
+        assert run(plan_restore(site, [batch.id]), site).ending == "done"
     assert_sound(path)
     assert {id for (id,) in execute(path, "SELECT id FROM session")} == ids
     assert {table: count for table, (count, _) in but_history(picture(path)).items()} == rows

@@ -127,7 +127,7 @@ def _put_right_now(site: Site) -> bool:
     with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
         recover(site)
         settle(site)
-        return True
+        return not site.ledger.has_running()
     return False
 
 

@@ -71,8 +71,8 @@ def test_a_healthy_database_has_no_findings(ocdu: Ocdu, database: Path, deep: li
     assert database.read_bytes() == before
 
 
-def test_the_demo_database_is_healthy(ocdu: Ocdu, demo: Path) -> None:
-    said = ocdu("doctor", "--deep", "--json", "--db", demo)
+def test_the_demo_database_is_healthy(ocdu: Ocdu, demo_copy: Path) -> None:
+    said = ocdu("doctor", "--deep", "--json", "--db", demo_copy)
     # It shows one of everything, also what is worth a note.
     assert kinds(said) == {"missing_directory": 26, "missing_parent": 1}
     assert said.exit_code == 0

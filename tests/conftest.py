@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import apsw
 import pytest
+
+from tests.factories import NOW
 
 FOLDERS = {
     "HOME": "home",
@@ -39,3 +42,38 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         monkeypatch.delenv(name, raising=False)
     return base
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The demo database as of NOW, made once for all workers of a run. Tests only read it."""
+    from tui.engine.demo import make_demo
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    ready = shared / "demo.ready"
+    lock = apsw.Connection(str(shared / "demo.lock"))
+    try:
+        lock.set_busy_timeout(120_000)
+        lock.execute("BEGIN EXCLUSIVE")
+        if not ready.exists():
+            ready.write_text(str(make_demo(shared / "demo", now_ms=NOW)))
+    finally:
+        lock.close()
+    return Path(ready.read_text())
+
+
+@pytest.fixture
+def demo_copy(demo: Path, tmp_path: Path) -> Path:
+    """A demo database to write to."""
+    copy = tmp_path / "demo" / "opencode" / "opencode.db"
+    copy.parent.mkdir(parents=True)
+    source, target = apsw.Connection(str(demo)), apsw.Connection(str(copy))
+    try:
+        with target.backup("main", source, "main") as backup:
+            backup.step()
+        target.execute("PRAGMA journal_mode = WAL").fetchall()
+    finally:
+        source.close()
+        target.close()
+    return copy

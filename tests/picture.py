@@ -39,13 +39,27 @@ def but_history(found: Picture) -> Picture:
 
 
 def _hash(connection: apsw.Connection, table: str) -> tuple[int, str]:
-    columns = [
-        f"typeof({_quoted(name)}) || ':' || hex({_quoted(name)})"
+    names = [
+        _quoted(name)
         for (name,) in fetch(connection, "SELECT name FROM pragma_table_info(?)", (table,))
     ]
-    statement = f"SELECT {', '.join(columns)} FROM {_quoted(table)}"
-    rows = sorted(map(repr, fetch(connection, statement)))
-    return len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    # Kinds first, then values as their octets: nothing is decoded, and no row is held for long.
+    kinds, values = (
+        (f"typeof({name})" for name in names),
+        (f"CAST({name} AS BLOB)" for name in names),
+    )
+    statement = f"SELECT {', '.join((*kinds, *values))} FROM {_quoted(table)}"
+    rows = sorted(_digest(row) for row in connection.execute(statement))
+    return len(rows), hashlib.blake2b(b"".join(rows)).hexdigest()
+
+
+def _digest(row: tuple[Any, ...]) -> bytes:
+    found = hashlib.blake2b(digest_size=16)
+    for value in row:
+        octets = value.encode() if isinstance(value, str) else value or b""
+        found.update(b"%d:" % len(octets))
+        found.update(octets)
+    return found.digest()
 
 
 def _quoted(name: str) -> str:

@@ -23,3 +23,12 @@ class Refused(OcduError):
     """A rule or the circumstances forbid it and nothing was changed: exit code 3."""
 
     exit_code = 3
+
+
+class NoRoom(OcduError):
+    """A disk is full; what was begun was rolled back, nothing was changed: exit code 3.
+
+    Not a refusal of one thing among many: whatever comes next meets the same disk.
+    """
+
+    exit_code = 3

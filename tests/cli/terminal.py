@@ -14,6 +14,12 @@ CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 30.0
 """Seconds until a terminal that says nothing is a failure; an answer takes a second."""
 
+AGAIN = 2.0
+"""Seconds after which ^C is pressed once more, as anybody would: one that comes between the
+question and the reading of the answer is only noticed with the next key."""
+
+CTRL_C = "\x03"
+
 QUESTION = b"[y/N]"
 """What ocdu shows when it waits for an answer."""
 
@@ -47,7 +53,7 @@ def on_terminal(
         typed = {once: typed} if typed else {}  # type: ignore[dict-item]
     turns = list(typed.items())
     seen = 0
-    while select.select([ours], [], [], PATIENCE)[0]:
+    while _is_heard(ours, again=not turns and CTRL_C in typed.values()):
         try:
             piece = os.read(ours, 4096)
         except OSError:  # Linux says so when the other side has closed
@@ -65,3 +71,10 @@ def on_terminal(
         process.kill()
     os.close(ours)
     return process.wait(PATIENCE), shown.decode(errors="replace")
+
+
+def _is_heard(terminal: int, *, again: bool) -> bool:
+    """True once something is to be read from the terminal, or it is closed at the other end."""
+    if again and not select.select([terminal], [], [], AGAIN)[0]:
+        os.write(terminal, CTRL_C.encode())
+    return bool(select.select([terminal], [], [], PATIENCE)[0])

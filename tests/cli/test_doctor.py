@@ -16,7 +16,6 @@ from tests.damage import DAMAGES, healthy, spoil_a_page
 from tests.factories import NOW, execute, make_database, session
 from tests.faults.test_kill import dies
 from tests.picture import picture
-from tui.engine.demo import make_demo
 from tui.policy.doctor import MEANINGS, SEVERITIES
 from tui.policy.reclaim import LEVELS
 from tui.store.blank import create_blank, finish_blank
@@ -72,9 +71,8 @@ def test_a_healthy_database_has_no_findings(ocdu: Ocdu, database: Path, deep: li
     assert database.read_bytes() == before
 
 
-def test_the_demo_database_is_healthy(ocdu: Ocdu, tmp_path: Path) -> None:
-    path = make_demo(tmp_path / "demo", now_ms=NOW)
-    said = ocdu("doctor", "--deep", "--json", "--db", path)
+def test_the_demo_database_is_healthy(ocdu: Ocdu, demo_copy: Path) -> None:
+    said = ocdu("doctor", "--deep", "--json", "--db", demo_copy)
     # It shows one of everything, also what is worth a note.
     assert kinds(said) == {"missing_directory": 26, "missing_parent": 1}
     assert said.exit_code == 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cli.conftest import Ocdu
-from tests.factories import NOW, execute
-from tui.engine.demo import make_demo
+from tests.factories import execute
 
 
-def test_lost_sessions_are_listed_planned_and_rebuilt(ocdu: Ocdu, tmp_path: Path) -> None:
-    path = make_demo(tmp_path, now_ms=NOW)
+def test_lost_sessions_are_listed_planned_and_rebuilt(ocdu: Ocdu, demo_copy: Path) -> None:
+    path = demo_copy
     said = ocdu("recover", "--json", "--db", path)
     assert (said.exit_code, said.json["outcome"], said.json["lost"]) == (0, "nothing", [])
     [[id]] = execute(path, "SELECT aggregate_id FROM event GROUP BY 1 ORDER BY count(*) LIMIT 1")

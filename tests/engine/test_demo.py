@@ -20,15 +20,10 @@ from tui.store.sessions import load_sessions, running_sessions, with_last_messag
 from tui.store.usage import measure_all
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo-a")
-
-
-@pytest.fixture(scope="module")
-def demo(folder: Path) -> Path:
-    """Path of the demo database; tests only read it."""
-    return make_demo(folder, now_ms=NOW)
+@pytest.fixture
+def folder(demo: Path) -> Path:
+    """The folder the demo was made in."""
+    return demo.parents[1]
 
 
 def one(demo: Path, statement: str) -> Any:
@@ -210,13 +205,13 @@ def test_the_same_seed_and_time_give_the_same_rows(
     assert fingerprint(again, tmp_path) == fingerprint(demo, folder)
 
 
-def test_a_database_that_is_there_is_not_touched(demo: Path, folder: Path) -> None:
-    before = demo.stat().st_mtime_ns
+def test_a_database_that_is_there_is_not_touched(demo_copy: Path) -> None:
+    before = demo_copy.stat().st_mtime_ns
 
     with pytest.raises(Refused, match="exists already"):
-        make_demo(folder, now_ms=NOW)
+        make_demo(demo_copy.parents[1], now_ms=NOW)
 
-    assert demo.stat().st_mtime_ns == before
+    assert demo_copy.stat().st_mtime_ns == before
 
 
 def fingerprint(demo: Path, folder: Path) -> str:

@@ -110,6 +110,14 @@ def test_a_killed_archive_is_taken_back_at_the_next_start(site: Site, step: int)
     assert put_right(site) == [] and plan_undo(site).items == ()
 
 
+def test_a_batch_that_is_mended_meanwhile_does_not_keep_a_killed_archive(site: Site) -> None:
+    before = picture(site.store.path)
+    assert dies(site.store.path, "archive", 3)
+    site.ledger.interrupted(None)  # as after a batch that could not be mended until now
+    [sentence] = put_right(site)
+    assert "taken back" in sentence and picture(site.store.path) == before
+
+
 def test_a_session_archived_by_somebody_else_after_the_kill_keeps_its_stamp(site: Site) -> None:
     assert dies(site.store.path, "archive", 3)
     execute(site.store.path, "UPDATE session SET time_archived = 77 WHERE id = 'ses_tree'")

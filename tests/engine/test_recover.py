@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -13,7 +11,6 @@ import pytest
 from tests.factories import Tool, days_ago, execute, make_database, session
 from tests.faults.test_kill import dies
 from tests.picture import assert_sound, picture, run, site_of
-from tui.engine.demo import make_demo
 from tui.engine.recovery import put_right
 from tui.engine.site import Site
 from tui.errors import WrongCall
@@ -21,24 +18,11 @@ from tui.policy.plan import Plan
 from tui.policy.recover import plan_recover
 from tui.store.rebuild import LABEL, lost_sessions
 
-NOW = 1_795_176_000_000
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once: its events are as opencode writes them, the newest of each entity is the row."""
-    return make_demo(tmp_path_factory.mktemp("demo"), now_ms=NOW)
-
 
 @pytest.fixture
-def site(demo: Path, tmp_path: Path) -> Site:
-    """A copy of the demo."""
-    with (
-        closing(sqlite3.connect(demo)) as source,
-        closing(sqlite3.connect(tmp_path / "o.db")) as to,
-    ):
-        source.backup(to)
-    return site_of(tmp_path / "o.db")
+def site(demo_copy: Path) -> Site:
+    """A demo: its events are as opencode writes them, the newest of each entity is the row."""
+    return site_of(demo_copy)
 
 
 def with_events(site: Site) -> str:

@@ -79,12 +79,17 @@ def others(path: Path, gone: set[str]) -> list[object]:
     ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(forests(), st.booleans(), st.data())
 def test_restore_after_prune_is_nothing(
     tmp_path_factory: pytest.TempPathFactory, trees: list[Given], events: bool, data: st.DataObject
 ) -> None:
-    folder = tmp_path_factory.mktemp("trip")
+    """A few examples for every day; `tests.faults.test_round_trip` tries many."""
+    there_and_back(tmp_path_factory.mktemp("trip"), trees, events, data)
+
+
+def there_and_back(folder: Path, trees: list[Given], events: bool, data: st.DataObject) -> None:
+    """To the trash and back, in two steps."""
     path = make_database(folder / "opencode.db", trees)
     with own_home(folder):
         site = site_of(path)
@@ -106,26 +111,3 @@ def test_restore_after_prune_is_nothing(
 
 def _as_configured(found: Picture, events: bool) -> Picture:
     return found if events else but_history(found)
-
-
-def test_five_hundred_trees_come_back_in_every_column(tmp_path: Path) -> None:
-    """As many as two years of daily work: in three groups, with helpers and shared ones."""
-    trees = [
-        session(
-            f"tree {number}",
-            active=days_ago(2 + number % 300),
-            events=number % 3,
-            todos=number % 2,
-            share=number % 50 == 0,
-            octets=number * 37 % 5000,
-            children=[session(f"leaf {number}", active=days_ago(3))] if number % 4 == 0 else [],
-        )
-        for number in range(500)
-    ]
-    site = site_of(make_database(tmp_path / "opencode.db", trees))
-    before = picture(site.store.path)
-    batch = pruned(site, [tree.id for tree in trees], events=False)
-    assert execute(site.store.path, "SELECT count(*) FROM session") == [(0,)]
-    assert run(plan_restore(site, [batch]), site).done.sessions == 625
-    assert but_history(picture(site.store.path)) == but_history(before)
-    assert_sound(site.store.path)

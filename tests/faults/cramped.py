@@ -10,44 +10,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from threading import Event
-from typing import Any
 
+from tests.faults.cramped_in_place import IN_PLACE, Told, all_back, carried_out, told
 from tests.faults.small_disk import Ballast
 from tests.faults.victim import plan_of
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine import prune, room
-from tui.engine.perform import perform
-from tui.engine.recovery import put_right, unfinished
+from tui.engine.recovery import put_right
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_restore
-from tui.policy.plan import Outcome, Plan
 from tui.store import shelf
 from tui.store.packing import look_into
 from tui.store.shelf import passing
-
-Told = dict[str, Any]
-
-
-def told(outcome: Outcome) -> Told:
-    """What the user is told."""
-    return {"ending": outcome.ending, "message": outcome.message, "gone": outcome.done.sessions}
-
-
-def carried_out(plan: Plan, site: Site, at: str, then: Callable[[], None]) -> Outcome:
-    """Carry a plan out; when it comes to a phase for the first time, do something."""
-    steps, came = perform(plan, site, Event()), False
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        if step.phase == at and not came:
-            came = True
-            then()
 
 
 def emptied(site: Site, ballast: Ballast) -> Told:
@@ -86,7 +61,7 @@ def full_while_copying(site: Site, ballast: Ballast) -> Told:
     ballast.drop()
     put_right(site)
     assert_sound(site.store.path)
-    _all_back(site, before)
+    all_back(site, before)
     return told(outcome)
 
 
@@ -99,7 +74,7 @@ def full_while_packing(site: Site, ballast: Ballast) -> Told:
     found = look_into(batch.path)
     assert found is not None and not found.is_packed
     ballast.drop()
-    _all_back(site, before)
+    all_back(site, before)
     return told(outcome)
 
 
@@ -110,7 +85,7 @@ def full_while_deleting(site: Site, ballast: Ballast) -> Told:
     outcome = carried_out(plan_of("prune", site), site, "deleting", lambda: ballast.leave(0))
     assert [each.sessions for each in batches(site.ledger.trash_folder)] == [outcome.done.sessions]
     ballast.drop()
-    _all_back(site, before)
+    all_back(site, before)
     return told(outcome)
 
 
@@ -128,7 +103,7 @@ def full_while_unpacking(site: Site, ballast: Ballast) -> Told:
     assert passing(site.ledger.trash_folder) == []
     ballast.drop()
     shelf.SPARE = 0
-    _all_back(site, before)
+    all_back(site, before)
     return {**told(early), "late": told(late)}
 
 
@@ -144,25 +119,15 @@ def full_while_restoring(site: Site, ballast: Ballast) -> Told:
     ballast.drop()
     put_right(site)
     assert_sound(site.store.path)
-    _all_back(site, before)
+    all_back(site, before)
     return told(outcome)
-
-
-def _all_back(site: Site, before: object) -> None:
-    assert unfinished(site) == []
-    known = [each.id for each in batches(site.ledger.trash_folder)]
-    if known:
-        outcome = run(plan_restore(site, known), site)
-        assert outcome.ending == "done", outcome.message
-    assert_sound(site.store.path)
-    assert picture(site.store.path) == before
 
 
 STORIES = {
     each.__name__: each
     for each in (
         emptied, refused, full_while_copying, full_while_deleting, full_while_packing,
-        full_while_unpacking, full_while_restoring,
+        full_while_unpacking, full_while_restoring, *IN_PLACE,
     )
 }  # fmt: skip
 

@@ -27,7 +27,15 @@ from tests.hostile import (
     secrets_in,
     traps_are_whole,
 )
-from tests.picture import assert_sound, forest_of, picture, run, site_of
+from tests.picture import (
+    Picture,
+    assert_sound,
+    but_history,
+    forest_of,
+    picture,
+    run,
+    site_of,
+)
 from tui.engine.site import Site
 from tui.engine.trash import plan_restore
 from tui.policy.archive import plan_archive
@@ -35,6 +43,7 @@ from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
 from tui.store.payloads import find_payloads
+from tui.store.shelf import reading
 
 NAMES = (
     *(f"title: {name}" for name in TITLES),
@@ -163,9 +172,14 @@ def site_at(planted: Planted) -> Site:
     return site_of(planted.path)
 
 
-def pruned(site: Site, id: str, *, permanent: bool = False) -> Plan:
-    forest = forest_of(site)
-    return plan_prune(forest, PrunePolicy(ids=frozenset([id]), permanent=permanent), NOW)
+def pruned(site: Site, id: str, *, permanent: bool = False, events: bool = False) -> Plan:
+    policy = PrunePolicy(ids=frozenset([id]), permanent=permanent, events=events)
+    return plan_prune(forest_of(site), policy, NOW)
+
+
+def kept(found: Picture, *, events: bool) -> Picture:
+    """What the trash must give back: all, or all but event rows."""
+    return found if events else but_history(found)
 
 
 def tree_ids(site: Site, id: str) -> tuple[str, ...]:
@@ -194,7 +208,7 @@ def test_a_session_without_a_project_waits_in_the_trash_for_one(
     planted: Planted, name: str
 ) -> None:
     site, id = site_at(planted), planted.ids[name]
-    whole = picture(planted.path)
+    whole = but_history(picture(planted.path))
     [(project,)] = execute(planted.path, "SELECT project_id FROM session WHERE id = ?", id)
     outcome = run(pruned(site, id), site)
     refused = run(plan_restore(site, [str(outcome.batch)]), site)
@@ -203,22 +217,24 @@ def test_a_session_without_a_project_waits_in_the_trash_for_one(
                           " sandboxes) VALUES (?, '/', 1, 1, '[]')", project)  # fmt: skip
     assert run(plan_restore(site, [str(outcome.batch)]), site).ending == "done"
     execute(planted.path, "DELETE FROM project WHERE id = ?", project)
-    assert picture(planted.path) == whole
+    assert but_history(picture(planted.path)) == whole
 
 
+@pytest.mark.parametrize("events", [True, False], ids=["with events", "as by default"])
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in HOMELESS])
-def test_to_the_trash_and_back_is_byte_for_byte(planted: Planted, name: str) -> None:
+def test_to_the_trash_and_back_is_byte_for_byte(planted: Planted, name: str, events: bool) -> None:
     site, id = site_at(planted), planted.ids[name]
     ids = tree_ids(site, id)
     whole, others = picture(planted.path), everything_but(planted.path, ids)
-    outcome = run(pruned(site, id), site)
+    outcome = run(pruned(site, id, events=events), site)
     assert outcome.ending == "done", outcome.message
     assert outcome.done.sessions == len(ids)
     assert not set(ids) & set(forest_of(site).shape.index)
     assert everything_but(planted.path, ids) == others
     back = run(plan_restore(site, [str(outcome.batch)]), site)
     assert back.ending == "done", back.message
-    assert picture(planted.path) == whole
+    assert kept(picture(planted.path), events=events) == kept(whole, events=events)
+    assert everything_but(planted.path, ids) == others, "nobody else's history goes"
     assert traps_are_whole(planted.path.parent)
 
 
@@ -256,11 +272,15 @@ def test_reclaiming_leaves_the_others_byte_for_byte(planted: Planted, name: str)
         assert outcome.done.parts == 1, "the ordinary tool output went"
 
 
-def test_all_of_it_at_once(ocdu: Ocdu, planted: Planted, home: Path) -> None:
+@pytest.mark.parametrize("events", [True, False], ids=["with events", "as by default"])
+def test_all_of_it_at_once(ocdu: Ocdu, planted: Planted, tmp_path: Path, events: bool) -> None:
     """By policy, to the trash, back by undo, and then for good."""
+    told = tmp_path / "told.toml"
+    told.write_text(f"[trash]\nevents = {str(events).lower()}\n")
+    prune = ("prune", "--older-than", "0", "--yes", "--config", told, "--db", planted.path)
     homeless = [planted.ids[name] for name in HOMELESS]
     before = everything_but(planted.path, homeless)
-    said = ocdu("prune", "--older-than", "0", "--yes", "--json", "--db", planted.path)
+    said = ocdu(*prune, "--json")
     assert said.exit_code == 0, said.json["message"]
     assert_harmless(said)
     left = {id for (id,) in execute(planted.path, "SELECT id FROM session")}
@@ -270,8 +290,11 @@ def test_all_of_it_at_once(ocdu: Ocdu, planted: Planted, home: Path) -> None:
             assert_harmless(ocdu(*look, *form, "--db", planted.path))
     undone = ocdu("undo", "--yes", "--json", "--db", planted.path)
     assert (undone.exit_code, "2 trees stayed" in undone.json["message"]) == (4, True)
-    assert everything_but(planted.path, homeless) == before
-    gone = ocdu("prune", "--older-than", "0", "--permanent", "--yes", "--db", planted.path)
+    after = everything_but(planted.path, homeless)
+    assert {table for table in before if after[table] != before[table]} <= (
+        set() if events else {"event"}
+    )
+    gone = ocdu(*prune, "--permanent")
     assert gone.exit_code == 0
     assert_harmless(gone)
     assert traps_are_whole(planted.path.parent)
@@ -296,14 +319,25 @@ def test_all_that_ocdu_writes_is_private_and_holds_no_foreign_file(
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode == (0o700 if path.is_dir() else 0o600), path
         if path.is_file():
-            allowed = ["shr-5520bd"] if path.suffix == ".trash" else []
-            assert [each for each in secrets_in(path.read_bytes()) if each not in allowed] == []
+            is_batch = path.suffix == ".trash"
+            allowed = ["shr-5520bd"] if is_batch else []
+            found = plain(path) if is_batch else path.read_bytes()
+            assert [each for each in secrets_in(found) if each not in allowed] == []
 
 
 def test_a_share_secret_survives_in_the_trash(ocdu: Ocdu, planted: Planted, home: Path) -> None:
     ocdu("prune", "ses_quiet", "--yes", "--db", planted.path)
     [batch] = (home / "data" / "ocdu" / "trash").glob("*.trash")
-    assert secrets_in(batch.read_bytes()) == ["shr-5520bd"]
+    assert secrets_in(plain(batch)) == ["shr-5520bd"]
+
+
+def plain(batch: Path) -> bytes:
+    """What a batch holds, unpacked."""
+    with reading(batch) as connection:
+        [(file,)] = connection.execute(
+            "SELECT file FROM pragma_database_list WHERE name = 'trash'"
+        ).fetchall()
+        return Path(str(file)).read_bytes()
 
 
 # sizes no generator of rows makes in passing

@@ -1,4 +1,7 @@
-"""A full disk at every moment of a prune, a packing and a restore: told clearly, nothing lost."""
+"""A full disk at every moment of every verb: told clearly, nothing changed or partly, nothing lost.
+
+Vacuums on a full disk are in `test_vacuum_faults`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.random_kills import make_forest
 from tests.faults.small_disk import can_mount, on_small_disk
+from tests.faults.trial import make_forest
 
 DISK = 40_000_000
 
@@ -69,11 +72,31 @@ def test_a_disk_that_fills_while_deleting_still_notes_what_is_gone(
 def test_a_disk_without_room_to_unpack_keeps_the_packed_batch(forest: Path, tmp_path: Path) -> None:
     told = story("full_while_unpacking", tmp_path / "o.db", tmp_path / "disk", forest)
     assert told["ending"] == "refused" and "are missing" in told["message"]
-    assert told["late"]["ending"] == "failed" and "A disk is full" in told["late"]["message"]
+    assert told["late"]["ending"] == "refused" and "A disk is full" in told["late"]["message"]
 
 
 def test_a_database_whose_disk_fills_while_rows_come_back_is_sound(
     forest: Path, tmp_path: Path
 ) -> None:
     told = story("full_while_restoring", tmp_path / "disk" / "o.db", tmp_path / "disk", forest)
-    assert told["ending"] in ("failed", "partial") and "full" in told["message"]
+    assert told["ending"] in ("refused", "partial") and "full" in told["message"]
+
+
+ON_DISK = (
+    "full_before_archiving",
+    "full_while_archiving",
+    "full_before_reclaiming",
+    "full_while_reclaiming",
+    "full_while_keeping",
+    "full_while_bringing_back",
+    "full_while_checkpointing",
+)
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_a_disk_that_fills_is_told_and_leaves_everything_in_place(
+    forest: Path, tmp_path: Path, name: str
+) -> None:
+    told = story(name, tmp_path / "disk" / "o.db", tmp_path / "disk", forest)
+    assert told["ending"] in ("refused", "partial"), told
+    assert "full" in told["message"] or "free: nothing" in told["message"], told

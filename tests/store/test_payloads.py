@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests import factories
+from tests.damage import allow_null
 from tests.engine.reclaim.parts import BIG, Database, compact, tool
+from tests.factories import Tool, execute, make_database
+from tui.policy.reclaim import LEVELS
+from tui.store.database import Store
 from tui.store.judging import overflow_bytes, turns
 from tui.store.payloads import WATERMARK_MARGIN, Found, find_payloads
 
@@ -40,6 +45,16 @@ def digests(*paths: Path) -> str:
     ran = subprocess.run([sys.executable, "-c", script, *map(str, paths)], capture_output=True)
     assert ran.returncode == 0
     return ran.stdout.decode()
+
+
+def test_a_row_without_data_stops_no_level(tmp_path: Path) -> None:
+    """As a tool might leave it: opencode's own table allows no NULL."""
+    talk = factories.session("Talk", id="ses_a", tools=[Tool(5000, compacted=True)])
+    path = make_database(tmp_path / "nulls.db", [talk])
+    allow_null(path, "message")
+    execute(path, "UPDATE message SET data = NULL")
+    found = as_dict(find_payloads(Store(path), tuple(LEVELS)))
+    assert found["ses_a", "compacted"][0] == 1
 
 
 def test_octets_are_exact_and_largest_come_first(database: Database) -> None:

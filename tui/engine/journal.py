@@ -9,9 +9,12 @@ from dataclasses import asdict
 from threading import Event
 from typing import Any
 
+import apsw
+
 from tui.engine.archive import intended_undo, write_stamps
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
+from tui.errors import OcduError
 from tui.format import plural
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.store.database import SQLITE_EXCEPTIONS
@@ -29,6 +32,9 @@ NOT_NOTED = (
     " It could not be noted in ocdu's journal, whose disk is full: undo does not know it, but what "
     "is in the trash can be restored from there."
 )
+
+PASSING = (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError, OSError)
+"""What may be over the next time."""
 
 LEFT_AS_IT_IS = {
     "prune": "what it took by then lies in the trash: see `ocdu trash list`",
@@ -141,11 +147,19 @@ def settle(site: Site) -> list[str]:
     """Close the lines of jobs that were killed; a half-set archive is taken back.
 
     Needs the ledger's lock: nothing runs then. Batches are put right before (`recovery`), which
-    closes the lines they belong to. Returns a sentence for each job it closed.
+    closes the lines they belong to. Returns a sentence for each job. One that cannot be taken back
+    now, because a disk is full or somebody holds the lock, keeps its line for the next time and is
+    in nobody's way.
     """
     said = []
     for entry in site.ledger.left_running():
-        said.append(_settled(site, entry))
+        try:
+            said.append(_settled(site, entry))
+        except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+            why = explained_fully(error, site)
+            said.append(f"The interrupted {entry.verb} of {entry.title} was not taken back: {why}")
+            if isinstance(error, PASSING) or isinstance(error.__cause__, PASSING):
+                continue
         site.ledger.end(entry.id, "interrupted", message=said[-1], undo=None)
     return said
 

@@ -17,6 +17,7 @@ from tui.engine.incremental import is_incremental
 from tui.engine.journal import NOT_NOTED, JobLine, settle, told_outcome
 from tui.engine.leftovers import note_folder
 from tui.engine.recovery import put_right_here, recover
+from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.engine.waiting import is_patient, its_turn, settled
 from tui.errors import OcduError
@@ -55,10 +56,8 @@ def perform(
             yield from its_turn(plan, site, stop, crowded=True)
             outcome = yield from _with_lock(plan, site, stop, engine)
         return settled(plan, outcome, site)
-    except OcduError as error:
-        return _failed(error)
-    except (OSError, *SQLITE_EXCEPTIONS) as error:
-        return _failed(explained(error, site.store.path))
+    except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+        return _failed(explained_fully(error, site))
 
 
 def _with_lock(
@@ -101,8 +100,8 @@ def _journalled(
         _put_right_now(site)
         raise
     except Exception as error:
-        _put_right_now(site)
-        line.end("failed", message=str(error))
+        if _put_right_now(site):  # else its line still says that it runs, and the next start sees
+            line.end("failed", message=str(error))
         raise
     for sentence in recover(site):  # what ended early is put right at once, if it can be
         log.warning("%s", sentence)
@@ -123,11 +122,13 @@ def _journalled(
     return outcome
 
 
-def _put_right_now(site: Site) -> None:
-    """What an error left half done; what cannot be mended now is found at the next start."""
+def _put_right_now(site: Site) -> bool:
+    """What an error left half done; False when it cannot be mended now: the next start finds it."""
     with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
         recover(site)
         settle(site)
+        return not site.ledger.has_running()
+    return False
 
 
 def _one_of_many(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:

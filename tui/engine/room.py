@@ -8,7 +8,7 @@ import apsw
 import psutil
 
 from tui.engine.site import Site
-from tui.errors import OcduError, Refused
+from tui.errors import NoRoom, OcduError, Refused
 from tui.format import size
 from tui.policy.plan import Plan
 from tui.store.database import explained
@@ -52,22 +52,27 @@ def check_room(site: Site, plan: Plan, *, events: bool) -> None:
 
 def explained_fully(error: Exception, site: Site) -> OcduError:
     """The sentence for what ended a job; of a full disk it says which one, trash or database."""
+    if isinstance(error, NoRoom) and str(error).startswith(FULL):
+        return error  # told when it happened; what came after it may have made room
     trash, database = site.ledger.folder, site.store.path.parent
-    if not _is_full(error, min(psutil.disk_usage(str(each)).free for each in (trash, database))):
+    cause = (error.__cause__ if isinstance(error, OcduError) else None) or error
+    if not _is_full(cause, min(psutil.disk_usage(str(each)).free for each in (trash, database))):
         return explained(error, site.store.path)
-    return OcduError(
-        f"A disk is full: {size(psutil.disk_usage(str(trash)).free)} are free where the trash lies "
+    return NoRoom(
+        f"{FULL}: {size(psutil.disk_usage(str(trash)).free)} are free where the trash lies "
         f"({trash}) and {size(psutil.disk_usage(str(database)).free)} where the database lies "
         f"({database}). The step was rolled back and nothing is lost; make room, then go on."
     )
 
+
+FULL = "A disk is full"
 
 ALMOST_FULL = 1_000_000
 """Free octets below which an I/O error is put down to the disk: SQLite says no more than that when
 its -shm file cannot grow."""
 
 
-def _is_full(error: Exception, free: int) -> bool:
+def _is_full(error: BaseException, free: int) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return isinstance(error, apsw.FullError) or (

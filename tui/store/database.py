@@ -23,7 +23,7 @@ import apsw
 from peewee import DatabaseError, OperationalError
 from playhouse.apsw_ext import APSWDatabase
 
-from tui.errors import OcduError, Refused
+from tui.errors import NoRoom, OcduError, Refused
 from tui.records import FileSizes
 from tui.store import schema
 from tui.store.query import scalar
@@ -230,7 +230,7 @@ def explained(error: Exception, path: Path) -> OcduError:
     if "Busy" in name or "Locked" in name or "locked" in text:
         return Refused(f"{path} is locked by another program for longer than 5 s: try again later.")
     if "Full" in name or "disk is full" in text:
-        return OcduError(f"The disk of {path} is full; the step was rolled back and nothing lost.")
+        return NoRoom(f"The disk of {path} is full; the step was rolled back and nothing lost.")
     if any(sign in name + text for sign in ("CantOpen", "unable to open", "ReadOnly", "readonly")):
         return Refused(
             f"{path} cannot be opened ({text}): SQLite needs to write its -shm file beside it. "

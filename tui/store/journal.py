@@ -23,6 +23,9 @@ GIVING_BACK = ("vacuum", "checkpoint", "files", "empty")
 RUNNING = "running"
 """State of a job at work, and of one that was killed until the next start finds it."""
 
+OF_BATCHES = ("prune", "restore", "reclaim", "rescue", "undo", "redo")
+"""Jobs that a batch tells about when they were killed; of others only their own line does."""
+
 JSON_COLUMNS = ("undo", "plan", "phases", "outcome")
 
 
@@ -149,7 +152,9 @@ class Journal:
             if batch:
                 found = {"state": "partial", "batch": batch, "undo": json.dumps({"trees": []})}
                 Entry.update(found).where(mine & keeps).bind(self._db).execute()
-            Entry.update(state="interrupted", undo=None).where(mine).bind(self._db).execute()
+            # What a killed archive is taken back by stands in its line: that stays for `settle`.
+            others = mine & Entry.verb.in_(OF_BATCHES)
+            Entry.update(state="interrupted", undo=None).where(others).bind(self._db).execute()
 
     def left_running(self) -> list[JournalEntry]:
         """Jobs that say they run: of another ocdu at work, or killed."""

@@ -66,7 +66,13 @@ class Ledger(Journal):
     def __init__(self, folder: Path, database: Path) -> None:
         self.folder = folder
         self.database = str(database.resolve())
-        pragmas = {"journal_mode": "wal", "synchronous": "NORMAL"}
+        # No log and no shared memory beside it: on a full disk it can still be read, and written
+        # as far as the rollback journal that was left in place reaches.
+        pragmas = {
+            "journal_mode": "persist",
+            "journal_size_limit": 1_000_000,
+            "synchronous": "FULL",
+        }
         self._db = APSWDatabase(str(folder / "ledger.db"), timeout=5.0, pragmas=pragmas)
         self._made = False
         self._making = threading.Lock()

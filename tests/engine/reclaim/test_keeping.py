@@ -184,7 +184,7 @@ def test_a_full_disk_in_the_middle_of_the_copy_loses_nothing(
 
     monkeypatch.setattr("tui.store.kept_payload.copy_row", full)
     outcome = do(kept(database), site)
-    assert outcome.ending == "failed" and "full" in outcome.message
+    assert outcome.ending == "refused" and "full" in outcome.message
     monkeypatch.undo()
     assert fingerprint(database.path) == before
     assert put_right(site) == [] and unfinished(site) == []

@@ -48,7 +48,8 @@ def test_the_question_is_asked_of_each_key() -> None:
     with TemporaryDirectory() as folder:
         connection = apsw.Connection(str(Path(folder) / "o.db"))
         connection.execute("CREATE TABLE t (k TEXT); CREATE INDEX i ON t (k)")
-        connection.executemany("INSERT INTO t VALUES (?)", [(f"{n:04}",) for n in range(3000)])
+        with connection:
+            connection.executemany("INSERT INTO t VALUES (?)", [(f"{n:04}",) for n in range(3000)])
         found = [hit.key.text for hit in keys_where(connection, "t", "k", "k % 1000 = 7")]
         assert found == ["0007", "1007", "2007"]
         connection.close()

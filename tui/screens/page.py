@@ -52,6 +52,7 @@ class Page(Screen[None]):
         self.watch(self.app, "payloads", self._show_status)
         self.watch(self.app, "surveyed", self._show_status)
         self.watch(self.app, "jobs", self._show_jobs)
+        self.watch(self.app, "undecided", self._show_undecided)
         self.watch(self.app, "undoable", self.show_keys)
 
     def on_screen_resume(self) -> None:
@@ -82,6 +83,11 @@ class Page(Screen[None]):
         bar = self.query_one(JobBar)
         bar.now = self.desk.now()
         bar.jobs = jobs
+
+    def _show_undecided(self, octets: int) -> None:
+        consent = next(action for action in ACTIONS if action.id == "consent")
+        bar = self.query_one(JobBar)
+        bar.key, bar.undecided = self.key_of(consent), octets
 
     def show_keys(self) -> None:
         """Write the last line anew."""

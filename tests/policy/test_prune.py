@@ -167,7 +167,6 @@ def test_one_key_takes_neither_many_trees_nor_most_of_them_unasked() -> None:
     assert needs_asking(forest(row("only")), ["only"], NOW) is None
 
 
-
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 200), st.booleans()), max_size=12),
     st.integers(0, 100),

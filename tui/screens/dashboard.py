@@ -16,15 +16,22 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import ACTIONS
-from tui.desk import Freed, Jobs, this_thread
+from tui.desk import Jobs, this_thread
 from tui.forest import Forest
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
-from tui.screens.board import altogether_text, curve_text, sums_text, total_text
+from tui.screens.board import Past, advice_text, altogether_text, curve_text, sums_text, total_text
 from tui.screens.files import STALE
-from tui.screens.gains import SHOWN_ONLY, Known, get_back, outside_bytes, rescued, total
+from tui.screens.gains import (
+    SHOWN_ONLY,
+    Known,
+    advice,
+    get_back,
+    outside_bytes,
+    rescued,
+    total,
+)
 from tui.screens.page import Page
 from tui.screens.tally import (
     Share,
@@ -52,16 +59,6 @@ GROWS_EVERY = 0.5
 
 REST_FACTOR = 10
 """How many times as long as counting the files took they are not counted again."""
-
-
-RESCUE = next(action for action in ACTIONS if action.id == "rescue")
-
-
-class Past(NamedTuple):
-    """What the ledger knows."""
-
-    history: Sequence[tuple[int, int]] = ()
-    freed: Freed = Freed(0, 0)
 
 
 class Sums(NamedTuple):
@@ -95,6 +92,7 @@ class DashboardScreen(Page):
         yield VerticalScroll(
             Static(id="total", markup=False),
             Static(id="words", markup=False),
+            Static(id="advice", markup=False),
             Static(id="curve", markup=False),
             CompositionBar(id="composition"),
             GetBackTable(id="get-back"),
@@ -248,8 +246,11 @@ class DashboardScreen(Page):
         self.table.offer(get_back(known))
         self._show_hint()
         self.query_one("#altogether", Static).update(
-            altogether_text(total(known), self._sums.rescue, self.key_of(RESCUE))
+            altogether_text(total(known), self._sums.rescue)
         )
+        found = advice(known, self._sums.rescue)
+        keys = [self.key_named(each) for each in found.actions]
+        self.query_one("#advice", Static).update(advice_text(found, keys))
 
     def _outside(self) -> int | None:
         """Octets of the files outside the database, as far as they are counted."""

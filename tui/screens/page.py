@@ -85,9 +85,8 @@ class Page(Screen[None]):
         bar.jobs = jobs
 
     def _show_undecided(self, octets: int) -> None:
-        consent = next(action for action in ACTIONS if action.id == "consent")
         bar = self.query_one(JobBar)
-        bar.key, bar.undecided = self.key_of(consent), octets
+        bar.key, bar.undecided = self.key_named("consent"), octets
 
     def show_keys(self) -> None:
         """Write the last line anew."""
@@ -110,6 +109,10 @@ class Page(Screen[None]):
         """The first key of an action as it is written on screen."""
         key = self.desk.config.keys.get(action.id, action.keys).split(",")[0]
         return SHOWN_KEYS.get(key, key)
+
+    def key_named(self, id: str) -> str:
+        """The same by the id of the action."""
+        return self.key_of(next(action for action in ACTIONS if action.id == id))
 
     def address(self, id: str) -> str:
         """Where an action lives: on this screen, else on the app."""

@@ -101,6 +101,10 @@ class PictureApp(OcduApp):
     def tell_found(self, payloads: Sequence[Payload]) -> None:
         """The question before the first reclaim in the background has no picture."""
 
+    def read_newcomer(self) -> bool:
+        """The card of the first start has a picture of its own."""
+        return self.scene.name == "first-start"
+
     def plan_vacuum(self, to_incremental: bool = False) -> Plan:
         """What a vacuum would do on the disk of the pictures."""
         free = 41_000_000_000

@@ -25,6 +25,7 @@ from tui.widgets.filter_words import completed, hint_of
 from tui.widgets.session_detail import SessionDetailPanel
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
+from tui.widgets.welcome import HEIGHT, NAMED, WIDTH, Welcome
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class SessionsScreen(Details):
         """Filter line, tree, details, marks."""
         yield FilterBar()
         yield Horizontal(SessionTree(), SessionDetailPanel(), id="work")
+        yield Welcome()
         yield Static(id="marks", markup=False)
 
     def on_mount(self) -> None:
@@ -74,6 +76,7 @@ class SessionsScreen(Details):
             self.show_forest(self.desk.forest)
         self.watch(self.app, "measure", self._say_summary, init=False)
         self.watch(self.app, "payloads", self.show_detail_soon, init=False)
+        self.watch(self.app, "newcomer", self._welcome)
         self.set_interval(30, self._grow_older)
 
     # showing
@@ -137,6 +140,11 @@ class SessionsScreen(Details):
             part = self.desk.forest.measured / len(self.desk.forest)
             parts.append("checking sizes" if part == 1 else f"measuring {format.percent(part)}")
         self.filter_bar.say(" · ".join(parts))
+
+    def _welcome(self, newcomer: bool) -> None:
+        """The card of the first start, where there is room for it."""
+        if newcomer and self.app.size.width >= WIDTH and self.app.size.height >= HEIGHT:
+            self.query_one(Welcome).tell({id: self.key_named(id) for id in NAMED})
 
     def _grow_older(self) -> None:
         self.sessions.now = self.desk.now()
@@ -216,9 +224,11 @@ class SessionsScreen(Details):
         self.sessions.focus()
 
     def key_escape(self) -> None:
-        """Clear the filter from within the tree, too; then close the details below."""
+        """Clear the filter from within the tree, too; then the card, then the details below."""
         if self.filter_bar.needle or self.filter_bar.has_class("-open"):
             self.filter_bar.clear()
+        elif self.query_one(Welcome).display:
+            self.query_one(Welcome).display = False
         elif self.app.size.width < 100:
             self.remove_class("-details-on")
 

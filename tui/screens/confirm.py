@@ -61,7 +61,8 @@ class ConfirmDialog(Dialog[bool]):
         for table in self.query(PlanTable):
             plan = question.plan or Plan("", ())
             table.show(plan)
-            table.styles.height = 1 + min(8, len(plan))
+            room = max(1, self.app.size.height - 16)  # the buttons stay on the screen
+            table.styles.height = 1 + min(8, room, len(plan))
         self.offer(question.verb, possible=not question.typed, destructive=question.destructive)
 
     @on(Input.Changed, "#typed")

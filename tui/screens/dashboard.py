@@ -263,7 +263,7 @@ class DashboardScreen(Page):
         """What the line under the cursor costs, where the table has no room for it."""
         table = self.table
         row = table.rows[table.cursor] if table.cursor < table.count else None
-        text = row.cells[-1][0] if row and self.size.width < 100 else ""
+        text = row.cells[-1][0] if row and table.is_cut(table.cursor) else ""
         self.query_one("#hint", Static).update(Content.styled(f" {text}", "$foreground-muted"))
 
     def _show_sums(self) -> None:

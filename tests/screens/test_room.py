@@ -58,6 +58,7 @@ async def test_a_toast_never_lies_over_the_buttons_of_a_dialog(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with visit(orchard(tmp_path), size) as here:
+        here.app._disable_notifications = False  # as it is outside of tests
         await here.press("p")
         here.app.say("Something happened beside all this, and it takes more than one line to say.")
         await here.until(lambda: bool(here.screen.query(Toast)))
@@ -77,13 +78,14 @@ async def test_what_a_step_of_a_rescue_costs_stands_there_in_full(
         await here.until(lambda: dialog.vacuum is not None)
         steps = [row.key for row in dialog.query_one("#steps", RowTable).rows]
         assert len(steps) > 2
-        for step in steps:
+        table = dialog.query_one("#steps", RowTable)
+        for at, step in enumerate(steps):
+            table.cursor = at
+            await here.pilot.pause()
             takes = dialog.query_one("#takes", Static)
             if step in LEVELS:
                 assert LEVELS[step].loses in str(takes.render())
-            await here.pilot.pause()
             assert takes.virtual_size.height <= takes.size.height
-            await here.press("down")
 
 
 async def test_the_line_below_the_files_says_in_full_what_the_table_cuts(tmp_path: Path) -> None:
@@ -111,3 +113,18 @@ async def test_the_dashboard_says_below_the_table_what_is_cut_in_it(tmp_path: Pa
             await here.pilot.pause()
             said = table.rows[at].cells[-1][0]
             assert said in str(here.screen.query_one("#hint", Static).render())
+
+
+async def test_arrows_lead_from_the_buttons_to_the_steps_and_back(tmp_path: Path) -> None:
+    async with visit(orchard(tmp_path)) as here:
+        await here.press("x")
+        dialog = here.screen
+        assert isinstance(dialog, RescueDialog)
+        await here.until(lambda: dialog.vacuum is not None)
+        await here.press("up", "space")
+        assert dialog.without == {"compacted"}
+        await here.press("space", "up")
+        assert isinstance(dialog.focused, Button)
+        dialog.query_one("#steps").focus()
+        await here.press(*["down"] * len(dialog.query_one("#steps", RowTable).rows))
+        assert dialog.focused is dialog.query_one("#safe")

@@ -38,6 +38,7 @@ class RescueDialog(Dialog[Plan]):
 
     heading = "Get back as much as possible without deleting a session"
     safe = "Keep everything"
+    hint = "↑ to the steps · space switches one"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "turn", "Choose", show=False)]
 
     def __init__(self) -> None:

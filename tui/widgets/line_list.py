@@ -227,8 +227,11 @@ class LineList(ScrollView, can_focus=True):
         self.show_cursor()
 
     def action_move(self, by: int) -> None:
-        """Move the cursor by lines."""
+        """Move the cursor by lines; in a dialog, beyond the first or last line, the focus."""
+        before = self.cursor
         self.cursor += by
+        if self.cursor == before and self.screen.is_modal:
+            (self.screen.focus_next if by > 0 else self.screen.focus_previous)()
 
     def action_page(self, by: int) -> None:
         """Move the cursor by screenfuls."""

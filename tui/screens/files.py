@@ -77,7 +77,7 @@ class FilesScreen(Page):
             return
         survey = surveyed.survey
         if survey.done:
-            self.table.empty_text = "There is nothing beside the database."
+            self.table.empty_text = "There is nothing beside the database.\n2 shows what is in it."
         self.table.show(survey.rows, self.desk.now())
         self.query_one("#summary", Static).update(summary_of(survey))
         self._say()

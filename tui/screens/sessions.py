@@ -118,7 +118,7 @@ class SessionsScreen(Details):
 
     def _why_empty(self) -> str:
         if not len(self.desk.forest):
-            return "There are no sessions in this database.\nopencode was not used yet."
+            return "There are no sessions in this database.\nO shows where others can be."
         if self.filter_bar.needle:
             return f"Nothing matches “{self.filter_bar.needle}”.\nEsc shows everything again."
         return f"No {VIEW_NAMES[self.view]} sessions.\nv shows the others."

@@ -34,8 +34,6 @@ PREVIEW = 200
 """Characters of a row that are shown, at most."""
 
 NONE = "No single row is over 1 MB: nothing stands out.\nEsc goes back; 2 tells where it all is."
-    "No single row is over 1 MB: nothing stands out.\nEsc goes back; 2 shows where the bytes are."
-)
 
 Found = list[tuple[str, LargeRow]]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -25,7 +27,9 @@ UNDO_CELLS = 26
 
 
 class Page(Screen[None]):
-    """A screen of its own, reached by its digit."""
+    """A screen of its own, reached by its digit; Escape leads back to the sessions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False)]
 
     AUTO_FOCUS = ""
     """Each page gives the focus itself, without scrolling anything."""
@@ -58,6 +62,10 @@ class Page(Screen[None]):
     def on_screen_resume(self) -> None:
         """What was changed elsewhere shows at once."""
         self.show_keys()
+
+    async def action_back(self) -> None:
+        """To the sessions."""
+        await self.run_action("app.show_sessions")
 
     def project_here(self) -> tuple[str, str] | None:
         """(id, name) of the project the cursor is in, where there is one."""

@@ -223,7 +223,7 @@ class SessionsScreen(Details):
     def _back_to_tree(self) -> None:
         self.sessions.focus()
 
-    def key_escape(self) -> None:
+    async def action_back(self) -> None:
         """Clear the filter from within the tree, too; then the card, then the details below."""
         if self.filter_bar.needle or self.filter_bar.has_class("-open"):
             self.filter_bar.clear()

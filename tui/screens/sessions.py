@@ -54,6 +54,8 @@ class SessionsScreen(Details):
         self.sort: Sort = "size"
         self.reverse = False
         self.view: View = "active"
+        self._settled = False
+        """True once all was measured: from then on the cursor stays where it is."""
         self._wide: Outline | None = None
         """All sessions in the present order, whatever the view hides: what a filter searches."""
 
@@ -93,8 +95,19 @@ class SessionsScreen(Details):
             self._wide = self._wide and self._wide.with_forest(forest)
         else:
             self._arrange()
+        if done and not self._settled:
+            self._settled = True
+            self._begin_at_the_largest()
         self._say_summary()
         self.show_detail_soon()
+
+    def _begin_at_the_largest(self) -> None:
+        """Sizes come after the first picture: who has not moved yet looks at the largest group."""
+        tree, here = self.sessions, self.sessions.cursor_group
+        groups = tree.outline.order.groups if tree.outline else ()
+        if groups and here and tree.opened == {here.key} and groups[0].key != here.key:
+            tree.opened = {groups[0].key}
+            tree.select(groups[0].key)
 
     def _arrange(self) -> None:
         """Sort and group anew."""

@@ -25,12 +25,13 @@ from textual.pilot import Pilot
 import tui.app
 from tests.factories import DAY, HOUR, MINUTE, NOW
 from tui.app import OcduApp
-from tui.config import Config
+from tui.config import Config, Look
 from tui.desk import Freed, Jobs, JournalLine, Running, TrashBatch
 from tui.engine.demo import make_demo
 from tui.engine.site import open_site
 from tui.engine.trash import Batch
 from tui.messages import Watched
+from tui.places import ProjectRow, Whereabouts
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.policy.vacuum import VacuumFacts, plan_vacuum
 from tui.records import FileRow, FileSizes, FileSurvey, Holder, Payload
@@ -42,6 +43,9 @@ PICTURES = Path(__file__).parent.parent / "screenshots"
 
 WIDE, SMALL = (120, 36), (80, 24)
 """Columns and rows: a roomy terminal, and the smallest that is still usual."""
+
+HUGE, TINY = (200, 60), (50, 20)
+"""A whole screen, and a corner of one."""
 
 WORK = PurePosixPath("/home/dev/work")
 """Where the projects of the pictures lie: a folder of no machine."""
@@ -61,6 +65,7 @@ class Scene(NamedTuple):
     free_pages: int = 0
     busy: bool = False
     """True when a job is at work."""
+    theme: str = "textual-dark"
 
 
 SCENES = (
@@ -77,7 +82,15 @@ SCENES = (
     Scene("trash", ("4",)),
     Scene("jobs", ("5",), busy=True),
     Scene("help", ("question_mark",)),
+    Scene("projects", ("6",)),
+    Scene("databases", ("O",)),
+    Scene("first-start", ("down", "down")),
+    Scene("rescue-80", ("x",), size=SMALL),
+    Scene("sessions-200", ("down", "down"), size=HUGE),
     Scene("sessions-80", ("down", "down"), size=SMALL),
+    Scene("sessions-50", ("down", "down"), size=TINY),
+    Scene("sessions-high-contrast", ("down", "down"), theme="high-contrast"),
+    Scene("dashboard-ansi-dark", ("2",), theme="ansi-dark"),
 )
 
 
@@ -100,6 +113,10 @@ class PictureApp(OcduApp):
 
     def tell_found(self, payloads: Sequence[Payload]) -> None:
         """The question before the first reclaim in the background has no picture."""
+
+    def read_newcomer(self) -> bool:
+        """The card of the first start has a picture of its own."""
+        return self.scene.name == "first-start"
 
     def plan_vacuum(self, to_incremental: bool = False) -> Plan:
         """What a vacuum would do on the disk of the pictures."""
@@ -124,6 +141,26 @@ class PictureApp(OcduApp):
     def read_journal(self) -> Sequence[JournalLine]:
         """What ocdu did so far."""
         return JOURNAL
+
+    def read_projects(self) -> Sequence[ProjectRow]:
+        """The folders of no machine are not there; one of them shall be gone."""
+        return [
+            row._replace(missing="legacy-billing" in row.worktree)
+            for row in super().read_projects()
+        ]
+
+    def read_databases(self) -> tuple[Sequence[Whereabouts], int, int]:
+        """The open one, an old one, and what was never imported."""
+        old = self.database.with_name("opencode-dev.db")
+        return (
+            [
+                Whereabouts(self.database, 114_688_000, 4_120_032, NOW - MINUTE, "v1", 483, 18, 26,
+                            8, NOW - 2 * MINUTE),
+                Whereabouts(old, 9_400_000, 0, NOW - 40 * DAY, "v1", 31, 0, 0, 2, NOW - 40 * DAY),
+            ],
+            12,
+            12,
+        )  # fmt: skip
 
     def read_history(self) -> Sequence[tuple[int, int]]:
         """Two weeks of growth."""
@@ -250,7 +287,8 @@ def make_stage(folder: Path) -> Path:
 
 async def draw(scene: Scene, database: Path) -> str:
     """The picture of a scene as SVG."""
-    app = PictureApp(open_site(database), Config(), clock=lambda: NOW)
+    config = Config(look=Look(theme=scene.theme))
+    app = PictureApp(open_site(database), config, clock=lambda: NOW)
     app.scene = scene
     app.database = Path.home() / ".local" / "share" / "opencode" / "opencode.db"
     app.animation_level = "none"

@@ -37,6 +37,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("undo", "u", "Undo", "Undo the last archive or prune", "Act", footer=True),
     Action("redo", "U", "Redo", "Do again what was undone last", "Act"),
     Action("pin", "P", "Pin", "Pin or unpin the tree: pinned trees are never in a plan", "Act"),
+    Action("consent", "B", "Background", "Whether ocdu may drop by itself what opencode marked as compacted", "Act"),
     Action("copy_id", "y", "Copy id", "Copy the session's id to the clipboard", "Act"),
     # look
     Action("filter", "slash", "Filter", "Filter by title, directory, id, and words such as is:archived size:>10MB idle:30d project: gen:", "Look", footer=True),

@@ -153,6 +153,8 @@ class Desk(Talks, Protocol):
     config: Config
     database: Path
     generation: str
+    undecided: int
+    """Octets that could be dropped by itself, if the user only said so; 0 where nothing is open."""
 
     def now(self) -> int:
         """Milliseconds UTC."""

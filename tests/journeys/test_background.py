@@ -1,4 +1,4 @@
-"""The reclaim in the background: asked once, then quiet; never without consent."""
+"""The reclaim in the background: a quiet line, a key that asks; never without consent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import pytest
 
 from tests.factories import NOW, Tool, count_rows, days_ago, execute, make_database, session
 from tests.picture import picture
-from tests.visit import Visit, visit
+from tests.visit import SIZES, Visit, visit
 from tui.config import Config
 from tui.engine import watch
 from tui.engine.site import open_site
 from tui.records import Payload
 from tui.screens.confirm import ConfirmDialog
 from tui.store.payloads import find_payloads
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.job_bar import JobBar
 
 
 def marked(path: Path) -> Path:
@@ -36,35 +38,109 @@ def outputs(path: Path) -> list[str]:
     return sorted(str(text) for (text,) in found)
 
 
+async def offered(here: Visit) -> None:
+    """The quiet line stands there."""
+    await here.until(lambda: here.app.undecided > 0)
+
+
 async def asked(here: Visit) -> None:
+    """After B."""
+    await here.press("B")
     await here.until(lambda: isinstance(here.screen, ConfirmDialog))
+
+
+def bar(here: Visit) -> str:
+    return str(here.screen.query_one(JobBar).render())
+
+
+async def test_unasked_no_question_takes_a_key_and_nothing_is_written(tmp_path: Path) -> None:
+    """Who types on through the moment of the discovery types into what they see."""
+    path = marked(tmp_path)
+    before = picture(path)
+    async with visit(path, config=Config()) as here:
+        await here.press("slash", *"lon")
+        await offered(here)
+        await here.press("g", "enter", "enter")
+        assert len(here.app.screen_stack) == 1
+        assert here.screen.query_one(FilterBar).needle == "long"
+        assert "kB of output that opencode marked compacted could be dropped by itself" in bar(here)
+        assert bar(here).endswith("B decides")
+        await here.idle()
+        assert here.app.site.ledger.consent() is None
+    assert picture(path) == before
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_quiet_line_names_its_key_in_every_terminal(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with visit(marked(tmp_path), size, config=Config()) as here:
+        await offered(here)
+        await here.pilot.pause()
+        assert bar(here).endswith("B decides")
+        assert len(bar(here)) <= size[0]
+        await here.pilot.click(JobBar)
+        await here.until(lambda: isinstance(here.screen, ConfirmDialog))
 
 
 async def test_not_now_is_the_safe_choice_and_nothing_is_written(tmp_path: Path) -> None:
     path = marked(tmp_path)
     before = picture(path)
     async with visit(path, config=Config()) as here:
+        await offered(here)
         await asked(here)
         await here.press("enter")
         await here.idle()
         assert here.app.site.ledger.consent() is False
+        assert here.app.undecided == 0
+        assert "B changes that" in here.toasts[-1]
     assert picture(path) == before
+
+
+async def test_the_answer_can_be_changed_at_any_time(tmp_path: Path) -> None:
+    path = marked(tmp_path)
+    ledger = open_site(path).ledger
+    ledger.set_consent(False)
+    async with visit(path, config=Config()) as here:
+        await here.until(lambda: here.app.payloads is not None)
+        await asked(here)
+        await here.press("right", "enter")
+        await here.until(lambda: "[reclaimed]" in outputs(path))
+        await here.idle()
+        assert ledger.consent() is True
+        await asked(here)
+        assert here.button() == "Stop doing so"
+        await here.press("escape")
+        assert ledger.consent() is True
+        await asked(here)
+        await here.press("right", "enter")
+        assert ledger.consent() is False
+
+
+async def test_where_the_configuration_forbids_it_the_key_says_so(tmp_path: Path) -> None:
+    async with visit(marked(tmp_path)) as here:
+        await here.press("B")
+        assert "[compaction] reclaim = false" in here.toasts[-1]
+        assert len(here.app.screen_stack) == 1
 
 
 async def test_with_consent_marked_output_goes_and_the_rest_stays(tmp_path: Path) -> None:
     path = marked(tmp_path)
     async with visit(path, config=Config()) as here:
+        await offered(here)
         await asked(here)
         await here.press("right", "enter")
         await here.until(lambda: outputs(path) == ["[reclaimed]", "o" * 3_000])
         await here.idle()
         assert here.app.site.ledger.consent() is True
         assert here.toasts == []  # what nobody ordered is not announced
+        assert here.app.undecided == 0
 
 
 async def test_consent_given_once_is_enough(tmp_path: Path) -> None:
     path = marked(tmp_path)
     async with visit(path, config=Config()) as here:
+        await offered(here)
         await asked(here)
         await here.press("right", "enter")
         await here.until(lambda: "[reclaimed]" in outputs(path))

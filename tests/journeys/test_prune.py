@@ -136,3 +136,25 @@ async def test_keys_that_slip_destroy_nothing(tmp_path: Path, key: str) -> None:
         await here.press(key, key)
         await here.idle()
     assert picture(path) == before
+
+
+async def test_everything_on_show_goes_only_after_a_question_and_comes_back(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        before = here.sessions()
+        await here.press("t", "asterisk", "minus")
+        for id in ("ses_oldroses", "ses_planttrees", "ses_kitchenredsinkred"):
+            await here.go_to(id)
+            await here.press("space")
+        await here.press("d")
+        assert isinstance(here.screen, ConfirmDialog)
+        assert "more than half of all sessions: 5 of 8" in str(
+            here.screen.query_one("#sentences").render()
+        )
+        await here.press("escape")
+        assert here.sessions() == before
+        await here.press("d", "right", "enter")
+        await here.idle()
+        assert len(here.sessions()) == 3
+        await here.press("u")
+        await here.idle()
+        assert here.sessions() == before

@@ -156,6 +156,17 @@ def test_one_key_asks_first_only_for_what_could_be_missed() -> None:
     assert "at work" in (needs_asking(trees, ["plain"], NOW, running={"plain"}) or "")
 
 
+def test_one_key_takes_neither_many_trees_nor_most_of_them_unasked() -> None:
+    names = [f"t{n}" for n in range(50)]
+    trees = forest(*map(row, names))
+    assert needs_asking(trees, names[:20], NOW) is None
+    assert needs_asking(trees, names[:21], NOW) == "More than 20 trees are marked: 21."
+    few = forest(*map(row, names[:4]))
+    assert needs_asking(few, names[:2], NOW) is None
+    assert "more than half of all sessions: 3 of 4" in (needs_asking(few, names[:3], NOW) or "")
+    assert needs_asking(forest(row("only")), ["only"], NOW) is None
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 200), st.booleans()), max_size=12),
     st.integers(0, 100),

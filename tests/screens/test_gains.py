@@ -9,7 +9,7 @@ from tui.format import DAY
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
 from tui.records import FileRow, FileSizes, FileSurvey, Payload, Usage
-from tui.screens.gains import Known, get_back, outside_bytes, total
+from tui.screens.gains import Known, advice, get_back, outside_bytes, total
 from tui.screens.tally import composition, verdict
 
 
@@ -106,3 +106,31 @@ def test_while_the_kinds_are_counted_the_rest_is_not_called_indices() -> None:
     }
     assert portions["not looked into yet"] == 800
     assert sum(portions.values()) == 400 * 1024
+
+
+def said(known: Known, rescue: int | None) -> str:
+    found = advice(known, rescue)
+    return found.sentence.format(*found.actions)
+
+
+def test_the_advice_is_the_largest_gain_that_costs_least() -> None:
+    small = Known(live())
+    assert said(Known(), None).startswith("Counting")
+    assert said(small, 9_000_000) == "rescue gets back 9.0 MB without deleting a session."
+    free = Known(live(free_pages=5_000))
+    assert said(free, 20_480_000) == "vacuum gives 20 MB back to the disk; nothing is lost."
+    assert said(free, 90_000_000).startswith("rescue gets back 90 MB")
+    log = Known(live(wal=3_000_000))
+    assert said(log, 0) == "checkpoint folds 3.0 MB of log in; nothing is lost."
+    files = Known(live(), survey=FileSurvey((file_row("log", 9_000_000, 7_000_000),), done=True))
+    assert said(files, 2_000_000).startswith("7.0 MB of files beside the database may go")
+
+
+def test_the_advice_prunes_only_where_nothing_else_is_worth_it_and_says_when_nothing_is() -> None:
+    old = Forest.of([a_row("a", updated=9 * DAY)], {"a": Usage(part_bytes=8_000_000)})
+    policy = PrunePolicy(older_than=parse_age("30d"))
+    known = Known(live(), (), plan_prune(old, policy, 90 * DAY))
+    assert said(known, 400_000).startswith("prune moves 1 tree idle for 30 days (8.0 MB) to")
+    assert said(known, 400_000).endswith("to the trash; then vacuum.")
+    nothing = "Nothing is worth a key now: at most 400 kB could be got back."
+    assert said(Known(live()), 400_000) == nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from textual.screen import ModalScreen
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, Visit, garden, visit
 from tui.actions import ACTIONS
-from tui.screens.page import Page
+from tui.screens.help import help_text
+from tui.screens.page import SHOWN_KEYS, Page
+from tui.screens.palette import Actions
 from tui.screens.sessions import SessionsScreen
 from tui.widgets.key_bar import KeyBar, fitting
 
@@ -105,3 +108,44 @@ async def test_the_users_own_keys_work_and_are_shown(tmp_path: Path) -> None:
         assert "f1" in [key.key for key in here.screen.query_one(KeyBar).keys]
         await here.press("f4")
         assert here.app.current_mode == "trash"
+
+
+async def test_escape_leads_from_every_screen_back_to_the_sessions(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        for page in "23456":
+            await here.press(page, "escape")
+            assert isinstance(here.screen, SessionsScreen), page
+
+
+async def test_escape_leaves_every_dialog_while_it_still_loads(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        for key in ("x", "r", "V", "L", "O", "p", "question_mark", "colon"):
+            await here.pilot.press(key, "escape")
+            await here.until(lambda: len(here.app.screen_stack) == 1)
+
+
+async def test_the_help_names_every_key_and_no_line_is_wider_than_it_may_be() -> None:
+    for width in (44, 70):
+        lines = str(help_text({}, width)).splitlines()
+        assert max(map(len, lines)) <= width
+        text = "\n".join(lines)
+        for action in ACTIONS:
+            for key in action.keys.split(","):
+                assert re.search(rf"^(.* )?{re.escape(SHOWN_KEYS.get(key, key))} ", text, re.M), key
+
+
+async def test_the_palette_offers_every_action(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        offered = [hit.text async for hit in Actions(here.screen).discover()]
+        missing = {each.title for each in ACTIONS} - set(map(str, offered))
+        assert missing == {"Palette"}
+
+
+async def test_a_click_on_a_heading_sorts_and_again_reverses(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        page = here.screen
+        assert isinstance(page, SessionsScreen)
+        await here.pilot.click(here.tree, offset=(24, 0))
+        assert (page.sort, page.reverse) == ("activity", False)
+        await here.pilot.click(here.tree, offset=(24, 0))
+        assert (page.sort, page.reverse) == ("activity", True)

@@ -215,3 +215,19 @@ async def test_an_empty_database_says_so(tmp_path: Path) -> None:
             await here.press("a", "d", "D", "space", "P", "y", "enter", "l", "h")
             await here.idle()
             assert here.tree.count == 0
+
+
+async def test_who_has_not_moved_yet_starts_at_the_largest_group(tmp_path: Path) -> None:
+    """The first picture knows no sizes; the group that was active last stands first in it."""
+    path = make_database(
+        tmp_path / "o.db",
+        [
+            session("New and small", project="small", active=days_ago(1)),
+            session("Old and large", project="large", active=days_ago(90), octets=90_000),
+        ],
+    )
+    async with visit(path) as here:
+        assert here.tree.cursor == 0
+        group = here.tree.cursor_group
+        assert group is not None and here.tree.opened == {group.key}
+        assert group.label == "large"

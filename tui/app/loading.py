@@ -37,6 +37,7 @@ class Loading(Reads):
     measure: var[Measure] = var(Measure({}, False), init=False)
     payloads: var[tuple[Payload, ...] | None] = var(None, init=False)
     undoable: var[str | None] = var(None, init=False)
+    newcomer: var[bool] = var(False, init=False)
     surveyed: var[Surveyed] = var(Surveyed(), init=False)
 
     config: Config
@@ -196,6 +197,10 @@ class Loading(Reads):
             self.look_back()
             self.take_up()
             self.measure_all()
+            self.ask(self.read_newcomer, self._newcomer_came, group="newcomer")
+
+    def _newcomer_came(self, newcomer: bool) -> None:
+        self.newcomer = newcomer
 
     def _begin_to_watch(self) -> None:
         from tui.engine.watch import Watch

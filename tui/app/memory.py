@@ -103,6 +103,16 @@ class Memory(Asking):
             holders=holders(store.path),
         )  # fmt: skip
 
+    def read_newcomer(self) -> bool:
+        """True at the very first start of this user, and never again."""
+        return self.site.ledger.greets()
+
+    def read_consent(self) -> tuple[bool | None, str]:
+        """The answer for this database so far, and why opencode's configuration forbids it."""
+        from tui.store.opencode_config import pruning
+
+        return self.site.ledger.consent(), pruning().why
+
     def read_history(self) -> Sequence[tuple[int, int]]:
         """(time in ms, octets on disk), oldest first."""
         return self.site.ledger.history()

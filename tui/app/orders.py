@@ -32,11 +32,14 @@ class Orders(Loading):
     """The part of the app that deals with the worker."""
 
     jobs: var[Jobs] = var(Jobs(), init=False)
+    undecided: var[int] = var(0, init=False)
 
     def __init__(self) -> None:
         super().__init__()
         self._quiet: set[int] = set()
         """Jobs nobody ordered by a key: they are not announced when all went well."""
+        self._marked: tuple[Payload, ...] = ()
+        """What opencode marked as compacted, as last told."""
         self._retaining = False
         """True once the policies of the configuration were begun with."""
 
@@ -124,6 +127,7 @@ class Orders(Loading):
         self.look_back()
         if message.plan.verb in ("reclaim", "rescue"):
             self._looked = False  # with the next measurement
+            self._marked, self.undecided = (), 0  # what is left is told again
         if message.plan.verb == "rescue" and message.outcome.details.get("vacuum_waits"):
             self.ask(self.plan_vacuum, self._vacuum_planned, group="order")
 
@@ -144,23 +148,48 @@ class Orders(Loading):
 
     @on(Found)
     def _found(self, message: Found) -> None:
-        if self._is_busy() or len(self.screen_stack) > 1:
-            return  # it is told again within the minute
+        """Unasked nothing is written and no question takes the keys: a quiet line names one."""
+        self._marked = message.payloads
         consent = self.site.ledger.consent()
         if consent is None:
-            self._ask_for_consent(message.payloads)
-        elif consent:
-            self._reclaim_quietly(message.payloads)
+            self.undecided = sum(each.bytes for each in message.payloads)
+        elif consent and not self._is_busy() and len(self.screen_stack) == 1:
+            self._reclaim_quietly(message.payloads)  # else it is told again within the minute
 
-    def _ask_for_consent(self, payloads: tuple[Payload, ...]) -> None:
+    def action_consent(self) -> None:
+        """Whether the reclaim in the background may write to this database."""
+        if refusal := self.site.store.refusal:
+            self.say(refusal, "warning")
+        elif not self.config.compaction.reclaim:
+            self.say("[compaction] reclaim = false in your configuration: nothing goes by itself.")
+        else:
+            self.ask(self.read_consent, self._ask_for_consent, group="order")
+
+    def _ask_for_consent(self, known: tuple[bool | None, str]) -> None:
         from tui.screens.confirm import ConfirmDialog, consent_question
 
-        def answered(agreed: bool | None) -> None:
-            self.site.ledger.set_consent(bool(agreed))
-            if agreed:
-                self._reclaim_quietly(payloads)
+        consent, forbidden = known
+        if forbidden:
+            self.say(f"{forbidden} Nothing is reclaimed by itself.")
+            return
+        marked = self._marked or [p for p in self.payloads or () if p.level == "compacted"]
 
-        self.push_screen(ConfirmDialog(consent_question(payloads)), answered)
+        def answered(agreed: bool | None) -> None:
+            if consent:
+                self._consent(not agreed)
+            else:
+                self._consent(bool(agreed))
+                if agreed and not self._is_busy():
+                    self._reclaim_quietly(tuple(marked))
+
+        self.push_screen(ConfirmDialog(consent_question(marked, bool(consent))), answered)
+
+    def _consent(self, given: bool) -> None:
+        self.site.ledger.set_consent(given)
+        self.undecided = 0
+        key = self.config.keys.get("consent", "B").split(",")[0]
+        if not given:
+            self.say(f"Nothing is reclaimed by itself in this database; {key} changes that.")
 
     def _reclaim_quietly(self, payloads: tuple[Payload, ...]) -> None:
         from tui.policy.reclaim import ReclaimPolicy, plan_reclaim

@@ -99,6 +99,10 @@ def plan_prune(
     )
 
 
+MANY = 20
+"""Trees that one key takes at most without asking: so many are seen at a glance."""
+
+
 def needs_asking(
     forest: Forest, ids: Iterable[str], now: int, running: Collection[str] = ()
 ) -> str | None:
@@ -109,10 +113,16 @@ def needs_asking(
         "shared": "is shared, and its public page stays on line",
         "recent": "was active within the last hour",
     }
-    for tree in {tree.root.id: tree for tree in map(forest.tree_of, ids)}.values():
+    trees = {tree.root.id: tree for tree in map(forest.tree_of, ids)}
+    for tree in trees.values():
         reason = _protection(tree, now, running)
         if reason:
             return f"“{tree.root.title}” {sentences[reason]}."
+    sessions = sum(len(tree.rows) for tree in trees.values())
+    if len(trees) > MANY:
+        return f"More than {MANY} trees are marked: {len(trees)}."
+    if len(trees) > 1 and sessions * 2 > len(forest):
+        return f"This is more than half of all sessions: {sessions} of {len(forest)}."
     return None
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from textual.content import Content
 
 from tui import format
 from tui.desk import Freed, Live
 from tui.records import FileSurvey, Holder
-from tui.screens.gains import Total
+from tui.screens.gains import Advice, Total
 from tui.screens.tally import Share, growth, sparkline
+
+
+class Past(NamedTuple):
+    """What the ledger knows."""
+
+    history: Sequence[tuple[int, int]] = ()
+    freed: Freed = Freed(0, 0)
 
 
 def total_text(
@@ -58,19 +66,24 @@ def held(holders: Sequence[Holder]) -> str:
     return f"held by {names}" + (f" and {more} more" if more > 0 else "")
 
 
-def altogether_text(total: Total, rescue: int | None, key: str) -> Content:
-    """The line below the table: what one key gives without deleting a session, and all keys."""
+def altogether_text(total: Total, rescue: int | None) -> Content:
+    """The line below the table: what all keys give."""
+    # A vacuum after the rescue packs more than the lines of the table can know by themselves.
+    octets = total.all + max(0, (rescue or 0) - total.keeping)
     return Content.assemble(
-        (" → ", "$text-accent"),
-        (key, "bold $text-accent"),
-        ("  Get back ", ""),
-        (format.size(rescue), "bold $text-success"),
-        (" without deleting a session", ""),
-        (" · ", "$foreground-muted"),
-        # A vacuum after the rescue packs more than the lines of the table can know by themselves.
-        (format.size(total.all + max(0, (rescue or 0) - total.keeping)), "$text-success"),
+        (" → ", "$foreground-muted"),
+        (format.size(octets), "$text-success"),
         (" with all keys together", "$foreground-muted"),
     )
+
+
+def advice_text(found: Advice, keys: Sequence[str]) -> Content:
+    """One sentence; `keys` are those of its actions as the user has them."""
+    pieces = found.sentence.split("{}")
+    line: list[str | tuple[str, str]] = [(" → ", "$text-accent"), pieces[0]]
+    for key, piece in zip(keys, pieces[1:], strict=True):
+        line += [(key, "bold $text-accent"), (piece, "" if found.actions else "$foreground-muted")]
+    return Content.assemble(*line)
 
 
 def sums_text(heading: str, shares: Sequence[Share], width: int, bars: bool) -> Content:

@@ -61,7 +61,8 @@ class ConfirmDialog(Dialog[bool]):
         for table in self.query(PlanTable):
             plan = question.plan or Plan("", ())
             table.show(plan)
-            table.styles.height = 1 + min(8, len(plan))
+            room = max(1, self.app.size.height - 16)  # the buttons stay on the screen
+            table.styles.height = 1 + min(8, room, len(plan))
         self.offer(question.verb, possible=not question.typed, destructive=question.destructive)
 
     @on(Input.Changed, "#typed")
@@ -151,23 +152,29 @@ def remove_project_question(plan: Plan) -> Question:
     )
 
 
-def consent_question(payloads: Iterable[Payload]) -> Question:
-    """Before the first write in the background: asked once for each database."""
+def consent_question(payloads: Iterable[Payload], given: bool = False) -> Question:
+    """Whether to reclaim in the background; `given` when that was agreed to before."""
     found = list(payloads)
     parts, octets = sum(each.parts for each in found), sum(each.bytes for each in found)
+    what = f"{format.plural(parts, 'tool output')} ({format.size(octets)})"
+    marked = (
+        f"opencode has marked {what} as compacted: it no longer sends them to the model, "
+        "but keeps them in the database."
+        if found
+        else "opencode marks old tool output as compacted: it no longer sends it to the model, "
+        "but keeps it in the database. Nothing is marked at present."
+    )
+    does = "clears" if given else "can clear"
     return Question(
-        "Reclaim in the background?",
+        "Reclaim in the background",
         (
-            f"opencode has marked {format.plural(parts, 'tool output')} "
-            f"({format.size(octets)}) as compacted: it no longer sends them to the model, "
-            "but keeps them in the database.",
-            "While ocdu is open it can clear such output by itself, a little at a time. The "
+            marked,
+            f"While ocdu is open it {does} such output by itself, a little at a time. The "
             "conversation stays; the cleared output cannot be read again.",
-            "Asked once for this database; [compaction] reclaim in the configuration is the "
-            "switch.",
+            "The answer is kept for this database; the same key changes it at any time.",
         ),
-        f"Reclaim by itself — {format.size(octets)} now",
-        safe="Not now",
+        "Stop doing so" if given else f"Reclaim by itself — {format.size(octets)} now",
+        safe="Go on" if given else "Not now",
     )
 
 

@@ -16,15 +16,21 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import ACTIONS
-from tui.desk import Freed, Jobs, this_thread
+from tui.desk import Jobs, this_thread
 from tui.forest import Forest
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
-from tui.screens.board import altogether_text, curve_text, sums_text, total_text
+from tui.screens.board import Past, advice_text, altogether_text, curve_text, sums_text, total_text
 from tui.screens.files import STALE
-from tui.screens.gains import Known, get_back, outside_bytes, rescued, total
+from tui.screens.gains import (
+    Known,
+    advice,
+    get_back,
+    outside_bytes,
+    rescued,
+    total,
+)
 from tui.screens.page import Page
 from tui.screens.tally import (
     Share,
@@ -52,16 +58,6 @@ GROWS_EVERY = 0.5
 
 REST_FACTOR = 10
 """How many times as long as counting the files took they are not counted again."""
-
-
-RESCUE = next(action for action in ACTIONS if action.id == "rescue")
-
-
-class Past(NamedTuple):
-    """What the ledger knows."""
-
-    history: Sequence[tuple[int, int]] = ()
-    freed: Freed = Freed(0, 0)
 
 
 class Sums(NamedTuple):
@@ -95,6 +91,7 @@ class DashboardScreen(Page):
         yield VerticalScroll(
             Static(id="total", markup=False),
             Static(id="words", markup=False),
+            Static(id="advice", markup=False),
             Static(id="curve", markup=False),
             CompositionBar(id="composition"),
             GetBackTable(id="get-back"),
@@ -247,8 +244,11 @@ class DashboardScreen(Page):
         self.table.offer(get_back(known))
         self._show_hint()
         self.query_one("#altogether", Static).update(
-            altogether_text(total(known), self._sums.rescue, self.key_of(RESCUE))
+            altogether_text(total(known), self._sums.rescue)
         )
+        found = advice(known, self._sums.rescue)
+        keys = [self.key_named(each) for each in found.actions]
+        self.query_one("#advice", Static).update(advice_text(found, keys))
 
     def _outside(self) -> int | None:
         """Octets of the files outside the database, as far as they are counted."""
@@ -261,7 +261,7 @@ class DashboardScreen(Page):
         """What the line under the cursor costs, where the table has no room for it."""
         table = self.table
         row = table.rows[table.cursor] if table.cursor < table.count else None
-        text = row.cells[-1][0] if row and self.size.width < 100 else ""
+        text = row.cells[-1][0] if row and table.is_cut(table.cursor) else ""
         self.query_one("#hint", Static).update(Content.styled(f" {text}", "$foreground-muted"))
 
     def _show_sums(self) -> None:

@@ -34,11 +34,14 @@ class Dialog(ModalScreen[Answer | None]):
     """What the safe button says."""
     first: str = "#safe"
     """What has the focus at first: the safe button, or a field that has to be filled in."""
+    hint: str = ""
+    """Keys that work here beside Escape and Enter, on the lower edge of the frame."""
 
     def compose(self) -> ComposeResult:
         """The frame, the body, the buttons."""
         with Vertical(id="frame") as frame:
             frame.border_title = Content(self.heading)
+            frame.border_subtitle = Content(self.hint)
             yield from self.body()
             with Horizontal(id="buttons"):
                 yield Button(Content(self.safe), id="safe", compact=True)

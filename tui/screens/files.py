@@ -77,7 +77,7 @@ class FilesScreen(Page):
             return
         survey = surveyed.survey
         if survey.done:
-            self.table.empty_text = "There is nothing beside the database."
+            self.table.empty_text = "There is nothing beside the database.\n2 shows what is in it."
         self.table.show(survey.rows, self.desk.now())
         self.query_one("#summary", Static).update(summary_of(survey))
         self._say()
@@ -85,7 +85,7 @@ class FilesScreen(Page):
     @on(FileTree.Highlighted)
     def _say(self) -> None:
         row = self.table.row
-        text = f"{row.says} {row.why}" if row and row.why != row.says else ""
+        text = in_full(row) if row else ""
         self.query_one("#message", Static).update(
             Content.styled(format.clean(text), "$foreground-muted")
         )
@@ -130,6 +130,11 @@ class FilesScreen(Page):
                 self.desk.submit(plan)
 
         self.app.push_screen(ConfirmDialog(files_question(plan, row)), answered)
+
+
+def in_full(row: FileRow) -> str:
+    """What the row is and whether it may go: in the table it is cut where there is no room."""
+    return f"{row.says} {row.why}" if row.parent and row.why != row.says else row.says
 
 
 def summary_of(survey: FileSurvey) -> Content:

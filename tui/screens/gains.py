@@ -146,3 +146,47 @@ def total(known: Known) -> Total:
     reclaim = sum(freeable(each) for each in payloads)
     staying = sum(freeable(each) for each in payloads if each.session_id not in going)
     return Total(rows["prune"] + staying + beside, reclaim + beside)
+
+
+LEAST, LEAST_SHARE = 1_000_000, 0.02
+"""Octets, and share of what is on the disk, below which nothing is worth a key."""
+
+
+class Advice(NamedTuple):
+    """What to do next, in one sentence with {} for the key of each action."""
+
+    sentence: str
+    actions: tuple[str, ...] = ()
+
+
+def advice(known: Known, rescue: int | None) -> Advice:
+    """The largest gain that costs least; `rescue` in octets, None while it is being counted."""
+    if known.live is None or rescue is None:
+        return Advice("Counting what is worth doing …")
+    free, size = known.live.sizes.free_bytes, format.size
+    safe = safe_bytes(known.survey) if known.survey is not None else 0
+    least = max(LEAST, int(LEAST_SHARE * known.live.on_disk))
+    if rescue >= max(least, safe) and free < rescue * 0.9:
+        return Advice(f"{{}} gets back {size(rescue)} without deleting a session.", ("rescue",))
+    if free >= max(least, safe):
+        return Advice(f"{{}} gives {size(free)} back to the disk; nothing is lost.", ("vacuum",))
+    if safe >= least:
+        said = f"{size(safe)} of files beside the database may go: {{}} says what they are."
+        return Advice(said, ("show_files",))
+    if known.live.sizes.wal_bytes >= least:
+        said = f"{{}} folds {size(known.live.sizes.wal_bytes)} of log in; nothing is lost."
+        return Advice(said, ("checkpoint",))
+    return _costly(known, max(rescue, safe), least)
+
+
+def _costly(known: Known, kept: int, least: int) -> Advice:
+    """What there is to do where nothing comes without pruning; `kept` octets would."""
+    idle, size = known.idle, format.size
+    octets = (idle.predicted_bytes or idle.totals.bytes) if idle is not None else 0
+    if idle is not None and octets >= least:
+        trees = format.plural(len(idle), "tree")
+        said = f"{{}} moves {trees} idle for {known.age} ({size(octets)}) to the trash; then {{}}."
+        return Advice(said, ("prune", "vacuum"))
+    return Advice(
+        f"Nothing is worth a key now: at most {size(max(kept, octets))} could be got back."
+    )

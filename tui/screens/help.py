@@ -44,6 +44,17 @@ READING = (
 )
 """Keys of a conversation, which are not in the table because they mean nothing elsewhere."""
 
+ELSEWHERE = (
+    ("↵", "Dashboard: what the line names; Trash: restore; Jobs: all about it"),
+    ("e o E", "Trash: empty the batch, what is older than 30 days, all of it"),
+    ("d E", "Files: remove what may go of this line, or all that may go"),
+    ("l e", "Projects: relink one whose folder moved, remove an empty one"),
+    ("e", "Jobs: take a waiting one back"),
+    ("↑ ␣", "Dialogs: from the buttons to the list, take or leave a line"),
+    ("Esc", "back to the sessions; out of every dialog, and nothing is changed"),
+)
+"""Keys of single screens, which stand in their last line."""
+
 FILTERING = (
     ("text", "titles, directories and ids that hold it; else similar titles"),
     *((f"{key}:", told.partition(": ")[2] or told) for key, told in KEYS.items()),
@@ -96,10 +107,6 @@ def help_text(keys: Mapping[str, str], width: int) -> Content:
     """All groups below each other; `keys` are the user's own, by action id."""
     lines = [Content.styled("Move and mark", "bold $text-accent")]
     lines += [_line(key, meaning, width) for key, meaning in MOVING]
-    lines += [Content(""), Content.styled("Read a conversation", "bold $text-accent")]
-    lines += [_line(key, meaning, width) for key, meaning in READING]
-    lines += [Content(""), Content.styled("Words of the filter line", "bold $text-accent")]
-    lines += [_line(key, meaning, width) for key, meaning in FILTERING]
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]
         for action in ACTIONS:
@@ -107,6 +114,13 @@ def help_text(keys: Mapping[str, str], width: int) -> Content:
                 named = keys.get(action.id, action.keys).split(",")
                 shown = " ".join(SHOWN_KEYS.get(key, key) for key in named)
                 lines.append(_line(shown, action.help, width))
+    for heading, told in (
+        ("Read a conversation", READING),
+        ("On the other screens and in dialogs", ELSEWHERE),
+        ("Words of the filter line", FILTERING),
+    ):
+        lines += [Content(""), Content.styled(heading, "bold $text-accent")]
+        lines += [_line(key, meaning, width) for key, meaning in told]
     return Content("\n").join(lines)
 
 

@@ -98,7 +98,9 @@ class JobsScreen(Page):
         self._show()
 
     def _show(self) -> None:
-        self.table.empty_text = "ocdu has not changed anything in this database yet."
+        self.table.empty_text = (
+            "ocdu has not changed anything in this database yet.\n2 shows what is worth doing."
+        )
         self.table.show(COLUMNS, self._rows())
         self._say_message()
 

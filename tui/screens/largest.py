@@ -33,7 +33,7 @@ ROOMY = 70
 PREVIEW = 200
 """Characters of a row that are shown, at most."""
 
-NONE = "No single row is over 1 MB: nothing stands out."
+NONE = "No single row is over 1 MB: nothing stands out.\nEsc goes back; 2 tells where it all is."
 
 Found = list[tuple[str, LargeRow]]
 

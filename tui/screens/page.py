@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -25,7 +27,9 @@ UNDO_CELLS = 26
 
 
 class Page(Screen[None]):
-    """A screen of its own, reached by its digit."""
+    """A screen of its own, reached by its digit; Escape leads back to the sessions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False)]
 
     AUTO_FOCUS = ""
     """Each page gives the focus itself, without scrolling anything."""
@@ -52,11 +56,16 @@ class Page(Screen[None]):
         self.watch(self.app, "payloads", self._show_status)
         self.watch(self.app, "surveyed", self._show_status)
         self.watch(self.app, "jobs", self._show_jobs)
+        self.watch(self.app, "undecided", self._show_undecided)
         self.watch(self.app, "undoable", self.show_keys)
 
     def on_screen_resume(self) -> None:
         """What was changed elsewhere shows at once."""
         self.show_keys()
+
+    async def action_back(self) -> None:
+        """To the sessions."""
+        await self.run_action("app.show_sessions")
 
     def project_here(self) -> tuple[str, str] | None:
         """(id, name) of the project the cursor is in, where there is one."""
@@ -83,6 +92,10 @@ class Page(Screen[None]):
         bar.now = self.desk.now()
         bar.jobs = jobs
 
+    def _show_undecided(self, octets: int) -> None:
+        bar = self.query_one(JobBar)
+        bar.key, bar.undecided = self.key_named("consent"), octets
+
     def show_keys(self) -> None:
         """Write the last line anew."""
         self.query_one(KeyBar).keys = tuple(self.keys())
@@ -104,6 +117,10 @@ class Page(Screen[None]):
         """The first key of an action as it is written on screen."""
         key = self.desk.config.keys.get(action.id, action.keys).split(",")[0]
         return SHOWN_KEYS.get(key, key)
+
+    def key_named(self, id: str) -> str:
+        """The same by the id of the action."""
+        return self.key_of(next(action for action in ACTIONS if action.id == id))
 
     def address(self, id: str) -> str:
         """Where an action lives: on this screen, else on the app."""

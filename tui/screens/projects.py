@@ -88,7 +88,9 @@ class ProjectsScreen(Page):
         shares = shares_of(self.desk.forest)
         rows = sorted(self._rows, key=lambda row: -shares.get(row.id, Share()).bytes)
         now = self.desk.now()
-        self.table.empty_text = "opencode knows no project yet."
+        self.table.empty_text = (
+            "opencode knows no project yet.\nIt makes one for each folder it is started in."
+        )
         self.table.show(COLUMNS, [project_row(r, shares.get(r.id, Share()), now) for r in rows])
         gone = sum(row.missing for row in rows)
         parts: list[tuple[str, str]] = [(format.plural(len(rows), "project"), "bold")]

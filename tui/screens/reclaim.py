@@ -50,6 +50,7 @@ class ReclaimDialog(Dialog[Plan]):
 
     heading = "Reclaim"
     safe = "Keep everything"
+    hint = "↑ to the levels · space takes one · s for whom"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "turn", "Choose", show=False),
         Binding("s", "scope", "For whom", show=False),

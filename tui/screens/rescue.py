@@ -38,6 +38,7 @@ class RescueDialog(Dialog[Plan]):
 
     heading = "Get back as much as possible without deleting a session"
     safe = "Keep everything"
+    hint = "↑ to the steps · space switches one"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "turn", "Choose", show=False)]
 
     def __init__(self) -> None:
@@ -93,14 +94,17 @@ class RescueDialog(Dialog[Plan]):
 
     @on(RowTable.Moved)
     def _show_step(self) -> None:
-        """What the step under the cursor takes, at full length."""
+        """What the step under the cursor takes and what is lost, at full length."""
         key = self.query_one("#steps", RowTable).key or ""
         item = self._item(key)
         text = LEVELS[key].takes if key in LEVELS else TAKES
         if key == VACUUM and item:
             text += f" {item.reason}"
+        takes = Content.styled(format.clean(text), "$foreground-muted")
+        loses = Content.styled(LEVELS[key].loses if key in LEVELS else "", "$text-warning")
+        both = self.app.size.width >= 60 or key not in LEVELS
         self.query_one("#takes", Static).update(
-            Content.styled(format.clean(text), "$foreground-muted")
+            Content.assemble(takes, "\n", loses) if both else loses
         )
 
     def _preview(self) -> None:

@@ -182,7 +182,10 @@ class SearchScreen(Elsewhere):
         stop, cut = found
         if self.is_attached and stop is self.stop:
             self.stop, self.share = None, None if cut else 1.0
-            self.list.empty_text = f"Nobody said “{self.needle}”, and no tool printed it."
+            self.list.empty_text = (
+                f"Nobody said “{self.needle}”, and no tool printed it.\n"
+                "The trash is not searched: 4 lists what is in it, Enter there restores."
+            )
             self._show()
 
     def _show(self) -> None:

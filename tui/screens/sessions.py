@@ -25,6 +25,7 @@ from tui.widgets.filter_words import completed, hint_of
 from tui.widgets.session_detail import SessionDetailPanel
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
+from tui.widgets.welcome import HEIGHT, NAMED, WIDTH, Welcome
 
 T = TypeVar("T")
 
@@ -53,6 +54,8 @@ class SessionsScreen(Details):
         self.sort: Sort = "size"
         self.reverse = False
         self.view: View = "active"
+        self._settled = False
+        """True once all was measured: from then on the cursor stays where it is."""
         self._wide: Outline | None = None
         """All sessions in the present order, whatever the view hides: what a filter searches."""
 
@@ -60,6 +63,7 @@ class SessionsScreen(Details):
         """Filter line, tree, details, marks."""
         yield FilterBar()
         yield Horizontal(SessionTree(), SessionDetailPanel(), id="work")
+        yield Welcome()
         yield Static(id="marks", markup=False)
 
     def on_mount(self) -> None:
@@ -74,6 +78,7 @@ class SessionsScreen(Details):
             self.show_forest(self.desk.forest)
         self.watch(self.app, "measure", self._say_summary, init=False)
         self.watch(self.app, "payloads", self.show_detail_soon, init=False)
+        self.watch(self.app, "newcomer", self._welcome)
         self.set_interval(30, self._grow_older)
 
     # showing
@@ -90,8 +95,19 @@ class SessionsScreen(Details):
             self._wide = self._wide and self._wide.with_forest(forest)
         else:
             self._arrange()
+        if done and not self._settled:
+            self._settled = True
+            self._begin_at_the_largest()
         self._say_summary()
         self.show_detail_soon()
+
+    def _begin_at_the_largest(self) -> None:
+        """Sizes come after the first picture: who has not moved yet looks at the largest group."""
+        tree, here = self.sessions, self.sessions.cursor_group
+        groups = tree.outline.order.groups if tree.outline else ()
+        if groups and here and tree.opened == {here.key} and groups[0].key != here.key:
+            tree.opened = {groups[0].key}
+            tree.select(groups[0].key)
 
     def _arrange(self) -> None:
         """Sort and group anew."""
@@ -115,7 +131,7 @@ class SessionsScreen(Details):
 
     def _why_empty(self) -> str:
         if not len(self.desk.forest):
-            return "There are no sessions in this database.\nopencode was not used yet."
+            return "There are no sessions in this database.\nO shows where others can be."
         if self.filter_bar.needle:
             return f"Nothing matches “{self.filter_bar.needle}”.\nEsc shows everything again."
         return f"No {VIEW_NAMES[self.view]} sessions.\nv shows the others."
@@ -137,6 +153,11 @@ class SessionsScreen(Details):
             part = self.desk.forest.measured / len(self.desk.forest)
             parts.append("checking sizes" if part == 1 else f"measuring {format.percent(part)}")
         self.filter_bar.say(" · ".join(parts))
+
+    def _welcome(self, newcomer: bool) -> None:
+        """The card of the first start, where there is room for it."""
+        if newcomer and self.app.size.width >= WIDTH and self.app.size.height >= HEIGHT:
+            self.query_one(Welcome).tell({id: self.key_named(id) for id in NAMED})
 
     def _grow_older(self) -> None:
         self.sessions.now = self.desk.now()
@@ -215,10 +236,12 @@ class SessionsScreen(Details):
     def _back_to_tree(self) -> None:
         self.sessions.focus()
 
-    def key_escape(self) -> None:
-        """Clear the filter from within the tree, too; then close the details below."""
+    async def action_back(self) -> None:
+        """Clear the filter from within the tree, too; then the card, then the details below."""
         if self.filter_bar.needle or self.filter_bar.has_class("-open"):
             self.filter_bar.clear()
+        elif self.query_one(Welcome).display:
+            self.query_one(Welcome).display = False
         elif self.app.size.width < 100:
             self.remove_class("-details-on")
 

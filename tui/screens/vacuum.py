@@ -100,7 +100,9 @@ def facts(decision: VacuumDecision, live: Live | None) -> Content:
     if decision.lock_seconds:
         lines.append(_line("locked for", f"about {format.duration(decision.lock_seconds)}"))
     look = {"refused": "$text-error", "wait": "$text-warning", "nothing": "$foreground-muted"}
-    sentence = Content.styled(format.clean(decision.message), look.get(decision.way, ""))
+    next_step = " x, r or d make pages free first." if decision.way == "nothing" else ""
+    said = format.clean(decision.message) + next_step
+    sentence = Content.styled(said, look.get(decision.way, ""))
     return Content("\n").join([*lines, Content(""), sentence])
 
 

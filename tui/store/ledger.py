@@ -189,6 +189,16 @@ class Ledger(Journal):
         """Keep the answer."""
         self.set_note("consent", "yes" if given else "no")
 
+    def greets(self) -> bool:
+        """True once for each user, whatever the database: whether to explain the first screen."""
+        row = {"database": "", "name": "greeted", "value": "yes"}
+        with self._connection():
+            query = Note.select(Note.value).where((Note.database == "") & (Note.name == "greeted"))
+            if query.bind(self._db).scalar() is not None:
+                return False
+            Note.insert(row).on_conflict_replace().bind(self._db).execute()
+        return True
+
     def watermark(self, name: str) -> int:
         """How far a background search has come (ms of `time_updated`)."""
         return int(self.note(f"watermark:{name}") or 0)

@@ -30,7 +30,7 @@ DOING = {
 
 
 class JobBar(Widget):
-    """One line while a job runs or waits; gone otherwise."""
+    """One line while a job runs or waits, or something is undecided; gone otherwise."""
 
     DEFAULT_CSS = """
     JobBar { height: 1; display: none; background: $surface; color: $foreground; }
@@ -39,14 +39,47 @@ class JobBar(Widget):
 
     jobs: reactive[Jobs] = reactive(Jobs(), init=False)
     now: reactive[int] = reactive(0, repaint=False, init=False)
+    undecided: reactive[int] = reactive(0, init=False)
+    """Octets that could go by themselves, if the user said so; 0 for none."""
+    key: str = "B"
+    """What decides about them."""
 
     def watch_jobs(self, jobs: Jobs) -> None:
         """Appear with the first job, vanish with the last."""
-        self.set_class(bool(jobs.running or jobs.waiting), "-busy")
+        self.set_class(bool(jobs.running or jobs.waiting or self.undecided), "-busy")
+
+    def watch_undecided(self) -> None:
+        """Appear and vanish with it."""
+        self.watch_jobs(self.jobs)
+
+    async def on_click(self) -> None:
+        """Open what the line speaks of."""
+        jobs = self.jobs
+        busy = jobs.running or jobs.waiting
+        await self.app.run_action("app.show_jobs" if busy else "app.consent")
 
     def render(self) -> RenderResult:
         """The line at the present width."""
-        return job_line(self.jobs, self.now, self.size.width)
+        jobs = self.jobs
+        if self.undecided and not (jobs.running or jobs.waiting):
+            return undecided_line(self.undecided, self.key, self.size.width)
+        return job_line(jobs, self.now, self.size.width)
+
+
+def undecided_line(octets: int, key: str, width: int) -> Content:
+    """What opencode needs no more, and the key that decides; the longest words that fit."""
+    amount = format.size(octets)
+    for words in (
+        f"{amount} of output that opencode marked compacted could be dropped by itself: ",
+        f"{amount} of compacted output could go by itself: ",
+        f"{amount} could go by itself: ",
+    ):
+        line = Content.assemble(
+            (" ◷ ", "$text-success"), words, (key, "bold $text-accent"), " decides"
+        )
+        if line.cell_length <= width:
+            return line
+    return line.truncate(width, ellipsis=True)
 
 
 def job_line(jobs: Jobs, now: int, width: int) -> Content:

@@ -7,6 +7,7 @@ by arithmetic on values at hand; a key draws at most one screenful, however long
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -155,10 +156,11 @@ class LineList(ScrollView, can_focus=True):
         return strip
 
     def _blank(self, line: int, width: int) -> Strip:
-        words = self.empty_text.split("\n") if self.count == 0 else []
+        said = self.empty_text.split("\n") if self.count == 0 else []
+        words = [piece for each in said for piece in wrap(clean(each), max(8, width - 2))]
         if line >= len(words):
             return Strip.blank(width, self.rich_style)
-        text = fit(" " + clean(words[line]), width)
+        text = fit(" " + words[line], width)
         return self._strip([(text, "muted")], width, self.rich_style)
 
     def _strip(
@@ -227,8 +229,11 @@ class LineList(ScrollView, can_focus=True):
         self.show_cursor()
 
     def action_move(self, by: int) -> None:
-        """Move the cursor by lines."""
+        """Move the cursor by lines; in a dialog, beyond the first or last line, the focus."""
+        before = self.cursor
         self.cursor += by
+        if self.cursor == before and self.screen.is_modal:
+            (self.screen.focus_next if by > 0 else self.screen.focus_previous)()
 
     def action_page(self, by: int) -> None:
         """Move the cursor by screenfuls."""

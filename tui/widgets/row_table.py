@@ -104,6 +104,12 @@ class RowTable(LineList):
         fixed = sum(column.width for column in shown) + 2 * len(shown)
         return [(column, column.width or max(0, width - fixed)) for column in shown]
 
+    def is_cut(self, line: int) -> bool:
+        """Whether the last cell of a row has no room for all it says."""
+        last, text = self.columns[-1], self.rows[line].cells[-1][0]
+        shown = [wide for column, wide in self._widths(self.line_width) if column is last]
+        return not shown or cells(clean(text)) > shown[0]
+
     def cursor_moved(self) -> None:
         """Tell the screen."""
         self.post_message(self.Moved(self))

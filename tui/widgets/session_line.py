@@ -59,7 +59,7 @@ class Layout:
     @classmethod
     def of(cls, width: int, screen: int, bars: Bars, sort: Sort, reverse: bool) -> Layout:
         """The columns for a widget and a screen that are so many cells wide."""
-        bar = 8 if screen >= 100 and width >= 64 else 3
+        bar = 16 if width >= 150 else 8 if screen >= 100 and width >= 64 else 3
         if screen < 60 or width < 50 or bars not in ("bar", "both"):
             bar = 0
         room = screen >= 60 and width >= 50
@@ -192,7 +192,7 @@ def _badges(line: Line, mixed: bool) -> list[Badge]:
     found: list[tuple[object, Badge]] = [
         (mixed, (row.generation.upper()[:2], row.generation.upper(), "muted")),
         (row.archived is not None, ("▣", "▣ archived", "muted")),
-        (row.shared, ("◆", "◆ shared", "bar")),
+        (row.shared, ("◆", "◆ shared", "mark")),
         (row.pinned, ("⚑", "⚑ pinned", "mark")),
         (row.missing, ("⚠", "⚠ directory is gone", "warning")),
         (row.running, ("●", "● running", "good")),

@@ -85,6 +85,8 @@ def find_payloads(
     share that is done, 0 to 1. Rows left alone for their shape come as level `malformed`.
     """
     search = _Search(stop or Event(), on_progress or (lambda _: None), since_updated)
+    if not store.schema.has("part"):
+        levels = ()
     with store.reading() as db:
         connection = db.connection()
         page_size: Any = connection.execute("PRAGMA page_size").fetchone()

@@ -37,6 +37,7 @@ from tui.store.generations import IMPORT_KEY
 from tui.store.migrations import MIGRATIONS, V2_MIGRATIONS
 from tui.store.models import Event, EventSequence, Migration, Project
 from tui.store.models_v2 import OPENCODE_2_TABLES
+from tui.store.query import fetch
 
 UPGRADED = days_ago(30)
 """The moment of the first start of 2.x."""
@@ -116,7 +117,7 @@ def _migrate(connection: apsw.Connection) -> None:
     for table in OPENCODE_2_TABLES:
         database = APSWDatabase(None)
         with database.bind_ctx([table], bind_refs=False, bind_backrefs=False):
-            context: Any = table._schema
+            context: Any = table._schema  # type: ignore[attr-defined]
             for query in (context._create_table(safe=False), *context._create_indexes(safe=False)):
                 connection.execute(query.query()[0])
     for id in (*MIGRATIONS, *V2_MIGRATIONS):
@@ -154,18 +155,18 @@ def _insert_step(
 
 
 def _steps(connection: apsw.Connection, id: str) -> Iterable[tuple[str, str, int, Any]]:
-    messages = connection.execute(
+    messages = fetch(
+        connection,
         "SELECT id, time_created, data FROM message WHERE session_id = ? ORDER BY time_created, id",
         (id,),
-    ).fetchall()
+    )
     summaries = {
         json.loads(data).get("parentID") for _, _, data in messages if '"summary":true' in data
     }
     for message, time, data in messages:
         body = json.loads(data)
-        found = connection.execute(
-            "SELECT data FROM part WHERE message_id = ? ORDER BY id", (message,)
-        ).fetchall()
+        question = "SELECT data FROM part WHERE message_id = ? ORDER BY id"
+        found = fetch(connection, question, (message,))
         parts = [json.loads(part) for (part,) in found]
         texts = [part["text"] for part in parts if part["type"] == "text"]
         times = {"time": {"created": time}}
@@ -390,7 +391,7 @@ def _decodes(type: str, data: str) -> bool:
     if type in ("user", "system", "synthetic"):
         return isinstance(body.get("text"), str)
     if type == "compaction":
-        return body["status"] != "completed" or {"summary", "recent", "reason"} <= body.keys()
+        return body["status"] != "completed" or {"summary", "recent", "reason"} <= set(body)
     if type != "assistant":
         return True
     tools = [block["state"] for block in body["content"] if block["type"] == "tool"]
@@ -401,7 +402,7 @@ def _tool_decodes(state: Mapping[str, Any]) -> bool:
     if not isinstance(state.get("input"), dict) or not isinstance(state.get("metadata", {}), dict):
         return False
     if state["status"] == "error":
-        return {"type", "message"} <= state["error"].keys()
+        return {"type", "message"} <= set(state["error"])
     blocks = state.get("content", [])
     return state["status"] != "completed" or (
         len(blocks) > 0

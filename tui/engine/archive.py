@@ -18,6 +18,8 @@ from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.archive import ArchiveOptions
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.store.generations import session_tables
+from tui.store.query import scalar
 
 TRIES = 3
 """Rounds of setting and looking: each lost one needs opencode to write in the same millisecond."""
@@ -98,17 +100,25 @@ def _write(
     wanted: int | None,
     done: dict[str, tuple[int | None, int | None]],
 ) -> None:
-    connection.execute(
-        "UPDATE session SET time_archived = ? WHERE id = ? AND time_archived IS ?",
-        (wanted, id, expected),
-    )
-    if connection.changes():
-        done[id] = (expected, wanted)
+    """The copy that counts, where the expected stamp is on it; and with it the other one."""
+    for table in reversed(session_tables(connection)):
+        connection.execute(
+            f"UPDATE {table} SET time_archived = ? WHERE id = ? AND time_archived IS ?",
+            (wanted, id, expected),
+        )
+        if connection.changes():
+            done[id] = (expected, wanted)
+        elif scalar(connection, f"SELECT EXISTS (SELECT 1 FROM {table} WHERE id = ?)", (id,)):
+            return
 
 
 def _stamps_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int | None]:
+    """The stamps as every list shows them: of a session of both generations, that of 2.x."""
     found: dict[str, int | None] = {}
+    tables = session_tables(connection)
     for id in ids:
-        for (stamp,) in connection.execute("SELECT time_archived FROM session WHERE id = ?", (id,)):
-            found[id] = stamp
+        for table in tables:
+            question = f"SELECT time_archived FROM {table} WHERE id = ?"
+            for (stamp,) in connection.execute(question, (id,)):
+                found[id] = stamp
     return found

@@ -16,6 +16,7 @@ import apsw
 
 from tui.engine.pace import Deed
 from tui.engine.putting_back import PutBack
+from tui.store.generations import children_of, exists
 from tui.store.kept import kept_tables
 from tui.store.query import fetch, scalar
 from tui.store.schema import LAST, Schema
@@ -122,8 +123,7 @@ class Burial:
         ]
         if scalar(self._connection, "SELECT " + " OR ".join(conditions), {"id": id}):
             return True
-        children = fetch(self._connection, "SELECT id FROM main.session WHERE parent_id = ?", (id,))
-        return any(child not in self._ids for (child,) in children)
+        return not children_of(self._connection, id) <= set(self._ids)
 
     def _way_back(self) -> Iterator[Deed]:
         """Put every deleted row back, parents first; nothing, if somebody else took the tree."""
@@ -181,10 +181,3 @@ class Removal:
             for owned in self._schema.estate:
                 statement = f'DELETE FROM main."{owned.table}" WHERE {owned.where}'
                 self._connection.execute(statement, {"id": id})
-
-
-def exists(connection: apsw.Connection, id: str) -> bool:
-    """True when the session is in the database."""
-    return bool(
-        scalar(connection, "SELECT EXISTS (SELECT 1 FROM main.session WHERE id = ?)", (id,))
-    )

@@ -10,7 +10,8 @@ import apsw
 
 from tui.policy.plan import Item, Totals
 from tui.store import batch, session_files
-from tui.store.query import fetch, scalar
+from tui.store.generations import children_of, projects_of, times_of
+from tui.store.query import scalar
 from tui.store.schema import Schema
 from tui.store.sessions import milliseconds
 
@@ -45,13 +46,13 @@ def keep_tree(
     kept_files = 0
     for id in item.sessions:
         if rows:
-            counts.update(batch.copy_session(connection, schema.estate, id))
+            counts.update(as_shown(Counter(batch.copy_session(connection, schema.estate, id))))
             kept_files += session_files.keep_file(connection, files, id)
         else:
-            counts.update(count_rows(connection, schema, id))
+            counts.update(as_shown(count_rows(connection, schema, id)))
             kept_files += session_files.diff_file(files, id) is not None
-    if rows and schema.has("project"):
-        _copy_projects(connection, item.sessions)
+    if rows:
+        _copy_shared(connection, schema, item.sessions)
     octets = _payload(connection, schema, item.sessions)
     line = batch.TreeLine(
         item.id, item.title, item.project, item.reason, batch.DELETING, len(item.sessions),
@@ -64,30 +65,26 @@ def has_moved_on(connection: apsw.Connection, item: Item) -> bool:
     """True when the tree has lost or won sessions, or activity that the plan did not know."""
     ids = set(item.sessions)
     for id in item.sessions:
-        found = fetch(
-            connection,
-            "SELECT time_updated, (SELECT max(time_created) FROM main.message"
-            " WHERE session_id = ?1) FROM main.session WHERE id = ?1",
-            (id,),
-        )
-        if not found or max(milliseconds(time) for time in found[0]) > item.seen_active:
+        found = times_of(connection, id)
+        if not found or max(map(milliseconds, found)) > item.seen_active:
             return True
-        children = fetch(connection, "SELECT id FROM main.session WHERE parent_id = ?", (id,))
-        if any(child not in ids for (child,) in children):
+        if not children_of(connection, id) <= ids:
             return True
     return False
 
 
-def _copy_projects(connection: apsw.Connection, ids: tuple[str, ...]) -> None:
-    found: set[str] = set()
-    for id in ids:
-        found.add(scalar(connection, "SELECT project_id FROM main.session WHERE id = ?", (id,)))
-    for project in found:
-        batch.copy_project(connection, project)
+def _copy_shared(connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]) -> None:
+    """What the sessions share with others: a restore may find it gone."""
+    if schema.has("project"):
+        for project in set().union(*(projects_of(connection, id) for id in ids)):
+            batch.copy_project(connection, project)
+    if schema.has("instruction_state") and schema.has("instruction_blob"):
+        for id in ids:
+            batch.copy_instructions(connection, id)
 
 
 def count_rows(connection: apsw.Connection, schema: Schema, id: str) -> Counter[str]:
-    """Rows of one session by table, as they are now."""
+    """Rows of one session by table, as they are now; see `as_shown`."""
     counts: Counter[str] = Counter()
     for owned in schema.estate:
         question = f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}'
@@ -95,11 +92,18 @@ def count_rows(connection: apsw.Connection, schema: Schema, id: str) -> Counter[
     return counts
 
 
+def as_shown(rows: Counter[str]) -> Counter[str]:
+    """Rows of one session as every list counts them: messages of both generations only once."""
+    messages = rows["session_message" if rows["session_v2"] else "message"]
+    sessions = max(rows["session"], rows["session_v2"])
+    return Counter(session=sessions, message=messages, part=rows["part"], event=rows["event"])
+
+
 def _payload(connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]) -> int:
     """Octets of the tree's messages, parts and events, as every list counts them."""
     total = 0
     for owned in schema.estate:
-        if owned.table in ("message", "part", "event"):
+        if owned.table in schema.sized_tables:
             for id in ids:
                 total += scalar(
                     connection,

@@ -19,7 +19,7 @@ from threading import Event
 import apsw
 import psutil
 
-from tui.engine.burial import Burial, Deletion, Removal, exists
+from tui.engine.burial import Burial, Deletion, Removal
 from tui.engine.keeping import Kept, has_moved_on, keep_tree
 from tui.engine.pace import Deed, in_slices
 from tui.engine.site import Site
@@ -29,6 +29,7 @@ from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
+from tui.store.generations import exists, importer_of
 from tui.store.query import scalar
 
 GROUP_BYTES = 64_000_000
@@ -78,6 +79,10 @@ class _Job:
         self.others_wrote = self.others_wrote or _data_version(self.connection) != self.version
         if _shape(self.connection) != self.shape:
             raise Refused("opencode is changing this database's schema: prune again afterwards.")
+        if self.others_wrote:
+            columns = self.site.store.schema.columns
+            if not importer_of(self.connection, columns).is_settled:
+                raise Refused("opencode 2.x imports sessions of 1.x now: prune again afterwards.")
 
 
 def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:

@@ -15,8 +15,8 @@ from threading import Event
 
 import apsw
 
-from tui.engine.burial import Removal, exists
-from tui.engine.keeping import count_rows
+from tui.engine.burial import Removal
+from tui.engine.keeping import as_shown, count_rows
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.site import Site
@@ -25,8 +25,10 @@ from tui.errors import OcduError
 from tui.format import plural
 from tui.store import batch, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
+from tui.store.generations import exists, session_tables, updated_of
 from tui.store.kept import kept_tables
 from tui.store.query import fetch, scalar
+from tui.store.schema import SHARED
 
 
 def unfinished(site: Site) -> list[Path]:
@@ -139,7 +141,7 @@ def _finish_deletion(
     """
     counts: Counter[str] = Counter()
     for id in ids:
-        counts.update(count_rows(connection, site.store.schema, id))
+        counts.update(as_shown(count_rows(connection, site.store.schema, id)))
     noted = {
         "session": line.sessions,
         "message": line.messages,
@@ -148,8 +150,7 @@ def _finish_deletion(
     }
     is_whole = all(counts[table] >= rows for table, rows in noted.items())
     begun = int(str(_manifest(connection)["created"]))
-    newest = "SELECT coalesce(max(time_updated), 0) FROM main.session WHERE id = ?"
-    used_since = any(scalar(connection, newest, (id,)) > begun for id in ids)
+    used_since = any(updated_of(connection, id) > begun for id in ids)
     if is_whole or used_since:
         with transaction(connection, "BEGIN"):
             batch.forget_tree(connection, line.root)
@@ -186,11 +187,14 @@ def _roll_back(connection: apsw.Connection, site: Site, root: str, ids: tuple[st
 
 def _was_used_since(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
     """True when a session that is still there is newer than its copy."""
-    question = (
-        "SELECT EXISTS (SELECT 1 FROM main.session s JOIN trash.session k ON k.id = s.id"
+    kept = session_tables(connection, "trash")
+    questions = [
+        f"SELECT EXISTS (SELECT 1 FROM main.{table} s JOIN trash.{table} k ON k.id = s.id"
         " WHERE s.id = ? AND s.time_updated > k.time_updated)"
-    )
-    return any(scalar(connection, question, (id,)) for id in ids)
+        for table in session_tables(connection)
+        if table in kept
+    ]
+    return any(scalar(connection, question, (id,)) for question in questions for id in ids)
 
 
 def _finish(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:
@@ -209,7 +213,7 @@ def _drop_dead_weight(connection: apsw.Connection, site: Site) -> None:
     """Copies of trees that no line speaks of: they were never relied on, or are back in place."""
     with transaction(connection, "BEGIN"):
         for table in kept_tables(connection, site.store.schema):
-            if table.name != "project":
+            if table.name not in SHARED:
                 connection.execute(
                     f'DELETE FROM trash."{table.name}" WHERE ocdu_session NOT IN'
                     " (SELECT session FROM trash.ocdu_member)"

@@ -12,16 +12,18 @@ from typing import NamedTuple
 
 import apsw
 
-from tui.engine.burial import Removal, exists
+from tui.engine.burial import Removal
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.site import Site
+from tui.engine.watermark import mend_watermark
 from tui.errors import OcduError, Refused, WrongCall
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.store import batch, session_files
 from tui.store.batch import TreeLine
 from tui.store.database import SQLITE_EXCEPTIONS, explained, file_size, transaction
+from tui.store.generations import exists
 from tui.store.kept import kept_tables, missing_project
 
 
@@ -219,6 +221,9 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
     try:
         deeds = put_back_deeds(connection, site.store.schema, ids, refused)
         yield from in_slices(connection, deeds, Event())
+        with transaction(connection):
+            for id in ids:
+                mend_watermark(connection, site.store.schema, id)
         for id in ids:
             session_files.restore_files(connection, site.files, id)
     except (OcduError, OSError, *SQLITE_EXCEPTIONS):

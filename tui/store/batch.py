@@ -23,7 +23,7 @@ import apsw
 
 from tui.errors import OcduError
 from tui.store.query import fetch, scalar
-from tui.store.schema import Owned, Schema
+from tui.store.schema import SHARED, Owned, Schema
 
 FORMAT = 1
 """Version of this layout, in the manifest."""
@@ -102,11 +102,9 @@ def new_batch(folder: Path, database: str, schema: Schema, *, now: int, rows: bo
 
 
 def kept_columns(schema: Schema) -> dict[str, tuple[str, ...]]:
-    """Tables whose rows a batch keeps: a session's estate, and the project it hangs on."""
+    """Tables whose rows a batch keeps: a session's estate, and what it shares with others."""
     tables = {owned.table: owned.columns for owned in schema.estate}
-    if schema.has("project"):
-        tables["project"] = schema.columns["project"]
-    return tables
+    return tables | {name: schema.columns[name] for name in SHARED if schema.has(name)}
 
 
 @contextmanager
@@ -169,6 +167,27 @@ def copy_project(connection: apsw.Connection, project_id: str) -> None:
         f" SELECT NULL, rowid, {names} FROM main.project WHERE id = ?1"
         " AND NOT EXISTS (SELECT 1 FROM trash.project WHERE id = ?1)",
         (project_id,),
+    )
+
+
+def copy_instructions(connection: apsw.Connection, id: str) -> None:
+    """Keep the texts of a session's instructions: 2.x finds them by their hash."""
+    connection.execute(
+        "INSERT INTO trash.instruction_blob (ocdu_session, ocdu_source, hash, value)"
+        " SELECT NULL, rowid, hash, value FROM main.instruction_blob WHERE hash IN"
+        f" (SELECT hash FROM ({hashes_of('main')} WHERE i.session_id = ?1))"
+        " AND hash NOT IN (SELECT hash FROM trash.instruction_blob)",
+        (id,),
+    )
+
+
+def hashes_of(database: str) -> str:
+    """SELECT of every (session_id, hash) that the instructions `i` in this database name."""
+    return (
+        "SELECT i.session_id, v.value AS hash FROM (SELECT session_id, initial_values AS named"
+        f" FROM {database}.instruction_state UNION ALL SELECT session_id, current_values"
+        f" FROM {database}.instruction_state) i,"
+        " json_each(CASE WHEN json_valid(i.named) THEN i.named ELSE '{}' END) v"
     )
 
 

@@ -95,8 +95,6 @@ def refusal(connection: apsw.Connection, columns: Columns, importer: Importer) -
             "opencode 2.x is importing the sessions of 1.x in this database, or was interrupted "
             "at it: start opencode 2.x and let it finish. Until then ocdu changes nothing."
         )
-    if "session_v2" in columns:
-        return "opencode 2.x uses this database: this version of ocdu shows it and changes nothing."
     return None
 
 
@@ -126,7 +124,8 @@ def session_tables(connection: apsw.Connection, database: str = "main") -> tuple
         " AND name IN ('session', 'session_v2')",
     )
     names = {name for (name,) in found}
-    return tuple(table for table in TABLES if table in names)
+    # With none of them, let SQLite say what is missing.
+    return tuple(table for table in TABLES if table in names) or TABLES[:1]
 
 
 def _either(connection: apsw.Connection, select: str, database: str = "main") -> str:
@@ -151,6 +150,13 @@ def projects_of(connection: apsw.Connection, id: str) -> set[str]:
     """Projects a session hangs on: the importer may have moved its copy to `global`."""
     question = _either(connection, "SELECT project_id FROM {} WHERE id = ?1")
     return {project for (project,) in fetch(connection, question, (id,))}
+
+
+def updated_of(connection: apsw.Connection, id: str) -> int:
+    """When the session was last written to, in either generation; 0 when it is gone."""
+    question = _either(connection, "SELECT time_updated AS time FROM {} WHERE id = ?1")
+    newest = f"SELECT max(time) FROM ({question}) WHERE typeof(time) IN ('integer', 'real')"
+    return int(scalar(connection, newest, (id,)) or 0)
 
 
 def times_of(connection: apsw.Connection, id: str) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import apsw
 
 from tui.errors import OcduError
+from tui.store.generations import session_tables
 from tui.store.query import fetch, scalar
 from tui.store.schema import Schema
 
@@ -86,12 +87,13 @@ def _has_values(connection: apsw.Connection, table: str, column: str) -> bool:
 
 def missing_project(connection: apsw.Connection, session: str) -> bool:
     """True when neither the database nor the batch has the project a kept session hangs on."""
-    return bool(
+    return any(
         scalar(
             connection,
-            "SELECT EXISTS (SELECT 1 FROM trash.session s WHERE s.ocdu_session = ?"
+            f"SELECT EXISTS (SELECT 1 FROM trash.{table} s WHERE s.ocdu_session = ?"
             " AND NOT EXISTS (SELECT 1 FROM main.project p WHERE p.id = s.project_id)"
             " AND NOT EXISTS (SELECT 1 FROM trash.project p WHERE p.id = s.project_id))",
             (session,),
         )
+        for table in session_tables(connection, "trash")
     )

@@ -16,7 +16,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--level",
         metavar="L[,L…]",
         default="conservative",
-        help="compacted, summarised; conservative (the default) is compacted, aggressive is both",
+        help="compacted, summarised, migrated; conservative (the default) is compacted, "
+        "aggressive is the first two",
     )
     parser.add_argument("--idle", metavar="AGE", help="only sessions idle for 30 (days), 12h, 2w …")
 
@@ -24,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(call: Call) -> Answer:
     """Find what the levels would drop, then drop it."""
     from tui.format import plural, size
-    from tui.policy.reclaim import ReclaimPolicy, parse_levels, plan_reclaim
+    from tui.policy.reclaim import ReclaimPolicy, parse_levels, plan_reclaim, unit_of
     from tui.quantity import parse_age
     from tui.store.payloads import find_payloads
 
@@ -38,5 +39,5 @@ def run(call: Call) -> Answer:
         policy = replace(policy, session_ids=ids)
     found = find_payloads(call.site.store, levels, session_ids=policy.session_ids, stop=call.stop)
     plan = plan_reclaim(forest, found, policy, call.now, call.running)
-    where = plural(plan.totals.parts, "tool output")
+    where = plural(plan.totals.parts, unit_of(plan))
     return carry_out(call, plan, f"Drop {where} ({size(plan.totals.bytes)}) for good")

@@ -29,6 +29,8 @@ class Level(NamedTuple):
     """Carried out in the background unless the configuration says no; the default level."""
     idle: timedelta
     """How long a session must have rested before the level touches it."""
+    unit: str = "tool output"
+    """What it counts."""
 
 
 LEVELS: dict[str, Level] = {
@@ -48,6 +50,16 @@ LEVELS: dict[str, Level] = {
             automatic=False,
             idle=timedelta(hours=1),
         ),
+        Level(
+            "migrated",
+            "Rows of 1.x that opencode 2.x has copied or deleted; outputs it copied twice; caches.",
+            "Going back to 1.x shows these sessions no more. Of 1.x alone and not in 2.x: to-do "
+            "lists, share secrets, diffs of questions, subtask messages, links to attachments and "
+            "the text of outputs that 1.x had cleared.",
+            automatic=False,
+            idle=timedelta(hours=1),
+            unit="row",
+        ),
     )
 }
 
@@ -59,6 +71,12 @@ SETS: dict[str, tuple[str, ...]] = {
 
 MALFORMED = "malformed"
 """Payload records of this level count rows that are left alone for their shape."""
+
+WITHHELD = ("diverged", "only_copy", "kept")
+"""Payload records of these levels count sessions whose rows `migrated` must leave."""
+
+NOBODY = ""
+"""Session id of a payload that belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,9 @@ def plan_reclaim(
     found, excluded, elsewhere = _sorted_out(forest, payloads, policy)
     items: list[ReclaimItem] = []
     for session_id, levels in found.items():
+        if session_id == NOBODY:
+            items.append(_leftovers(list(levels.values())))
+            continue
         row = forest.row(session_id)
         pinned = row.pinned or forest.tree_of(session_id).root.pinned
         taken, reasons = _judge(row, levels, policy, now_ms, pinned, session_id in running)
@@ -138,7 +159,11 @@ def _sorted_out(
     elsewhere: Counter[str] = Counter()
     for payload in payloads:
         named = policy.session_ids is None or payload.session_id in policy.session_ids
-        if not named or payload.session_id not in forest:
+        if not named or not (payload.session_id in forest or payload.session_id == NOBODY):
+            continue
+        if payload.level in WITHHELD:
+            if "migrated" in policy.levels:
+                excluded[payload.level] += payload.parts
             continue
         if payload.level == MALFORMED:
             excluded[MALFORMED] += payload.parts
@@ -172,7 +197,9 @@ def _judge(
 
 
 def _item(row: SessionRow, taken: list[Payload], policy: ReclaimPolicy) -> ReclaimItem:
-    counts = [f"{part.level}: {format.plural(part.parts, 'tool output')}" for part in taken]
+    counts = [
+        f"{part.level}: {format.plural(part.parts, LEVELS[part.level].unit)}" for part in taken
+    ]
     waits_for_rest = policy.session_ids is None and any(LEVELS[p.level].idle for p in taken)
     return ReclaimItem(
         id=row.id,
@@ -189,6 +216,25 @@ def _item(row: SessionRow, taken: list[Payload], policy: ReclaimPolicy) -> Recla
         levels=tuple(part.level for part in taken),
         rowids={part.level: _all_or_none(part) for part in taken},
     )
+
+
+def _leftovers(taken: list[Payload]) -> ReclaimItem:
+    """What belongs to no session."""
+    rows = sum(part.parts for part in taken)
+    return ReclaimItem(
+        id=NOBODY,
+        title="What opencode 2.x keeps for no session",
+        reason=f"migrated: {format.plural(rows, 'row')}",
+        totals=Totals(parts=rows, bytes=sum(part.bytes for part in taken)),
+        levels=tuple(part.level for part in taken),
+    )
+
+
+def unit_of(plan: Plan) -> str:
+    """What the parts of a plan are called: "tool output", or "row" where it is not only those."""
+    items = [item for item in plan if isinstance(item, ReclaimItem)]
+    units = {LEVELS[level].unit for item in items for level in item.levels}
+    return units.pop() if len(units) == 1 else "row" if units else "tool output"
 
 
 def _all_or_none(payload: Payload) -> tuple[int, ...]:
@@ -232,8 +278,13 @@ def _message(
     """One sentence: what would be reclaimed, or why there is nothing."""
     if items:
         octets = format.size(sum(item.bytes for item in items))
-        parts = format.plural(sum(item.totals.parts for item in items), "tool output")
-        return f"{octets} in {parts} of {format.plural(len(items), 'session')} can be reclaimed."
+        unit = unit_of(Plan("reclaim", tuple(items)))
+        parts = format.plural(sum(item.totals.parts for item in items), unit)
+        sessions = format.plural(sum(item.totals.sessions for item in items), "session")
+        left = "".join(
+            f" {excluded[reason]} {_STAY[reason]}." for reason in _STAY if excluded.get(reason)
+        )
+        return f"{octets} in {parts} of {sessions} can be reclaimed.{left}"
     if excluded:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(excluded.items()))
         return f"Nothing to reclaim now; left out: {reasons}."
@@ -244,5 +295,11 @@ def _message(
         return f"{why}; {more}." if more else f"{why}; try the level summarised."
     return f"Nothing to reclaim at these levels; {more}." if more else _NOTHING
 
+
+_STAY = {
+    "diverged": "went on in 1.x after the import and stay",
+    "only_copy": "are in 1.x alone, or not proven to be in 2.x, and stay",
+}
+"""Why `migrated` leaves rows of 1.x, after the number of their sessions."""
 
 _NOTHING = "Nothing to reclaim: no tool output is marked, or older than a finished compaction."

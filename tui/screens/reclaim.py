@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tui import format
 from tui.desk import freeable
 from tui.policy.plan import Plan
-from tui.policy.reclaim import LEVELS, MALFORMED, ReclaimPolicy, plan_reclaim
+from tui.policy.reclaim import LEVELS, MALFORMED, ReclaimPolicy, plan_reclaim, unit_of
 from tui.records import Payload
 from tui.screens.dialog import Dialog
 from tui.screens.prune import REASONS
@@ -85,7 +85,8 @@ class ReclaimDialog(Dialog[Plan]):
             self._preview()
 
     def _preview(self) -> None:
-        rows = [self._row(name) for name in LEVELS]
+        is_old = self.desk.generation == "v1"
+        rows = [self._row(name) for name in LEVELS if not (is_old and name == "migrated")]
         self.query_one("#levels", RowTable).show(COLUMNS, rows)
         chosen = [level for name, level in LEVELS.items() if name in self.levels]
         self.query_one("#loses", Static).update(
@@ -106,7 +107,7 @@ class ReclaimDialog(Dialog[Plan]):
         self.query_one("#items", PlanTable).show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan)))
         amount = format.size(plan.predicted_bytes)
-        outputs = format.plural(plan.totals.parts, "tool output")
+        outputs = format.plural(plan.totals.parts, unit_of(plan))
         self.offer(
             f"Reclaim {outputs} — {amount}" if plan.items else "Nothing to reclaim",
             possible=bool(plan.items),

@@ -85,16 +85,21 @@ def find_payloads(
     share that is done, 0 to 1. Rows left alone for their shape come as level `malformed`.
     """
     search = _Search(stop or Event(), on_progress or (lambda _: None), since_updated)
+    from tui.store.payloads_v2 import find_in_v2  # needed by few, and it needs this module
+
+    ids = None if session_ids is None else sorted(set(session_ids))
+    asked = tuple(levels)
     if not store.schema.has("part"):
         levels = ()
     with store.reading() as db:
         connection = db.connection()
         page_size: Any = connection.execute("PRAGMA page_size").fetchone()
         search.page_size = page_size[0]
-        if session_ids is None:
+        if ids is None:
             search.everywhere(connection, levels)
         else:
-            search.in_sessions(connection, levels, sorted(set(session_ids)))
+            search.in_sessions(connection, levels, ids)
+    search.add(find_in_v2(store, asked, ids, search.stop))
     return search.result()
 
 
@@ -123,6 +128,13 @@ class _Search:
         found.watermark = self.watermark
         found.complete = not self.stop.is_set()
         return found
+
+    def add(self, payloads: Iterable[Payload]) -> None:
+        """What was found elsewhere, of the same sessions and levels or of others."""
+        for each in payloads:
+            sums = self.sums[each.session_id, each.level]
+            for place, amount in enumerate((each.parts, each.bytes, each.page_bytes or 0)):
+                sums[place] += amount
 
     def everywhere(self, connection: apsw.Connection, levels: Sequence[str]) -> None:
         """The marked parts in the order of the file, then the sessions that have a summary."""

@@ -16,16 +16,18 @@ from threading import Event
 from tui import format
 from tui.engine.pace import PAUSE, Deed, in_slices
 from tui.engine.reclaim.compacted import compacted_deeds
+from tui.engine.reclaim.migrated import migrated_deeds
 from tui.engine.reclaim.rewrite import LevelEngine, Work
 from tui.engine.reclaim.summarised import summarised_deeds
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.reclaim import ReclaimItem
+from tui.policy.reclaim import ReclaimItem, unit_of
 from tui.records import FileSizes
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 
 LEVEL_ENGINES: dict[str, LevelEngine] = {
     "compacted": compacted_deeds,
     "summarised": summarised_deeds,
+    "migrated": migrated_deeds,
 }
 
 BATCH = 500
@@ -50,7 +52,7 @@ def apply_reclaim(plan: Plan, store: Store, stop: Event) -> Generator[Step, None
     before = store.sizes()
     problem = ""
     with store.writing() as db:
-        work = Work(db.connection(), stop, now_ms=time.time_ns() // 1_000_000)
+        work = Work(db.connection(), store.schema, stop, now_ms=time.time_ns() // 1_000_000)
         items = [item for item in plan if isinstance(item, ReclaimItem)]
         try:
             yield from _take(items, work, len(plan))
@@ -130,7 +132,7 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int) -> Outcome:
         message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
         message = f"{message} {problem}".rstrip()
     elif done.parts:
-        taken = f"{format.size(done.bytes)} in {format.plural(done.parts, 'tool output')}"
+        taken = f"{format.size(done.bytes)} in {format.plural(done.parts, unit_of(plan))}"
         message = f"Reclaimed {taken}; the file shrinks after a vacuum."
     else:
         message = "Nothing was reclaimed: the planned outputs had gone or changed meanwhile."

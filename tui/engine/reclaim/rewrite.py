@@ -17,6 +17,7 @@ import apsw
 from tui.engine.pace import Deed
 from tui.policy.reclaim import ReclaimItem
 from tui.store.payloads import judge_session
+from tui.store.schema import Schema
 from tui.store.tool_parts import PartLevel
 
 
@@ -32,7 +33,7 @@ class Tally(NamedTuple):
     def took(self, session_id: str, octets: int) -> Tally:
         """One part more."""
         sessions = self.sessions
-        if session_id not in sessions:
+        if session_id and session_id not in sessions:
             sessions = sessions | {session_id}
         return Tally(self.parts + 1, self.bytes + octets, sessions, self.changed)
 
@@ -46,6 +47,7 @@ class Work:
     """What the levels of one run share."""
 
     connection: apsw.Connection
+    schema: Schema
     stop: Event
     now_ms: int
     tally: Tally = field(default_factory=Tally)
@@ -73,6 +75,8 @@ def part_deeds(
     the session no longer qualifies.
     """
     rowids: Iterable[int] = item.rowids.get(level.name, ())
+    if not work.schema.has("part"):
+        return []
     if not rowids:
         judged = judge_session(work.connection, level, item.id, more, work.stop)
         rowids = [row.rowid for row in judged if row.octets > 0]

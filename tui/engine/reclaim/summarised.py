@@ -13,19 +13,30 @@ from typing import Any
 import apsw
 
 from tui.engine.pace import Deed
+from tui.engine.reclaim.migrated import rests
 from tui.engine.reclaim.rewrite import Work, part_deeds
+from tui.engine.reclaim.steps import step_deeds
 from tui.policy.reclaim import ReclaimItem
+from tui.store.steps import NOWHERE, OLD_OUTPUT, Span, boundary_in_v2
 from tui.store.tool_parts import SUMMARISED, boundary_of, boundary_values
 
 
 def summarised_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
     """One deed for each part before the boundary; none when the session has moved on."""
+    in_v2 = step_deeds(work, OLD_OUTPUT, item, lambda: _span_in_v2(work, item))
     guard = _Guard(work, item)
-    more = guard.look()
+    more = guard.look() if work.schema.has("part") else None
     if more is None:
-        work.tally = work.tally.missed(item.id)
-        return []
-    return part_deeds(work, SUMMARISED, item, more, still=guard.still)
+        if not in_v2:
+            work.tally = work.tally.missed(item.id)
+        return in_v2
+    return in_v2 + part_deeds(work, SUMMARISED, item, more, still=guard.still)
+
+
+def _span_in_v2(work: Work, item: ReclaimItem) -> Span:
+    """What lies before the last compaction in 2.x; nothing, when the session has moved on."""
+    before = boundary_in_v2(work.connection, item.id)
+    return (0, before) if before is not None and rests(work, item) else NOWHERE
 
 
 class _Guard:

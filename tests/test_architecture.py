@@ -79,6 +79,7 @@ OPENS_FILES = {
     "tui.store.ledger": "ocdu's own database, before anything is connected to it",
     "tui.store.lock_probe": "the -shm file: runs as a process of its own for that reason",
     "tui.store.prefetch": "the database, but in a process of its own that has no connection",
+    "tui.store.server": "what the server of 2.x notes about itself",
     "tui.store.session_files": "a session's files, which are no databases",
 }
 """Modules that open files, and which: never opencode's database (sqlite.org/howtocorrupt, 2.2)."""

@@ -44,16 +44,23 @@ class Burial:
         schema: Schema,
         ids: tuple[str, ...],
         must_compare: Callable[[], bool],
+        *,
+        served: bool = False,
     ) -> None:
-        """`ids` root first; `must_compare` tells whether others have written since the copy."""
+        """`ids` root first; `must_compare` tells whether others have written since the copy.
+
+        `served`: a server was asked to delete the tree, so rows may be gone already.
+        """
         self.spoiled = False
         self.refused: list[str] = []
         self._connection = connection
         self._schema = schema
         self._ids = ids
         self._must_compare = must_compare
+        self._served = served
         self._tables = tuple(dict.fromkeys(owned.table for owned in schema.estate))
         self._deleted: list[tuple[str, int]] = []
+        self._keys: dict[str, tuple[str, ...]] = {}
 
     def deeds(self) -> Iterator[Deed]:
         """The deletions, descendants before ancestors; when spoiled, the way back."""
@@ -82,14 +89,28 @@ class Burial:
     def _delete(self, table: str, copy: int, source: int) -> None:
         if self.spoiled:
             return
-        if self._must_compare():
+        if self._served or self._must_compare():
             self._connection.execute(self._careful(table), (source, copy))
         else:
             self._connection.execute(f'DELETE FROM main."{table}" WHERE rowid = ?', (source,))
         if self._connection.changes() == 1:
             self._deleted.append((table, copy))
-        else:
+        elif not (self._served and self._is_gone(table, copy)):
             self.spoiled = True
+
+    def _is_gone(self, table: str, copy: int) -> bool:
+        """True when no row has the key of this copy, in whatever place."""
+        keys = self._keys.get(table)
+        if keys is None:
+            kept = kept_tables(self._connection, self._schema)
+            self._keys = {each.name: each.keys for each in kept}
+            keys = self._keys[table]
+        same = " AND ".join(f'm."{key}" IS k."{key}"' for key in keys)
+        question = (
+            f'SELECT NOT EXISTS (SELECT 1 FROM trash."{table}" k JOIN main."{table}" m ON {same}'
+            " WHERE k.rowid = ?)"
+        )
+        return bool(scalar(self._connection, question, (copy,)))
 
     def _finish(self, id: str) -> None:
         """The session itself, in one transaction with its watermark."""
@@ -127,6 +148,8 @@ class Burial:
 
     def _way_back(self) -> Iterator[Deed]:
         """Put every deleted row back, parents first; nothing, if somebody else took the tree."""
+        if self._served:
+            self.refused.append("what the server deleted")  # its copies are the only ones now
         if not exists(self._connection, self._ids[0]):
             return
         tables = {each.name: each for each in kept_tables(self._connection, self._schema)}

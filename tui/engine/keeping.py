@@ -61,11 +61,16 @@ def keep_tree(
     return Kept(item, line)
 
 
-def has_moved_on(connection: apsw.Connection, item: Item) -> bool:
-    """True when the tree has lost or won sessions, or activity that the plan did not know."""
+def has_moved_on(connection: apsw.Connection, item: Item, *, served: bool = False) -> bool:
+    """True when the tree has lost or won sessions, or activity that the plan did not know.
+
+    `served`: a server was asked to delete it, so sessions may be gone already.
+    """
     ids = set(item.sessions)
     for id in item.sessions:
         found = times_of(connection, id)
+        if not found and served:
+            continue
         if not found or max(map(milliseconds, found)) > item.seen_active:
             return True
         if not children_of(connection, id) <= ids:

@@ -22,6 +22,7 @@ import psutil
 from tui.engine.burial import Burial, Deletion, Removal
 from tui.engine.keeping import Kept, has_moved_on, keep_tree
 from tui.engine.pace import Deed, in_slices
+from tui.engine.served import Service, equals_copy
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused
 from tui.format import plural, size
@@ -63,6 +64,8 @@ class _Job:
     shape: int = 0
     """schema_version at the same time."""
     others_wrote: bool = False
+    service: Service | None = None
+    """The server of 2.x, for a file that 2.x uses."""
     left_behind: int = 0
     """Rows of changed trees that could not be put back; their copies stay in the batch."""
 
@@ -70,6 +73,10 @@ class _Job:
         """From here on a commit by anybody else means: compare before deleting."""
         self.version, self.others_wrote = _data_version(self.connection), False
         self.shape = _shape(self.connection)
+
+    def is_executed(self, item: Item) -> bool:
+        """True when the server of 2.x works for one of the sessions: nobody may touch those."""
+        return self.service is not None and not self.service.active.isdisjoint(item.sessions)
 
     def step(self, phase: str) -> Step:
         return Step(self.seen, len(self.plan), self.gone.bytes, phase)
@@ -98,6 +105,7 @@ def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
             now=int(time.time() * 1000), rows=keeps,
         )  # fmt: skip
         job = _Job(site, plan, stop, connection, path, keeps)
+        job.service = Service(site.store.path, site.store.schema)
         for number, group in enumerate(_groups(plan)):
             if stop.is_set():
                 break
@@ -150,6 +158,9 @@ def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[S
                     tree = _keep(job, item)
                 if tree:
                     kept.append(tree)
+                elif job.is_executed(item):
+                    job.seen += 1
+                    job.excluded["running"] += 1
                 else:
                     job.seen += 1
                     job.excluded["changed"] += 1
@@ -158,11 +169,16 @@ def _prune_group(job: _Job, group: list[Item], *, is_first: bool) -> Generator[S
         with transaction(job.connection, "BEGIN"):
             for tree in kept:
                 batch.write_tree(job.connection, tree.line, tree.item.sessions)
+        for tree in kept:
+            if not job.stop.is_set():
+                _let_serve(job, tree)
         yield from _delete_group(job, kept)
 
 
 def _keep(job: _Job, item: Item) -> Kept | None:
     store = job.site.store
+    if job.is_executed(item):
+        return None
     return keep_tree(job.connection, store.schema, job.site.files, item, rows=job.keeps)
 
 
@@ -174,6 +190,8 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
         for tree in kept:
             if job.stop.is_set():
                 return
+            if job.is_executed(tree.item):
+                continue
             deletion = begun[tree.item.id] = _deletion(job, tree)
             yield from deletion.deeds()
 
@@ -187,24 +205,37 @@ def _delete_group(job: _Job, kept: list[Kept]) -> Generator[Step, None, None]:
     yield job.step("deleting")
 
 
+def _let_serve(job: _Job, tree: Kept) -> None:
+    """Let the server of 2.x delete its rows, if the tree still is what was copied."""
+    connection, schema, item = job.connection, job.site.store.schema, tree.item
+    if job.service is None or not job.service.is_there:
+        return
+    job.service.look()
+    if job.is_executed(item) or has_moved_on(connection, item):
+        return
+    if not job.keeps or equals_copy(connection, schema, item.sessions):
+        job.service.delete(connection, item)
+
+
 def _deletion(job: _Job, tree: Kept) -> Deletion:
     schema, ids = job.site.store.schema, tree.item.sessions
+    served = job.service is not None and tree.item.id in job.service.asked
     if job.keeps:
-        return Burial(job.connection, schema, ids, lambda: job.others_wrote)
+        return Burial(job.connection, schema, ids, lambda: job.others_wrote, served=served)
     return Removal(
         job.connection,
         schema,
         ids,
-        lambda: job.others_wrote and has_moved_on(job.connection, tree.item),
+        lambda: job.others_wrote and has_moved_on(job.connection, tree.item, served=served),
     )
 
 
 def _settle(job: _Job, tree: Kept, deletion: Deletion | None) -> None:
     root = tree.item.id
     if exists(job.connection, root):
-        if deletion is not None:
+        if deletion is not None or job.is_executed(tree.item):
             job.seen += 1
-            job.excluded["changed"] += 1
+            job.excluded["changed" if deletion else "running"] += 1
         if deletion is not None and deletion.refused:
             batch.set_state(job.connection, root, batch.KEPT)
             job.left_behind += len(deletion.refused)
@@ -235,7 +266,8 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
     gone, plan = job.gone, job.plan
     share = gone.bytes / plan.totals.bytes if plan.totals.bytes else 0.0
     changed, left = job.excluded["changed"], len(plan) - job.seen
-    ending: Ending = "done" if gone.sessions and not (changed or left) else "partial"
+    stayed = sum(job.excluded.values()) + left
+    ending: Ending = "done" if gone.sessions and not stayed else "partial"
     if not gone.sessions:
         ending = "refused" if left and not changed else "nothing"
     where = "moved to the trash" if job.keeps else "deleted for good"
@@ -243,6 +275,8 @@ def _outcome(job: _Job, kept: str | None, freed: int) -> Outcome:
     message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
     if changed:
         message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
+    if job.excluded["running"]:
+        message += f" {plural(job.excluded['running'], 'tree')} at work stayed."
     if job.left_behind:
         rows = plural(job.left_behind, "row")
         message += f" {rows} could not be put back; the copies stay in the trash as {kept}."

@@ -258,7 +258,7 @@ def _protection(
 ) -> str | None:
     """Why this level must leave the session alone; None when it may go on."""
     if policy.session_ids is not None:
-        return None
+        return "running" if is_running and level.name == "migrated" else None
     if pinned:
         return "pinned"
     if level.idle and is_running:

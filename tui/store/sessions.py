@@ -21,6 +21,7 @@ from tui.store.models import Message, Project, Session
 from tui.store.models_v2 import SessionMessageV2, SessionV2
 from tui.store.query import answers, scalar
 from tui.store.schema import Schema
+from tui.store.server import server_of
 
 RECENT = 3_600_000
 """Milliseconds within which an unfinished answer can still be at work; older ones are crashes."""
@@ -168,12 +169,15 @@ def running_sessions(store: Store, rows: Iterable[SessionRow], now: int) -> froz
     """Sessions whose newest message is an unfinished answer, or a question not yet answered.
 
     Ask only while somebody holds the file: after a crash an unfinished answer stays for ever, so
-    activity must also be younger than an hour. `now` in milliseconds.
+    activity must also be younger than an hour. What the server of 2.x executes is running whatever
+    the rows say. `now` in milliseconds.
     """
     recent = [row for row in rows if now - row.active < RECENT]
+    server = server_of(store.path) if store.schema.has("session_v2") else None
+    executed = (server.active() if server else None) or frozenset()
     with store.reading() as db:
         connection = db.connection()
-        return frozenset(
+        return executed | frozenset(
             row.id
             for row in recent
             if (row.generation != "v2" and _asks(connection, UNFINISHED, row.id))

@@ -19,6 +19,7 @@ from tui.engine.reclaim.compacted import compacted_deeds
 from tui.engine.reclaim.migrated import migrated_deeds
 from tui.engine.reclaim.rewrite import LevelEngine, Work
 from tui.engine.reclaim.summarised import summarised_deeds
+from tui.engine.served import Service
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.reclaim import ReclaimItem, unit_of
 from tui.records import FileSizes
@@ -52,7 +53,14 @@ def apply_reclaim(plan: Plan, store: Store, stop: Event) -> Generator[Step, None
     before = store.sizes()
     problem = ""
     with store.writing() as db:
-        work = Work(db.connection(), store.schema, stop, now_ms=time.time_ns() // 1_000_000)
+        executed = Service(store.path, store.schema).active
+        work = Work(
+            db.connection(),
+            store.schema,
+            stop,
+            now_ms=time.time_ns() // 1_000_000,
+            executed=executed,
+        )
         items = [item for item in plan if isinstance(item, ReclaimItem)]
         try:
             yield from _take(items, work, len(plan))

@@ -50,6 +50,8 @@ class Work:
     schema: Schema
     stop: Event
     now_ms: int
+    executed: frozenset[str] = frozenset()
+    """Sessions that a server of 2.x is executing: their rows of 2.x are not touched."""
     tally: Tally = field(default_factory=Tally)
     """With the transaction under way."""
     kept: Tally = field(default_factory=Tally)

@@ -22,6 +22,9 @@ def step_deeds(work: Work, level: StepLevel, item: ReclaimItem, limits: Limits) 
     """One deed for each row of the session that qualifies now; none in a file of 1.x."""
     if not work.schema.has("session_v2"):
         return []
+    if item.id in work.executed:
+        work.tally = work.tally.missed(item.id)
+        return []
     still = _Still(work, limits)
     judged = judged_steps(work.connection, level, item.id, still.span(), work.stop)
     rowids = [step.rowid for step in judged if step.octets > 0]

@@ -45,6 +45,9 @@ UPGRADED = days_ago(30)
 CLEARED = "[Old tool result content cleared]"
 """What the importer writes where 1.x had cleared the output of a tool."""
 
+GONE = ("session_message", "data_migration", "session_context_epoch", "session_input", "workspace")
+"""Tables of 1.x that 2.x drops with their rows; it makes two of them anew."""
+
 ALTERED = (
     "ALTER TABLE event ADD created integer DEFAULT 0 NOT NULL",
     "ALTER TABLE project ADD time_active integer DEFAULT 0 NOT NULL",
@@ -66,11 +69,12 @@ def upgrade(
     phase: str | None = "completed",
     skip: Collection[str] = (),
     stop_after: int | None = None,
+    at: int = UPGRADED,
 ) -> Path:
     """What the first start of 2.x makes of a 1.18 file.
 
     `phase` None: killed before the importer began; "sessions": interrupted after `stop_after`
-    sessions. `skip` are sessions that it leaves out, as early versions did.
+    sessions. `skip` are sessions that it leaves out, as early versions did. `at`: when, in ms.
     """
     connection = apsw.Connection(str(path))
     connection.execute("BEGIN")
@@ -84,7 +88,7 @@ def upgrade(
         state: dict[str, str] = {"phase": phase}
         if phase == "sessions" and stop_after:
             state["cursor"] = ids[stop_after - 1]
-        note = (IMPORT_KEY, _json(state), UPGRADED, UPGRADED)
+        note = (IMPORT_KEY, _json(state), at, at)
         connection.execute("INSERT INTO kv VALUES (?, ?, ?, ?)", note)
     connection.execute("COMMIT")
     connection.close()
@@ -111,13 +115,18 @@ def fresh(path: Path, titles: Iterable[str] = ()) -> Path:
 
 def _migrate(connection: apsw.Connection) -> None:
     """The twelve schema migrations, in what they come to."""
-    connection.execute("DROP TABLE IF EXISTS session_message")
+    for table in GONE:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    connection.execute(
+        "CREATE TABLE workspace (id text PRIMARY KEY, provider text NOT NULL, binding text,"
+        " created_at integer NOT NULL, last_used_at integer NOT NULL)"
+    )
     for statement in ALTERED:
         connection.execute(statement)
-    for table in OPENCODE_2_TABLES:
+    for model in OPENCODE_2_TABLES:
         database = APSWDatabase(None)
-        with database.bind_ctx([table], bind_refs=False, bind_backrefs=False):
-            context: Any = table._schema  # type: ignore[attr-defined]
+        with database.bind_ctx([model], bind_refs=False, bind_backrefs=False):
+            context: Any = model._schema  # type: ignore[attr-defined]
             for query in (context._create_table(safe=False), *context._create_indexes(safe=False)):
                 connection.execute(query.query()[0])
     for id in (*MIGRATIONS, *V2_MIGRATIONS):
@@ -169,6 +178,7 @@ def _steps(connection: apsw.Connection, id: str) -> Iterable[tuple[str, str, int
         found = fetch(connection, question, (message,))
         parts = [json.loads(part) for (part,) in found]
         texts = [part["text"] for part in parts if part["type"] == "text"]
+        parts = [part for part in parts if part["type"] in ("text", "reasoning", "tool")]
         times = {"time": {"created": time}}
         if message in summaries:
             told = {"status": "completed", "reason": "auto", "summary": "So far.", "recent": ""}
@@ -194,17 +204,20 @@ def _answer(content: list[Any], time: int, finished: bool = True) -> dict[str, A
 
 def _block(part: Mapping[str, Any], time: int) -> dict[str, Any]:
     if part["type"] != "tool":
-        return {"type": "text", "text": part["text"]}
+        return {"type": part["type"], "text": part["text"]}
     state = part["state"]
+    call = {"type": "tool", "id": part["callID"], "name": part["tool"]}
+    if state["status"] != "completed":
+        told = {"type": "tool.execution", "message": str(state.get("error", "interrupted"))}
+        failed = {"status": "error", "input": state["input"], "error": told}
+        return {**call, "state": failed, "time": {"created": time}}
     is_cleared = "compacted" in state["time"]
     content: list[Any] = [{"type": "text", "text": CLEARED if is_cleared else state["output"]}]
     for each in () if is_cleared else state.get("attachments", ()):
         content.append({"type": "file", "uri": each["url"], "mime": "image/png"})
     kept = {"input": state["input"], "content": content, "metadata": state["metadata"]}
-    return {
-        "type": "tool", "id": part["callID"], "name": part["tool"],
-        "state": {"status": "completed", **kept}, "time": {"created": time, "completed": time},
-    }  # fmt: skip
+    done = {"created": time, "completed": time}
+    return {**call, "state": {"status": "completed", **kept}, "time": done}
 
 
 # what happens next

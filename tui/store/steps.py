@@ -104,6 +104,7 @@ def boundary_in_v2(connection: apsw.Connection, session_id: str) -> int | None:
     found = scalar(
         connection,
         """SELECT seq FROM session_message WHERE session_id = ?1 AND type = 'compaction'
+           AND octet_length(data) < 8000000
            AND CASE WHEN json_valid(data) THEN data ->> '$.status' IS 'completed' END
            AND NOT EXISTS (SELECT 1 FROM session_v2
                            WHERE id = ?1 AND coalesce("revert", 'null') <> 'null')

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tui.cli.call import Answer, Call
 
-VALUES = {"level": ("compacted", "summarised", "conservative", "aggressive")}
+VALUES = {"level": ("compacted", "summarised", "migrated", "conservative", "aggressive")}
 """Words to complete behind options that argparse does not know the choices of."""
 
 

@@ -44,8 +44,10 @@ missing somebody deleted it. Older ones may never have had one."""
 _FOREVER = 2**62
 """A time column that holds no time counts as now: it proves nothing."""
 
-_WROTE_SINCE = """SELECT 1 FROM {table} WHERE session_id = :id
-  AND max(coalesce(time_created, {forever}), coalesce(time_updated, {forever})) > :began"""
+NEWER = f"(max(coalesce(time_created, {_FOREVER}), coalesce(time_updated, {_FOREVER})) > :began)"
+"""SQL: a row of 1.x that may have been written since the import began."""
+
+_WROTE_SINCE = f"SELECT 1 FROM {{table}} WHERE session_id = :id AND {NEWER}"
 
 _MISSING = """SELECT count(*) FROM message m WHERE m.session_id = :id
   AND NOT EXISTS (SELECT 1 FROM session_message s WHERE s.id = m.id AND s.session_id = :id)
@@ -127,7 +129,7 @@ def _wrote_since(connection: apsw.Connection, importer: Importer, id: str) -> bo
         ("part", _WROTE_SINCE),
         ("todo", _WROTE_SINCE),
     ):
-        asked = question.format(table=table, forever=_FOREVER)
+        asked = question.format(table=table)
         if scalar(connection, f"SELECT EXISTS ({asked})", values):
             return True
     return False
@@ -167,6 +169,45 @@ def removable_now(connection: apsw.Connection, importer: Importer, id: str) -> b
         seen |= children
         below += children
     return True
+
+
+class Signs(NamedTuple):
+    """What moves when a session goes on, in either generation; read through indices."""
+
+    old: tuple[object, ...]
+    """The session as 1.x has it, the newest message there, and its counter while 2.x has none."""
+    new: tuple[object, ...]
+    """The session as 2.x has it, and how many messages there."""
+    children: frozenset[str]
+    """Sessions below it in 1.x."""
+
+    def still(self, now: Signs) -> bool:
+        """True when nothing happened but that rows of 1.x went away."""
+        *mine, newest = self.old
+        *theirs, latest = now.old
+        is_older = isinstance(latest, int) and isinstance(newest, int) and latest <= newest
+        return (mine, self.new) == (theirs, now.new) and is_older and now.children <= self.children
+
+
+def signs_of(connection: apsw.Connection, id: str) -> Signs:
+    """Some index steps, whatever the size of the session."""
+    old = fetch(
+        connection,
+        "SELECT time_updated, parent_id, EXISTS (SELECT 1 FROM event_sequence"
+        " WHERE aggregate_id = s.id AND NOT EXISTS (SELECT 1 FROM session_v2 WHERE id = s.id)),"
+        " coalesce((SELECT max(time_created) FROM message WHERE session_id = s.id), 0)"
+        " FROM session s WHERE id = ?",
+        (id,),
+    )
+    new = fetch(
+        connection,
+        'SELECT time_updated, "revert", (SELECT count(*) FROM session_message'
+        " WHERE session_id = s.id) FROM session_v2 s WHERE id = ?",
+        (id,),
+    )
+    question = "SELECT CAST(id AS BLOB) FROM session WHERE parent_id = ?"
+    children = frozenset(as_text(child) for (child,) in fetch(connection, question, (id,)))
+    return Signs(old[0] if old else (None,), new[0] if new else (), children)
 
 
 def old_estate(schema: Schema) -> tuple[Owned, ...]:

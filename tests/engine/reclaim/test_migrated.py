@@ -410,3 +410,30 @@ def test_two_levels_at_once_take_nothing_twice(tmp_path: Path) -> None:
     outcome = run(plan, site)
     assert outcome.excluded == {} and outcome.done == plan.totals
     assert problems(path) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE part SET time_updated = {later} WHERE id = 'prt_same_0a_1'",
+        "UPDATE message SET time_updated = {later} WHERE id = 'msg_same_0u'",
+        "UPDATE session SET time_updated = {later} WHERE id = 'ses_same'",
+        "DELETE FROM session_message WHERE id = 'msg_same_0a'",
+        "UPDATE session_v2 SET \"revert\" = '{{}}' WHERE id = 'ses_same'",
+        "UPDATE session SET parent_id = 'ses_same' WHERE id = 'ses_after'",
+    ],
+)
+def test_whatever_makes_it_no_copy_during_the_deed_keeps_what_matters(
+    site: Site, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SLICE", 0.0)
+    path = site.store.path
+    steps = apply_reclaim(plan_for(site, ids=frozenset({"ses_same"})), site.store, Event())
+    next(steps)
+    execute(path, statement.format(later=LATER))
+    newer = "SELECT * FROM {} WHERE session_id = 'ses_same' AND time_updated > ?"
+    before = [execute(path, newer.format(table), UPGRADED) for table in ("message", "part")]
+    list(steps)
+    assert [execute(path, newer.format(t), UPGRADED) for t in ("message", "part")] == before
+    assert "ses_same" in ids_of(path, "session")
+    assert_sound(path)

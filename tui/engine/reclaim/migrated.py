@@ -14,7 +14,7 @@ from tui.engine.reclaim.rewrite import Work
 from tui.engine.reclaim.steps import data_version, step_deeds
 from tui.policy.reclaim import ReclaimItem
 from tui.store.generations import importer_of, updated_of
-from tui.store.migrated import old_estate, removable_now
+from tui.store.migrated import NEWER, old_estate, removable_now, signs_of
 from tui.store.payloads_v2 import leftover_rows
 from tui.store.query import fetch, scalar
 from tui.store.schema import Owned
@@ -51,28 +51,36 @@ def _span(work: Work, item: ReclaimItem) -> Span:
 
 
 class _Proof:
-    """Knows that the rows of 1.x are a copy, and proves it anew when others have written."""
+    """Knows that the rows of 1.x are a copy.
+
+    Proven in full before the lock is taken, which may take a while in a large session. Once others
+    have written, a look at the few things that tell whether it still is one must do, for they wait;
+    that no row newer than the import ever goes is a condition of each deletion besides.
+    """
 
     def __init__(self, work: Work, item: ReclaimItem) -> None:
         self.work = work
         self.item = item
-        self.version = -1
-        self.held = False
+        self.version = data_version(work.connection)
+        self.signs = signs_of(work.connection, item.id)
+        self.held = self._is_settled() and removable_now(
+            work.connection, work.schema.importer, item.id
+        )
 
     def holds(self) -> bool:
-        """The proof as of now; asked inside the transaction it is true until the commit."""
-        version = data_version(self.work.connection)
-        if version != self.version:
+        """As of now; asked inside the transaction it is true until the commit."""
+        connection = self.work.connection
+        version = data_version(connection)
+        if self.held and version != self.version:
             self.version = version
-            self.held = self._prove()
+            self.held = self._is_settled() and self.signs.still(signs_of(connection, self.item.id))
         return self.held
 
-    def _prove(self) -> bool:
-        connection, schema = self.work.connection, self.work.schema
-        importer = importer_of(connection, schema.columns)
-        if importer != schema.importer or importer.phase != "completed":
-            return False
-        return rests(self.work, self.item) and removable_now(connection, importer, self.item.id)
+    def _is_settled(self) -> bool:
+        schema = self.work.schema
+        importer = importer_of(self.work.connection, schema.columns)
+        is_same = importer == schema.importer and importer.phase == "completed"
+        return is_same and rests(self.work, self.item)
 
 
 def rests(work: Work, item: ReclaimItem) -> bool:
@@ -90,11 +98,13 @@ def _delete(work: Work, guard: _Proof, owned: Owned, id: str, rowid: int) -> Non
         for child, own, key in work.schema.cascades[owned.table]
     )
     octets = "octet_length(data)" if "data" in owned.columns else "0"
+    if "time_updated" in owned.columns:
+        alone += f" AND NOT {NEWER}"
     gone = fetch(
         work.connection,
         f'DELETE FROM "{owned.table}" WHERE rowid = :row AND ({owned.check}){alone}'
         f" RETURNING {octets}",
-        {"row": rowid, "id": id},
+        {"row": rowid, "id": id, "began": work.schema.importer.began},
     )
     work.tally = work.tally.took(id, gone[0][0] or 0) if gone else work.tally.missed(id)
 

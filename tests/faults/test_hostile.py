@@ -165,7 +165,8 @@ def site_at(planted: Planted) -> Site:
 
 def pruned(site: Site, id: str, *, permanent: bool = False) -> Plan:
     forest = forest_of(site)
-    return plan_prune(forest, PrunePolicy(ids=frozenset([id]), permanent=permanent), NOW)
+    policy = PrunePolicy(ids=frozenset([id]), permanent=permanent, events=not permanent)
+    return plan_prune(forest, policy, NOW)
 
 
 def tree_ids(site: Site, id: str) -> tuple[str, ...]:

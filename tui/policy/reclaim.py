@@ -289,6 +289,7 @@ __all__ = [
     "LEVELS",
     "MALFORMED",
     "MIGRATED",
+    "NOBODY",
     "OF_OUTPUT",
     "ORPHANS",
     "SETS",

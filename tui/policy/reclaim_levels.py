@@ -117,8 +117,8 @@ ORPHANS = "orphans"
 MIGRATED = "migrated"
 """The level of files that 2.x uses; in others it finds nothing."""
 
-NOBODY = ""
-"""Session id of a payload that belongs to none."""
+NOBODY = "ocdu:nobody"
+"""Stands where a session's id would, for what belongs to none; opencode calls no session that."""
 
 MALFORMED = "malformed"
 """Payload records of this level count rows that are left alone for their shape."""

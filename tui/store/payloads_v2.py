@@ -31,8 +31,8 @@ MIGRATED = "migrated"
 LEVELS = ("summarised", MIGRATED)
 """Those that look at the rows of 2.x."""
 
-NOBODY = ""
-"""Session of a payload that belongs to none."""
+NOBODY = "ocdu:nobody"
+"""Stands where a session's id would, for what belongs to none; opencode calls no session that."""
 
 LEFT_OUT = {"diverged": "diverged", "v1_only": "only_copy", "never_imported": "only_copy",
             "ambiguous": "only_copy", "unproven": "only_copy"}  # fmt: skip

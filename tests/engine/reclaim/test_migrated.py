@@ -31,7 +31,7 @@ from tui.engine import pace
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.site import Site
 from tui.policy.plan import Plan
-from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
+from tui.policy.reclaim import NOBODY, ReclaimPolicy, plan_reclaim
 from tui.store.migrated import categories, removable
 from tui.store.reclaimable import find_reclaimable
 
@@ -132,7 +132,7 @@ def test_copies_go_and_nothing_else(site: Site) -> None:
     path = site.store.path
     before = picture(path)
     plan = plan_for(site)
-    assert {item.id for item in plan} == {*GOING, "", "ses_split"}
+    assert {item.id for item in plan} == {*GOING, NOBODY, "ses_split"}
     assert plan.excluded == {"diverged": 1, "only_copy": 3}
     assert "1.x went on with them" in plan.message
     outcome = run(plan, site)
@@ -335,7 +335,7 @@ def test_a_fresh_file_gives_back_what_belongs_to_nobody(tmp_path: Path) -> None:
     path = fresh(tmp_path / "opencode.db", ["one", "two"])
     delete_in_v2(path, "ses_two")
     site = site_of(path)
-    assert [item.id for item in plan_for(site)] == [""]
+    assert [item.id for item in plan_for(site)] == [NOBODY]
     assert run(plan_for(site), site).done.parts == 1
     assert execute(path, "SELECT hash FROM instruction_blob") == [("hash_ses_one",)]
 

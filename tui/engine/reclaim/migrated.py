@@ -14,7 +14,7 @@ from tui.engine.reclaim.resting import data_version
 from tui.engine.reclaim.rewrite import Work
 from tui.engine.reclaim.steps import rests, step_deeds
 from tui.policy.plan import Totals
-from tui.policy.reclaim import ReclaimItem
+from tui.policy.reclaim import NOBODY, ReclaimItem
 from tui.store.generations import importer_of
 from tui.store.migrated import NEWER, old_estate, removable_now, signs_of
 from tui.store.payloads_v2 import leftover_rows
@@ -25,7 +25,7 @@ from tui.store.steps import DUPLICATES, Span, boundary_in_v2
 
 def migrated_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
     """Row by row, the session itself last; none when the proof fails by now."""
-    if not item.id:
+    if item.id == NOBODY:
         return _leftover_deeds(work)
     # Called like this they are no edits that leave a copy: there is no way back from this level.
     edits = step_deeds(work, DUPLICATES, item, lambda: _span(work, item))
@@ -144,4 +144,4 @@ def _drop(work: Work, known: _Leftovers, place: tuple[str, int]) -> None:
     if octets is not None:
         table, rowid = place
         work.connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (rowid,))
-        _count(work, "", octets)
+        _count(work, NOBODY, octets)

@@ -16,7 +16,7 @@ import apsw
 
 from tui.engine.pace import Deed, in_slices
 from tui.policy.plan import Totals
-from tui.policy.reclaim import ReclaimItem
+from tui.policy.reclaim import NOBODY, ReclaimItem
 from tui.store import kept_payload
 from tui.store.database import Store
 from tui.store.judging import judge_session
@@ -49,7 +49,7 @@ class Tally(NamedTuple):
     def took(self, session_id: str, more: Totals) -> Tally:
         """These rows or files more."""
         sessions = self.sessions
-        if session_id and session_id not in sessions:
+        if session_id != NOBODY and session_id not in sessions:
             sessions = sessions | {session_id}
         return Tally(self.taken + more, sessions, self.changed)
 

@@ -24,6 +24,7 @@ from tests.generations import (
 from tests.picture import assert_sound, forest_of, picture, run, site_of
 from tui.engine import pace
 from tui.engine.doctor import raise_counters
+from tui.engine.export import choose, export_session
 from tui.engine.prune import apply_prune
 from tui.engine.recovery import recover
 from tui.engine.site import Site
@@ -289,3 +290,24 @@ def test_a_restore_leaves_a_counter_that_2x_can_use(site: Site) -> None:
     batch = run(plan_for(site, "ses_native"), site).batch or ""
     assert run(plan_restore(site, [batch]), site).ending == "done"
     assert problems(site.store.path) == []
+
+
+@pytest.mark.parametrize(("id", "refused"), [("ses_same", False), ("ses_newer", True)])
+def test_only_what_1x_has_all_of_is_exported_for_it(
+    site: Site, tmp_path: Path, id: str, refused: bool
+) -> None:
+    assert run(plan_for(site, id), site).ending == "done"
+    written: list[bytes] = []
+    if refused:
+        with pytest.raises(Refused, match=r"opencode 2\.x has more"):
+            export_session(site, choose(site, id), written.append)
+        assert written == []
+    else:
+        assert export_session(site, choose(site, id), written.append).messages > 0
+
+
+def test_a_session_of_2x_alone_is_not_exported_for_1x(tmp_path: Path) -> None:
+    site = site_of(fresh(tmp_path / "opencode.db", ["one"]))
+    assert run(plan_for(site, "ses_one"), site).ending == "done"
+    with pytest.raises(Refused, match=r"opencode 2\.x has more"):
+        export_session(site, choose(site, "ses_one"), lambda _: None)

@@ -30,6 +30,7 @@ from tests.picture import assert_sound, forest_of, picture, run, site_of
 from tui.engine import pace
 from tui.engine.reclaim import apply_reclaim
 from tui.engine.site import Site
+from tui.engine.undo import plan_redo, plan_undo
 from tui.policy.plan import Plan
 from tui.policy.reclaim import NOBODY, ReclaimPolicy, plan_reclaim
 from tui.store.migrated import categories, removable
@@ -437,3 +438,43 @@ def test_whatever_makes_it_no_copy_during_the_deed_keeps_what_matters(
     assert [execute(path, newer.format(t), UPGRADED) for t in ("message", "part")] == before
     assert "ses_same" in ids_of(path, "session")
     assert_sound(path)
+
+
+# with the other levels
+
+
+def test_what_another_level_takes_of_rows_that_go_counts_once(tmp_path: Path) -> None:
+    tools = (Tool(9000, compacted=True), Tool(300))
+    path = make_database(tmp_path / "opencode.db", [grown("a", turns=(Turn(tools=tools),))])
+    site = site_of(upgrade(path))
+    alone = plan_for(site)
+    plan = plan_for(site, "compacted", "migrated")
+    assert plan.totals.bytes <= alone.totals.bytes
+    outcome = run(plan, site)
+    assert (outcome.ending, outcome.done.bytes) == ("done", plan.totals.bytes)
+    assert problems(path) == []
+
+
+def test_summarised_output_of_2x_comes_back_by_undo_where_copies_are_kept(tmp_path: Path) -> None:
+    path = fresh(tmp_path / "opencode.db")
+    add_in_v2(path, "one", tools=[tool_block(9000), tool_block(500)], compacts=True)
+    site = site_of(path)
+    before = picture(path)
+    found = find_reclaimable(site.store, ("summarised",))
+    policy = ReclaimPolicy(("summarised",), keep=True)
+    outcome = run(plan_reclaim(forest_of(site), found, policy, NOW), site)
+    assert outcome.batch and outcome.done.bytes > 9000
+    assert picture(path) != before and problems(path) == []
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(path) == before
+    assert run(plan_redo(site), site).done == outcome.done
+    assert problems(path) == []
+
+
+def test_second_copies_go_without_a_copy_of_theirs(tmp_path: Path) -> None:
+    every_state(tmp_path / "opencode.db")
+    site = site_of(tmp_path / "opencode.db")
+    found = find_reclaimable(site.store, ("migrated",))
+    policy = ReclaimPolicy(("migrated",), keep=True)
+    outcome = run(plan_reclaim(forest_of(site), found, policy, NOW), site)
+    assert (outcome.ending, outcome.batch) == ("done", None)

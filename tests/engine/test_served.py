@@ -10,7 +10,7 @@ import pytest
 
 from tests.factories import NOW, execute
 from tests.generations import LATER, add_in_v2, every_state, fresh, go_on_in_v2, problems
-from tests.picture import assert_sound, forest_of, picture, run, site_of
+from tests.picture import assert_sound, but_history, forest_of, picture, run, site_of
 from tests.server_2x import PASSWORD, Server2x
 from tui.engine.served import Service
 from tui.engine.site import Site
@@ -228,3 +228,24 @@ def test_what_it_takes_up_between_the_copy_and_the_deed_stays(
     assert outcome.excluded == {"running": 1} and "at work stayed" in outcome.message
     assert picture(path) == before
     assert batches(site.ledger.trash_folder) == []
+
+
+def test_event_rows_that_go_without_a_copy_do_not_make_it_seem_changed(site: Site) -> None:
+    """The server takes counter and history before our look at what has none of them left."""
+    path = site.store.path
+    events = [(f"evt_{n}", "ses_same", n, "session.step.ended.1", "{}", 0) for n in range(3)]
+    for row in events:
+        execute(
+            path,
+            "INSERT INTO event (id, aggregate_id, seq, type, data, created)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            *row,
+        )
+    before = picture(path)
+    with Server2x(path, state_folder()):
+        outcome = run(plan_for(site, "ses_same"), site)
+    assert (outcome.ending, outcome.excluded) == ("done", {})
+    assert "ses_same" not in sessions(path)
+    assert_sound(path)
+    assert run(plan_restore(site, [outcome.batch or ""]), site).ending == "done"
+    assert but_history(picture(path)) == but_history(before)

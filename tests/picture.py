@@ -15,6 +15,7 @@ from tui.engine.perform import perform
 from tui.engine.site import Site, open_site
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
+from tui.store.generations import session_tables
 from tui.store.query import fetch, scalar
 from tui.store.sessions import load_sessions, with_last_messages
 from tui.store.usage import measure_all
@@ -75,11 +76,15 @@ def assert_sound(path: Path) -> None:
         for table, key in (
             ("message", "session_id"), ("part", "session_id"), ("todo", "session_id"),
             ("event", "aggregate_id"), ("event_sequence", "aggregate_id"),
-            ("session_share", "session_id"),
+            ("session_share", "session_id"), ("session_message", "session_id"),
+            ("session_inbox", "session_id"), ("instruction_state", "session_id"),
         ):  # fmt: skip
             if scalar(connection, "SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)):
+                owners = " UNION ALL ".join(
+                    f"SELECT id FROM {t}" for t in session_tables(connection)
+                )
                 orphans = f'SELECT count(*) FROM "{table}" WHERE "{key}" NOT IN'
-                assert scalar(connection, f"{orphans} (SELECT id FROM session)") == 0, table
+                assert scalar(connection, f"{orphans} ({owners})") == 0, table
     finally:
         connection.close()
 

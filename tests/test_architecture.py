@@ -122,6 +122,7 @@ OPENS_FILES = {
     "tui.store.export": "the file a conversation is written to",
     "tui.store.packing": "finished batches of the trash, and one that nobody is connected to",
     "tui.store.prefetch": "the database, but in a process of its own that has no connection",
+    "tui.store.server": "what the server of 2.x notes about itself",
     "tui.store.shelf": "a file that keeps room on the disk of the trash",
     "tui.store.session_files": "a session's files, which are no databases",
 }

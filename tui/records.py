@@ -35,6 +35,8 @@ class SessionRow(NamedTuple):
     cost: float = 0.0
     last_message: int = 0
     """Creation time of the newest message; 0 while not counted or when there is none."""
+    diverged: bool = False
+    """In both generations, and 1.x has gone on since 2.x copied it: neither copy has all of it."""
 
     @property
     def active(self) -> int:
@@ -43,7 +45,11 @@ class SessionRow(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Rows and octets that one session owns; `bytes` is what every list shows as its size."""
+    """Rows and octets that one session owns; `bytes` is what every list shows as its size.
+
+    A session of both generations counts its messages once, as 2.x has them; its bytes are those of
+    both copies. What an answer of 2.x consists of is no row, and no part.
+    """
 
     messages: int = 0
     parts: int = 0
@@ -51,6 +57,8 @@ class Usage(NamedTuple):
     message_bytes: int = 0
     part_bytes: int = 0
     event_bytes: int = 0
+    copy_bytes: int = 0
+    """Of these bytes, what 1.x rows take of a session that 2.x has as well."""
 
     @property
     def bytes(self) -> int:
@@ -221,6 +229,8 @@ class SessionDetail:
     """Octets of the tree by kind: text, reasoning, tool, attachments, messages, events, other."""
     beginning: tuple[str, ...] = ()
     """The first user texts of the conversation, each bounded."""
+    notes: tuple[str, ...] = ()
+    """What is special about it in a file that both generations use: a sentence each."""
 
 
 class FileRow(NamedTuple):

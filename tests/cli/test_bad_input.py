@@ -187,7 +187,7 @@ def test_a_newer_schema_is_shown_and_never_written(
     assert garden.read_bytes() == before
 
 
-def test_a_database_that_opencode_2_upgraded_is_shown_and_never_written(
+def test_a_database_of_an_unknown_opencode_2_is_shown_and_never_written(
     ocdu: Ocdu, garden: Path
 ) -> None:
     execute(garden, "CREATE TABLE session_v2 (id TEXT PRIMARY KEY)")
@@ -199,10 +199,10 @@ def test_a_database_that_opencode_2_upgraded_is_shown_and_never_written(
     assert garden.read_bytes() == before
 
 
-def test_a_database_of_opencode_2_alone_is_refused(ocdu: Ocdu, tmp_path: Path) -> None:
+def test_a_database_of_an_unknown_opencode_2_alone_is_refused(ocdu: Ocdu, tmp_path: Path) -> None:
     path = tmp_path / "o.db"
     execute(path, "CREATE TABLE session_v2 (id TEXT PRIMARY KEY)")
-    assert is_one_sentence(ocdu("list", "--db", path), 3, "opencode 2.x alone")
+    assert is_one_sentence(ocdu("list", "--db", path), 3, "column session_v2.directory")
 
 
 def test_an_old_database_without_migrations_works(ocdu: Ocdu, tmp_path: Path) -> None:

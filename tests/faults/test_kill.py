@@ -13,6 +13,7 @@ import pytest
 
 from tests.engine.test_prune import OLD
 from tests.factories import Tool, count_rows, make_database, session
+from tests.generations import every_state, problems
 from tests.picture import Picture, assert_sound, but_history, picture, run, site_of
 from tui.engine.recovery import recover, unfinished
 from tui.engine.trash import batches, plan_restore
@@ -49,6 +50,21 @@ def everything(database: Path) -> Picture:
     if known:
         run(plan_restore(site, known), site)
     return picture(database)
+
+
+@pytest.mark.parametrize("step", (1, 3, 8, 20, 45, 80))
+def test_a_prune_of_two_generations_killed_at_any_step_loses_nothing(
+    tmp_path: Path, step: int
+) -> None:
+    path = tmp_path / "opencode.db"
+    every_state(path)
+    before = picture(path)
+    dies(path, "prune", step)
+    recover(site_of(path))
+    assert unfinished(site_of(path)) == []
+    assert problems(path) == []
+    assert_sound(path)
+    assert everything(path) == before
 
 
 STEPS = (1, 2, 3, 4, 6, 9, 13, 18, 24, 31, 40)

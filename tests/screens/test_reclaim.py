@@ -8,9 +8,10 @@ import pytest
 from textual.widgets import Static
 
 from tests.factories import Tool, Turn, days_ago, execute, make_database, session
+from tests.generations import every_state
 from tests.visit import Visit, visit
 from tui.config import Compaction, Config, Reclaim
-from tui.policy.reclaim import LEVELS
+from tui.policy.reclaim import LEVELS, MIGRATED
 from tui.screens.reclaim import ReclaimDialog
 from tui.widgets.choice import Choice
 from tui.widgets.row_table import RowTable
@@ -86,6 +87,8 @@ async def test_the_level_under_the_cursor_is_told_in_full_and_turned_by_space(pa
         table.focus()
         await here.pilot.pause()
         for level in LEVELS.values():
+            if level.name == MIGRATED:  # of files that 2.x uses
+                continue
             assert table.key == level.name
             told = shown(here, "#sentence")
             assert level.takes in told and level.loses in told
@@ -155,3 +158,23 @@ async def test_orphans_are_nobodys_and_counted_where_all_are_meant(path: Path) -
         await here.press("G", "space")
         await here.until(lambda: "messages" in here.button())
         assert "u brings all but orphans back" in shown(here, "#left-out")
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+async def test_a_file_of_2x_shows_what_1x_left_behind(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    every_state(tmp_path / "opencode.db")
+    async with visit(tmp_path / "opencode.db", config=QUIET, size=size) as here:
+        await here.press("r")
+        await ready(here)
+        table = here.screen.query_one("#levels", RowTable)
+        table.focus()
+        await here.pilot.pause()
+        for _ in LEVELS:
+            await here.press("j")
+        assert table.key == MIGRATED
+        assert LEVELS[MIGRATED].takes in shown(here, "#sentence")
+        for id in ("#scope", "#levels", "#sentence", "#items", "#act"):
+            region = here.screen.query_one(id).region
+            assert region.height > 0 and region.bottom <= size[1], id

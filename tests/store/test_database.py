@@ -122,10 +122,13 @@ def test_a_newer_schema_is_shown_and_not_written(database: Path) -> None:
         pass
 
 
-def test_a_file_of_both_generations_is_shown_and_not_written(database: Path) -> None:
+def test_a_file_whose_second_generation_is_unknown_is_shown_and_not_written(
+    database: Path,
+) -> None:
     execute(database, "CREATE TABLE session_v2 (id TEXT PRIMARY KEY)")
     store = open_store(database)
     assert store.schema.generation == "both"
+    assert len(load_sessions(store)) == 3
     assert "2.x" in (store.refusal or "")
 
 

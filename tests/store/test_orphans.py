@@ -78,8 +78,11 @@ def test_a_session_that_lives_in_the_other_generation_owns_its_rows(history: His
     history.connection.execute("DELETE FROM event WHERE aggregate_id = 'ses_a'")
     history.connection.execute("DELETE FROM session WHERE id = 'ses_a'")
     assert "ses_a" in found(history)
-    history.connection.execute("CREATE TABLE session_v2 (id text PRIMARY KEY)")
-    history.connection.execute("INSERT INTO session_v2 VALUES ('ses_a')")
+    history.connection.execute(
+        "CREATE TABLE session_v2 (id text PRIMARY KEY, project_id, parent_id, title, directory,"
+        " time_updated)"
+    )
+    history.connection.execute("INSERT INTO session_v2 (id) VALUES ('ses_a')")
     assert found(history) == {}
 
 

@@ -242,7 +242,8 @@ def test_searching_leaves_every_byte_as_it_was(tmp_path: Path) -> None:
     assert not (tmp_path / "o.db-wal").exists() or (tmp_path / "o.db-wal").stat().st_size == 0
 
 
-SECOND = """CREATE TABLE session_v2 (id text PRIMARY KEY);
+SECOND = """CREATE TABLE session_v2 (id text PRIMARY KEY, project_id, parent_id, title, directory,
+  time_updated);
 CREATE TABLE session_message (id text PRIMARY KEY, session_id text NOT NULL, type text NOT NULL,
   seq integer NOT NULL, time_created integer NOT NULL, time_updated integer NOT NULL,
   data text NOT NULL)"""

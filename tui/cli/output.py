@@ -133,6 +133,7 @@ def badges(row: SessionRow) -> str:
         "pinned": row.pinned,
         "running": row.running,
         "missing directory": row.missing,
+        "diverged": row.diverged,
     }
     return ", ".join(name for name, present in named.items() if present)
 

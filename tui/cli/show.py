@@ -62,6 +62,9 @@ def run(call: Call) -> Answer:
         "running": detail.row.running,
         "missing": detail.row.missing,
         "tree_sessions": detail.tree_sessions,
+        "diverged": detail.row.diverged,
+        "copy_bytes": detail.usage.copy_bytes,
+        "notes": list(detail.notes),
         "kinds": detail.kinds,
         "largest": _largest(store, branch.ids),
         "get_back": _get_back(call, forest, branch.ids),
@@ -132,6 +135,7 @@ def _text(call: Call, detail: SessionDetail, session: dict[str, Any]) -> str:
         "Its tree": f"{size(detail.tree_usage.bytes)} in {count(detail.tree_sessions)}",
     }
     lines = [f"{name + ':':<16}{value}" for name, value in facts.items() if value]
+    lines += detail.notes
     for text in detail.beginning[:1]:
         lines += ["", "“" + clip(clean(text), MOST_CELLS) + "”"]
     by_size = sorted(detail.kinds.items(), key=lambda kind: -kind[1])

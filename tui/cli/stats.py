@@ -33,7 +33,7 @@ def run(call: Call) -> Answer:
     data: dict[str, Any] = {
         "database": _database(store),
         "sessions": _sessions(forest),
-        "messages": measured.rows.get("message", 0),
+        "messages": measured.messages,
         "parts": measured.rows.get("part", 0),
         "events": measured.rows.get("event", 0),
         "tables": kinds.tables,

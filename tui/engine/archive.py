@@ -19,7 +19,8 @@ from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.archive import ArchiveOptions
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.store.query import FINITE, fetch
+from tui.store.generations import session_tables
+from tui.store.query import FINITE, fetch, scalar
 from tui.store.sessions import milliseconds
 
 TRIES = 3
@@ -117,17 +118,25 @@ def _write(
     wanted: int | None,
     done: dict[str, tuple[int | None, int | None]],
 ) -> None:
-    connection.execute(
-        f"UPDATE session SET time_archived = ? WHERE id = ? AND {_STAMP} IS ?",
-        (wanted, id, expected),
-    )
-    if connection.changes():
-        done[id] = (expected, wanted)
+    """The copy that counts, where the expected stamp is on it; and with it the other one."""
+    for table in reversed(session_tables(connection)):
+        connection.execute(
+            f"UPDATE {table} SET time_archived = ? WHERE id = ? AND {_STAMP} IS ?",
+            (wanted, id, expected),
+        )
+        if connection.changes():
+            done[id] = (expected, wanted)
+        elif scalar(connection, f"SELECT EXISTS (SELECT 1 FROM {table} WHERE id = ?)", (id,)):
+            return
 
 
 def _stamps_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int | None]:
+    """The stamps as every list shows them: of a session of both generations, that of 2.x."""
     found: dict[str, int | None] = {}
+    tables = session_tables(connection)
     for id in ids:
-        for (stamp,) in fetch(connection, f"SELECT {_STAMP} FROM session WHERE id = ?", (id,)):
-            found[id] = stamp
+        for table in tables:
+            question = f"SELECT {_STAMP} FROM {table} WHERE id = ?"
+            for (stamp,) in fetch(connection, question, (id,)):
+                found[id] = stamp
     return found

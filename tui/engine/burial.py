@@ -21,6 +21,7 @@ import apsw
 from tui.engine.pace import Deed
 from tui.engine.putting_back import PutBack
 from tui.store.copies import HISTORY
+from tui.store.generations import children_of, exists
 from tui.store.kept import kept_tables
 from tui.store.query import fetch, scalar
 from tui.store.schema import LAST, Schema
@@ -53,9 +54,14 @@ class Burial:
         ids: tuple[str, ...],
         history: Mapping[str, int],
         must_compare: Callable[[], bool],
+        *,
+        served: bool = False,
     ) -> None:
         """`ids` root first; `history`: sessions whose event rows have no copy -> their newest seq;
-        `must_compare` tells whether others have written since the copy."""
+        `must_compare` tells whether others have written since the copy.
+
+        `served`: a server was asked to delete the tree, so rows may be gone already.
+        """
         self.spoiled = False
         self.refused: list[str] = []
         self._connection = connection
@@ -63,10 +69,12 @@ class Burial:
         self._ids = ids
         self._history = history
         self._must_compare = must_compare
+        self._served = served
         self._tables = tuple(dict.fromkeys(owned.table for owned in schema.estate))
         self._deleted: list[tuple[str, int]] = []
         self._is_past_copies = False
         self._finished: set[str] = set()
+        self._keys: dict[str, tuple[str, ...]] = {}
 
     def deeds(self) -> Iterator[Deed]:
         """The deletions, descendants before ancestors; when spoiled, the way back."""
@@ -117,13 +125,13 @@ class Burial:
     def _delete(self, table: str, copy: int, source: int) -> None:
         if self.spoiled:
             return
-        if self._must_compare():
+        if self._served or self._must_compare():
             self._connection.execute(self._careful(table), (source, copy))
         else:
             self._connection.execute(f'DELETE FROM main."{table}" WHERE rowid = ?', (source,))
         if self._connection.changes() == 1:
             self._deleted.append((table, copy))
-        else:
+        elif not self._was_served(table, copy):
             self.spoiled = True
 
     def _delete_history(self, id: str, row: int) -> None:
@@ -132,6 +140,22 @@ class Burial:
                 f'DELETE FROM main."{HISTORY}" WHERE rowid = ? AND aggregate_id = ? AND seq <= ?',
                 (row, id, self._history[id]),
             )
+
+    def _was_served(self, table: str, copy: int) -> bool:
+        """True when the server took this row: none has the key of its copy, in whatever place."""
+        if not self._served:
+            return False
+        keys = self._keys.get(table)
+        if keys is None:
+            kept = kept_tables(self._connection, self._schema)
+            self._keys = {each.name: each.keys for each in kept}
+            keys = self._keys[table]
+        same = " AND ".join(f'm."{key}" IS k."{key}"' for key in keys)
+        question = (
+            f'SELECT NOT EXISTS (SELECT 1 FROM trash."{table}" k JOIN main."{table}" m ON {same}'
+            " WHERE k.rowid = ?)"
+        )
+        return bool(scalar(self._connection, question, (copy,)))
 
     def _finish(self, id: str) -> None:
         """The session itself, in one transaction with its watermark."""
@@ -167,7 +191,7 @@ class Burial:
         if id in self._finished:
             return False
         last = [(t, *row) for t in self._tables if t in LAST for row in self._rows(t, id)]
-        if not all(self._is_as_kept(*row) for row in last):
+        if not all(self._is_as_kept(*row) or self._was_served(*row[:2]) for row in last):
             return True
         if id not in self._history:
             return False
@@ -189,11 +213,12 @@ class Burial:
         ]
         if scalar(self._connection, "SELECT " + " OR ".join(conditions), {"id": id}):
             return True
-        children = fetch(self._connection, "SELECT id FROM main.session WHERE parent_id = ?", (id,))
-        return any(child not in self._ids for (child,) in children)
+        return not children_of(self._connection, id) <= set(self._ids)
 
     def _way_back(self) -> Iterator[Deed]:
         """Put every deleted row back, parents first; nothing, if somebody else took the tree."""
+        if self._served:
+            self.refused.append("what the server deleted")  # its copies are the only ones now
         if not exists(self._connection, self._ids[0]):
             return
         tables = {each.name: each for each in kept_tables(self._connection, self._schema)}
@@ -251,10 +276,3 @@ class Removal:
             for owned in self._schema.estate:
                 statement = f'DELETE FROM main."{owned.table}" WHERE {owned.where}'
                 self._connection.execute(statement, {"id": id})
-
-
-def exists(connection: apsw.Connection, id: str) -> bool:
-    """True when the session is in the database."""
-    return bool(
-        scalar(connection, "SELECT EXISTS (SELECT 1 FROM main.session WHERE id = ?)", (id,))
-    )

@@ -22,11 +22,12 @@ from tui.format import clean, count, plural, size
 from tui.policy.files import FilesOptions, FileTarget
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.records import FileRow
+from tui.store.beta import is_copied
 from tui.store.descent import Parts, remove_folder, walk
 from tui.store.file_kinds import milliseconds
 from tui.store.files import Scan
 from tui.store.in_use import FileId, files_in_use
-from tui.store.known import Known, what_is_known
+from tui.store.known import BETA, Known, what_is_known
 
 TELL_EVERY = 200
 """Files between two steps: some milliseconds."""
@@ -76,7 +77,8 @@ def apply_files(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
     if refusal := site.store.refusal:
         raise Refused(refusal)
     for target in plan.options.targets:
-        if target.row.partition("/")[0] in NEVER:
+        kind = target.row.partition("/")[0]
+        if kind in NEVER and not (kind == BETA and is_copied(site.files / BETA, site.store.path)):
             raise Refused(f"{target.row} is never removed by ocdu: nothing was changed.")
     job = _Job(plan, site, stop, plan.options)
     for target in job.options.targets:
@@ -134,7 +136,9 @@ def _remove_files(job: _Job, scan: Scan, target: FileTarget) -> Iterator[Step]:
         )
         if not is_mine:
             continue
-        if scan.sorter.is_open(seen.state) or milliseconds(seen.state) > target.newest:
+        # Looking into a database touches its -shm, which holds nothing of its own.
+        is_newer = milliseconds(seen.state) > target.newest and not seen.parts[-1].endswith("-shm")
+        if scan.sorter.is_open(seen.state) or is_newer:
             job.excluded["changed"] += 1
             continue
         try:

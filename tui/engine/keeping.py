@@ -11,14 +11,19 @@ import apsw
 
 from tui.policy.plan import Item, Totals
 from tui.store import batch, session_files
-from tui.store.copies import HISTORY, copy_project, copy_session, differing_table, is_synced
+from tui.store.copies import (
+    HISTORY,
+    copy_instructions,
+    copy_project,
+    copy_session,
+    differing_table,
+    is_synced,
+)
 from tui.store.database import transaction
-from tui.store.query import FINITE, fetch, scalar
+from tui.store.generations import children_of, projects_of, times_of
+from tui.store.query import scalar
 from tui.store.schema import Schema
 from tui.store.sessions import milliseconds
-
-PAYLOADS = ("message", "part", HISTORY)
-"""Tables whose `data` every list counts as a session's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,14 @@ def keep_tree(
     kept_files = 0
     for id in item.sessions:
         if rows:
-            counts += copy_session(connection, schema, id, with_events=id not in history)
+            copied = copy_session(connection, schema, id, with_events=id not in history)
+            counts += as_shown(copied)
             kept_files += session_files.keep_file(connection, files, id)
         else:
-            counts += count_rows(connection, schema, id)
+            counts += as_shown(count_rows(connection, schema, id))
             kept_files += session_files.diff_file(files, id) is not None
-    if rows and schema.has("project"):
-        _copy_projects(connection, item.sessions)
+    if rows:
+        _copy_shared(connection, schema, item.sessions)
     octets = _payload(connection, schema, item.sessions)
     left_out = _payload(connection, schema, tuple(history), (HISTORY,))
     events_left_out = sum(_count(connection, schema, HISTORY, id) for id in history)
@@ -98,34 +104,35 @@ def is_proven(connection: apsw.Connection, schema: Schema, tree: Kept) -> bool:
         )
 
 
-def has_moved_on(connection: apsw.Connection, item: Item) -> bool:
-    """True when the tree has lost or won sessions, or activity that the plan did not know."""
+def has_moved_on(connection: apsw.Connection, item: Item, *, served: bool = False) -> bool:
+    """True when the tree has lost or won sessions, or activity that the plan did not know.
+
+    `served`: a server was asked to delete it, so sessions may be gone already.
+    """
     ids = set(item.sessions)
     for id in item.sessions:
-        found = fetch(
-            connection,
-            "SELECT time_updated, (SELECT max(time_created) FROM main.message WHERE session_id ="
-            f" ?1 AND time_created < {FINITE}) FROM main.session WHERE id = ?1",
-            (id,),
-        )
-        if not found or max(milliseconds(time) for time in found[0]) > item.seen_active:
+        found = times_of(connection, id)
+        if not found and served:
+            continue
+        if not found or max(map(milliseconds, found)) > item.seen_active:
             return True
-        children = fetch(connection, "SELECT id FROM main.session WHERE parent_id = ?", (id,))
-        if any(child not in ids for (child,) in children):
+        if not children_of(connection, id) <= ids:
             return True
     return False
 
 
-def _copy_projects(connection: apsw.Connection, ids: tuple[str, ...]) -> None:
-    found: set[str] = set()
-    for id in ids:
-        found.add(scalar(connection, "SELECT project_id FROM main.session WHERE id = ?", (id,)))
-    for project in found:
-        copy_project(connection, project)
+def _copy_shared(connection: apsw.Connection, schema: Schema, ids: tuple[str, ...]) -> None:
+    """What the sessions share with others: a restore may find it gone."""
+    if schema.has("project"):
+        for project in set().union(*(projects_of(connection, id) for id in ids)):
+            copy_project(connection, project)
+    if schema.has("instruction_state") and schema.has("instruction_blob"):
+        for id in ids:
+            copy_instructions(connection, id)
 
 
 def count_rows(connection: apsw.Connection, schema: Schema, id: str) -> Counter[str]:
-    """Rows of one session by table, as they are now."""
+    """Rows of one session by table, as they are now; see `as_shown`."""
     counts: Counter[str] = Counter()
     for owned in schema.estate:
         question = f'SELECT count(*) FROM main."{owned.table}" WHERE {owned.where}'
@@ -141,16 +148,23 @@ def _count(connection: apsw.Connection, schema: Schema, table: str, id: str) -> 
     )
 
 
+def as_shown(rows: Counter[str]) -> Counter[str]:
+    """Rows of one session as every list counts them: messages of both generations only once."""
+    messages = rows["session_message" if rows["session_v2"] else "message"]
+    sessions = max(rows["session"], rows["session_v2"])
+    return Counter(session=sessions, message=messages, part=rows["part"], event=rows[HISTORY])
+
+
 def _payload(
     connection: apsw.Connection,
     schema: Schema,
     ids: tuple[str, ...],
-    tables: tuple[str, ...] = PAYLOADS,
+    tables: tuple[str, ...] | None = None,
 ) -> int:
     """Octets of the tree's messages, parts and events, as every list counts them."""
     total = 0
     for owned in schema.estate:
-        if owned.table in tables:
+        if owned.table in (schema.sized_tables if tables is None else tables):
             for id in ids:
                 total += scalar(
                     connection,

@@ -17,17 +17,19 @@ from threading import Event
 
 import apsw
 
-from tui.engine.burial import Burial, Deletion, Removal, exists
+from tui.engine.burial import Burial, Deletion, Removal
 from tui.engine.keeping import Kept, has_moved_on, is_proven, keep_tree
 from tui.engine.pace import Deed, in_slices
 from tui.engine.prune_job import PruneJob, data_version, outcome_of
 from tui.engine.room import check_room, explained_fully
+from tui.engine.served import Service
 from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.policy.prune import PrunePolicy
 from tui.store import batch, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, transaction
+from tui.store.generations import exists
 from tui.store.shelf import put_back, reserved
 
 GROUP_BYTES = 64_000_000
@@ -52,6 +54,7 @@ def apply_prune(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
             now=int(time.time() * 1000), rows=keeps, events=events,
         )  # fmt: skip
         job = PruneJob(site, plan, stop, connection, path, keeps, events)
+        job.service = Service(site.store.path, site.store.schema)
         with reserved(path) if keeps else nullcontext() as job.reserve:
             yield from _prune_groups(job)
     kept = path.stem if keeps and job.gone.sessions else None
@@ -103,6 +106,9 @@ def _prune_group(
                     tree = _keep(job, item)
                 if tree:
                     kept.append(tree)
+                elif job.is_executed(item):
+                    job.seen += 1
+                    job.excluded["running"] += 1
                 else:
                     job.seen += 1
                     job.excluded["changed"] += 1
@@ -114,11 +120,16 @@ def _prune_group(
         with transaction(job.connection, "BEGIN"):
             for tree in kept:
                 batch.write_tree(job.connection, tree.line, tree.item.sessions)
+        for tree in kept:
+            if not job.stop.is_set():
+                _let_serve(job, tree)
         yield from _delete_group(job, kept)
 
 
 def _keep(job: PruneJob, item: Item) -> Kept | None:
     store = job.site.store
+    if job.is_executed(item):
+        return None
     return keep_tree(
         job.connection, store.schema, job.site.files, item, rows=job.keeps, events=job.events
     )
@@ -150,6 +161,8 @@ def _delete_group(job: PruneJob, kept: list[Kept]) -> Generator[Step, None, None
         for tree in kept:
             if job.stop.is_set():
                 return
+            if job.is_executed(tree.item):
+                continue
             job.deletion = begun[tree.item.id] = _deletion(job, tree)
             yield from job.deletion.deeds()
             job.deletion = None
@@ -165,19 +178,36 @@ def _delete_group(job: PruneJob, kept: list[Kept]) -> Generator[Step, None, None
             job.left_out += tree.gone.bytes - tree.line.bytes
         elif tree.item.id in begun:
             job.excluded["changed"] += 1
-        job.seen += tree.item.id in gone or tree.item.id in begun
+        elif job.is_executed(tree.item):
+            job.excluded["running"] += 1
+        job.seen += tree.item.id in gone or tree.item.id in begun or job.is_executed(tree.item)
     yield job.step("deleting")
+
+
+def _let_serve(job: PruneJob, tree: Kept) -> None:
+    """Let the server of 2.x delete its rows, if the tree still is what was copied."""
+    connection, schema, item = job.connection, job.site.store.schema, tree.item
+    if job.service is None or not job.service.is_there:
+        return
+    job.service.look()
+    if job.is_executed(item) or has_moved_on(connection, item):
+        return
+    if not job.keeps or is_proven(connection, schema, tree):
+        job.service.delete(connection, item)
 
 
 def _deletion(job: PruneJob, tree: Kept) -> Deletion:
     schema, ids = job.site.store.schema, tree.item.sessions
+    served = job.service is not None and tree.item.id in job.service.asked
     if job.keeps:
-        return Burial(job.connection, schema, ids, tree.history, lambda: job.others_wrote)
+        return Burial(
+            job.connection, schema, ids, tree.history, lambda: job.others_wrote, served=served
+        )
     return Removal(
         job.connection,
         schema,
         ids,
-        lambda: job.others_wrote and has_moved_on(job.connection, tree.item),
+        lambda: job.others_wrote and has_moved_on(job.connection, tree.item, served=served),
     )
 
 

@@ -10,10 +10,12 @@ from threading import Event
 import apsw
 
 from tui.engine.burial import Deletion
+from tui.engine.served import Service
 from tui.engine.site import Site
 from tui.errors import Refused
 from tui.format import plural, size
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals, items_as_json
+from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals, items_as_json
+from tui.store.generations import importer_of
 from tui.store.query import scalar
 
 
@@ -47,6 +49,8 @@ class PruneJob:
     """The tree that is going."""
     reserve: Path | None = None
     """Room kept back on the disk of the trash."""
+    service: Service | None = None
+    """The server of 2.x, for a file that 2.x uses."""
     left_behind: int = 0
     """Rows of changed trees that could not be put back; their copies stay in the batch."""
 
@@ -55,6 +59,10 @@ class PruneJob:
         self.version, self.others_wrote = data_version(self.connection), False
         self.seen_version = self.version
         self.shape = _shape(self.connection)
+
+    def is_executed(self, item: Item) -> bool:
+        """True when the server of 2.x works for one of the sessions: nobody may touch those."""
+        return self.service is not None and not self.service.active.isdisjoint(item.sessions)
 
     def step(self, phase: str) -> Step:
         """How far it is."""
@@ -66,9 +74,16 @@ class PruneJob:
         self.others_wrote = self.others_wrote or version != self.version
         if _shape(self.connection) != self.shape:
             raise Refused("opencode is changing this database's schema: prune again afterwards.")
-        if version != self.seen_version and self.deletion is not None:
-            self.deletion.look()
+        if version != self.seen_version:
+            self._look_closer()
         self.seen_version = version
+
+    def _look_closer(self) -> None:
+        columns = self.site.store.schema.columns
+        if not importer_of(self.connection, columns).is_settled:
+            raise Refused("opencode 2.x imports sessions of 1.x now: prune again afterwards.")
+        if self.deletion is not None:
+            self.deletion.look()
 
 
 def outcome_of(job: PruneJob, kept: str | None, freed: int) -> Outcome:
@@ -76,7 +91,8 @@ def outcome_of(job: PruneJob, kept: str | None, freed: int) -> Outcome:
     gone, plan = job.gone, job.plan
     share = gone.bytes / plan.totals.bytes if plan.totals.bytes else 0.0
     changed, left = job.excluded["changed"], len(plan) - job.seen
-    ending: Ending = "done" if gone.sessions and not (changed or left) else "partial"
+    stayed = sum(job.excluded.values()) + left
+    ending: Ending = "done" if gone.sessions and not stayed else "partial"
     if not gone.sessions:
         ending = "refused" if left and not changed else "nothing"
     where = "moved to the trash" if job.keeps else "deleted for good"
@@ -86,6 +102,8 @@ def outcome_of(job: PruneJob, kept: str | None, freed: int) -> Outcome:
     message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
     if changed:
         message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
+    if job.excluded["running"]:
+        message += f" {plural(job.excluded['running'], 'tree')} at work stayed."
     if job.left_behind:
         rows = plural(job.left_behind, "row")
         message += f" {rows} could not be put back; the copies stay in the trash as {kept}."

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import apsw
 
 from tui.engine.pace import Deed
+from tui.store.copies import hashes_of
+from tui.store.generations import TABLES, exists, session_tables
 from tui.store.kept import KeptTable, kept_tables
 from tui.store.query import fetch, scalar
-from tui.store.schema import Schema
+from tui.store.schema import SHARED, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,10 @@ class PutBack:
 
     def _has_owner(self) -> bool:
         """No row without its session: the event watermark has no foreign key that would mind."""
-        if self.table.name in ("session", "project"):
+        if self.table.name in (*TABLES, *SHARED):
             return True
-        question = (
-            f'SELECT EXISTS (SELECT 1 FROM trash."{self.table.name}" k'
-            " JOIN main.session s ON s.id = k.ocdu_session WHERE k.rowid = ?)"
-        )
-        return bool(scalar(self.connection, question, (self.copy,)))
+        question = f'SELECT ocdu_session FROM trash."{self.table.name}" WHERE rowid = ?'
+        return exists(self.connection, scalar(self.connection, question, (self.copy,)))
 
 
 def put_back_deeds(
@@ -67,25 +66,31 @@ def put_back_deeds(
     """
     tables = kept_tables(connection, schema)
     for table in tables:
-        if table.name == "project":
-            for copy in _project_copies(connection, ids):
+        if table.name in SHARED:
+            for copy in _shared_copies(connection, table.name, ids):
                 yield PutBack(connection, table, copy, refused)
     for id in ids:
         for table in tables:
-            if table.name != "project":
+            if table.name not in SHARED:
                 statement = f'SELECT rowid FROM trash."{table.name}" WHERE ocdu_session = ?'
                 for (copy,) in fetch(connection, f"{statement} ORDER BY rowid", (id,)):
                     yield PutBack(connection, table, copy, refused)
 
 
-def _project_copies(connection: apsw.Connection, ids: tuple[str, ...]) -> list[int]:
+def _shared_copies(connection: apsw.Connection, table: str, ids: tuple[str, ...]) -> list[int]:
+    """Kept rows of `project` or `instruction_blob` that these sessions need."""
+    questions = [
+        f"SELECT p.rowid FROM trash.project p JOIN trash.{sessions} s ON s.project_id = p.id"
+        " WHERE s.ocdu_session = ?"
+        for sessions in session_tables(connection, "trash")
+    ]
+    if table == "instruction_blob":
+        questions = [
+            "SELECT rowid FROM trash.instruction_blob WHERE hash IN"
+            f" (SELECT hash FROM ({hashes_of('trash')} WHERE i.session_id = ?))"
+        ]
     found: dict[int, None] = {}
     for id in ids:
-        copies = fetch(
-            connection,
-            "SELECT p.rowid FROM trash.project p JOIN trash.session s ON s.project_id = p.id"
-            " WHERE s.ocdu_session = ?",
-            (id,),
-        )
-        found.update(dict.fromkeys(copy for (copy,) in copies))
+        for question in questions:
+            found.update(dict.fromkeys(copy for (copy,) in fetch(connection, question, (id,))))
     return list(found)

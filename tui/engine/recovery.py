@@ -17,9 +17,9 @@ from threading import Event
 
 import apsw
 
-from tui.engine.burial import Removal, exists
+from tui.engine.burial import Removal
 from tui.engine.journal import settle
-from tui.engine.keeping import count_rows
+from tui.engine.keeping import as_shown, count_rows
 from tui.engine.leftovers import sweep
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
@@ -29,6 +29,7 @@ from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.store import batch, kept_payload, session_files
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
+from tui.store.generations import MESSAGES, exists, session_tables, updated_of
 from tui.store.kept import drop_dead_weight, keeps_events
 from tui.store.packing import look_into
 from tui.store.query import fetch, scalar
@@ -198,7 +199,7 @@ def _finish_deletion(
     """
     counts: Counter[str] = Counter()
     for id in ids:
-        counts.update(count_rows(connection, site.store.schema, id))
+        counts.update(as_shown(count_rows(connection, site.store.schema, id)))
     noted = {
         "session": line.sessions,
         "message": line.messages,
@@ -207,8 +208,7 @@ def _finish_deletion(
     }
     is_whole = all(counts[table] >= rows for table, rows in noted.items())
     begun = int(str(_manifest(connection)["created"]))
-    newest = "SELECT coalesce(max(time_updated), 0) FROM main.session WHERE id = ?"
-    used_since = any(scalar(connection, newest, (id,)) > begun for id in ids)
+    used_since = any(updated_of(connection, id) > begun for id in ids)
     if is_whole or used_since:
         with transaction(connection, "BEGIN"):
             batch.forget_tree(connection, line.root)
@@ -248,17 +248,23 @@ def _roll_back(connection: apsw.Connection, site: Site, root: str, ids: tuple[st
 
 def _has_messages(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
     """False once event rows may have gone: they go after everything that has a copy."""
-    question = "SELECT EXISTS (SELECT 1 FROM main.message WHERE session_id = ?)"
-    return any(scalar(connection, question, (id,)) for id in ids)
+    questions = [
+        f"SELECT EXISTS (SELECT 1 FROM main.{MESSAGES[table]} WHERE session_id = ?)"
+        for table in session_tables(connection)
+    ]
+    return any(scalar(connection, question, (id,)) for question in questions for id in ids)
 
 
 def _was_used_since(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
     """True when a session that is still there is newer than its copy."""
-    question = (
-        "SELECT EXISTS (SELECT 1 FROM main.session s JOIN trash.session k ON k.id = s.id"
+    kept = session_tables(connection, "trash")
+    questions = [
+        f"SELECT EXISTS (SELECT 1 FROM main.{table} s JOIN trash.{table} k ON k.id = s.id"
         " WHERE s.id = ? AND s.time_updated > k.time_updated)"
-    )
-    return any(scalar(connection, question, (id,)) for id in ids)
+        for table in session_tables(connection)
+        if table in kept
+    ]
+    return any(scalar(connection, question, (id,)) for question in questions for id in ids)
 
 
 def _finish(

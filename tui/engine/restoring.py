@@ -12,7 +12,7 @@ from threading import Event
 
 import apsw
 
-from tui.engine.burial import Removal, exists
+from tui.engine.burial import Removal
 from tui.engine.pace import in_slices
 from tui.engine.putting_back import put_back_deeds
 from tui.engine.site import Site
@@ -20,6 +20,9 @@ from tui.errors import OcduError, Refused
 from tui.store import batch, kept_payload, session_files
 from tui.store.batch import TreeLine
 from tui.store.database import SQLITE_EXCEPTIONS, transaction
+from tui.store.doctor.counter import raise_counter
+from tui.store.doctor.walk import Key
+from tui.store.generations import exists
 from tui.store.kept import kept_tables, missing_project, taken_id
 
 
@@ -47,6 +50,8 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
     try:
         deeds = put_back_deeds(connection, site.store.schema, ids, refused)
         yield from in_slices(connection, deeds, Event())
+        if site.store.schema.has("session_v2"):
+            _raise_counters(connection, site, ids)
         for id in ids:
             session_files.restore_files(connection, site.files, id)
     except (OcduError, OSError, *SQLITE_EXCEPTIONS):
@@ -78,6 +83,13 @@ def _check_place(
                 f"The project of {id} is neither in the database nor in the trash: "
                 f"“{line.title}” stays in the trash."
             )
+
+
+def _raise_counters(connection: apsw.Connection, site: Site, ids: tuple[str, ...]) -> None:
+    """2.x numbers messages by a counter that was gone with some sessions (facts on 2.x, §9)."""
+    with transaction(connection):
+        for id in ids:
+            raise_counter(connection, site.store.schema, Key("text", id.encode()))
 
 
 def _take_out(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:

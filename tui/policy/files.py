@@ -94,7 +94,7 @@ def _item(row: FileRow) -> Item:
 
 def _target(row: FileRow) -> FileTarget:
     parts = tuple(row.path.split("/"))
-    if row.kind == "tmp_pack":
+    if row.kind in ("tmp_pack", "opencode-next.db"):  # a file: its folder is walked
         parts = parts[:-1]
     return FileTarget(row.id, parts, row.newest, row.files)
 

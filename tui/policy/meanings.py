@@ -134,7 +134,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "leaked_blob": Meaning(
         "note", "instruction no session names", "opencode 2 keeps it for ever.",
-        f"{NOTHING_YET} such texts are small, and ocdu leaves them where they are.",
+        "`ocdu reclaim --level migrated` drops it while nobody has the file open.",
     ),
     "interrupted_job": Meaning(
         "error", "interrupted job", "An ocdu ended in the middle of a prune or a restore.",

@@ -16,6 +16,8 @@ from tui.policy.plan import Item, Plan, Totals
 from tui.policy.reclaim_levels import (
     LEVELS,
     MALFORMED,
+    MIGRATED,
+    NOBODY,
     OF_OUTPUT,
     ORPHANS,
     SETS,
@@ -71,6 +73,9 @@ def plan_reclaim(
     found, excluded, elsewhere, left = _sorted_out(forest, payloads, policy)
     items: list[ReclaimItem] = []
     for session_id, levels in found.items():
+        if session_id == NOBODY:
+            items.append(_leftovers(levels[MIGRATED]))
+            continue
         if session_id not in forest:
             if _is_recent(levels[ORPHANS], policy, now_ms):
                 excluded["recent"] += 1
@@ -168,7 +173,8 @@ def _is_meant(forest: Forest, policy: ReclaimPolicy, payload: Payload) -> bool:
     if policy.session_ids is not None and id not in policy.session_ids:
         return False
     if id not in forest:
-        return payload.level == ORPHANS and policy.project is None
+        of_nobody = payload.level == ORPHANS or id == NOBODY
+        return of_nobody and policy.project is None
     row = forest.row(id)
     return policy.project in (None, row.project, row.project_id)
 
@@ -232,6 +238,17 @@ def _orphan(payload: Payload) -> ReclaimItem:
     )
 
 
+def _leftovers(payload: Payload) -> ReclaimItem:
+    """What belongs to no session."""
+    return ReclaimItem(
+        id=NOBODY,
+        title="What opencode 2.x keeps for no session",
+        reason=f"{payload.level}: {counted(payload)}",
+        totals=totals_of(payload),
+        levels=(payload.level,),
+    )
+
+
 def _all_or_none(payload: Payload) -> tuple[int, ...]:
     """The hint, unless the search remembered only some of the rows."""
     return payload.rowids if len(payload.rowids) == payload.parts else ()
@@ -271,6 +288,8 @@ def rest_of(level: Level, policy: ReclaimPolicy) -> timedelta:
 __all__ = [
     "LEVELS",
     "MALFORMED",
+    "MIGRATED",
+    "NOBODY",
     "OF_OUTPUT",
     "ORPHANS",
     "SETS",

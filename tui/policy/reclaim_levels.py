@@ -85,6 +85,15 @@ LEVELS: dict[str, Level] = {
             never_running=True,
             keeps=False,
         ),
+        Level(
+            "migrated",
+            "Rows of 1.x that opencode 2.x has copied or deleted; outputs it copied twice; caches.",
+            "Going back to 1.x shows these sessions no more. Of 1.x alone and not in 2.x: to-do "
+            "lists, share secrets, diffs of questions, subtask messages, links to attachments and "
+            "the text of outputs that 1.x had cleared.",
+            never_running=True,
+            keeps=False,
+        ),
     )
 }
 
@@ -104,6 +113,12 @@ OF_OUTPUT = ("compacted", "summarised", "stale", "subagents")
 
 ORPHANS = "orphans"
 """The level whose sessions no forest knows."""
+
+MIGRATED = "migrated"
+"""The level of files that 2.x uses; in others it finds nothing."""
+
+NOBODY = "ocdu:nobody"
+"""Stands where a session's id would, for what belongs to none; opencode calls no session that."""
 
 MALFORMED = "malformed"
 """Payload records of this level count rows that are left alone for their shape."""

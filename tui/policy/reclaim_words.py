@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from tui import format
 from tui.forest import Forest
 from tui.policy.plan import Totals
-from tui.policy.reclaim_levels import ORPHANS
+from tui.policy.reclaim_levels import MIGRATED, ORPHANS
 from tui.records import Payload
 
 MOST_NAMED = 3
@@ -16,6 +16,8 @@ MOST_NAMED = 3
 LEFT = {
     ("events", "diverged"): "their rows do not hold the newest state",
     ("orphans", "only_copy"): "their events may be the only copy",
+    (MIGRATED, "diverged"): "1.x went on with them after the import",
+    (MIGRATED, "only_copy"): "they are in 1.x alone, or not proven to be in 2.x",
 }
 """Level and reason of sessions left as a whole that a message names: something is wrong there."""
 
@@ -37,10 +39,12 @@ def counted(payload: Payload) -> str:
 def told(totals: Totals, levels: Collection[str]) -> str:
     """ "12 tool outputs, the diffs of 3 messages and 40 events": what these levels take.
 
-    Orphaned parts and messages go as a whole; with them among the rest, rows are called rows.
+    Orphaned parts and messages go as a whole; with them among the rest, rows are called rows, as
+    with what 1.x left behind.
     """
     whole = ORPHANS in levels
-    several = [format.plural(totals.parts, "part" if whole else "tool output")]
+    part = "part" if whole else "row" if MIGRATED in levels else "tool output"
+    several = [format.plural(totals.parts, part)]
     messages = format.plural(totals.messages, "message")
     several.append(messages if whole else f"the diffs of {messages}")
     several += [format.plural(totals.events, "event"), format.plural(totals.files, "file")]
@@ -62,8 +66,10 @@ def summary(
 
     `elsewhere` are bytes at levels nobody asked for.
     """
-    if totals.sessions:
-        where = f"{told(totals, taken)} of {format.plural(totals.sessions, 'session')}"
+    if totals.sessions or totals.parts:
+        where = told(totals, taken)
+        if totals.sessions:
+            where += f" of {format.plural(totals.sessions, 'session')}"
         return f"{format.size(totals.bytes)} in {where} can be reclaimed."
     if excluded:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(excluded.items()))

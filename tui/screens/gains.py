@@ -75,6 +75,9 @@ def _reclaims(known: Known) -> Iterable[GetBack]:
             continue
         octets = None if known.payloads is None else found[level]
         yield GetBack(f"reclaim:{level}", "r", what, octets, nothing if octets == 0 else loses)
+    if found["migrated"]:
+        what, loses = "copies that 1.x left behind", "1.x no longer shows these sessions"
+        yield GetBack("reclaim:migrated", "r", what, found["migrated"], loses)
 
 
 def _idle(known: Known) -> GetBack:

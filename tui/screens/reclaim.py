@@ -18,6 +18,7 @@ from tui.policy.plan import Plan
 from tui.policy.reclaim import (
     LEVELS,
     MALFORMED,
+    MIGRATED,
     OF_OUTPUT,
     UNASKED,
     ReclaimPolicy,
@@ -169,7 +170,9 @@ class ReclaimDialog(Dialog[Plan]):
             self.query_one("#sentence", Static).update(text)
 
     def _preview(self) -> None:
-        self.query_one("#levels", RowTable).show(COLUMNS, [self._row(name) for name in LEVELS])
+        is_old = self.desk.generation == "v1"
+        rows = [self._row(name) for name in LEVELS if not (is_old and name == MIGRATED)]
+        self.query_one("#levels", RowTable).show(COLUMNS, rows)
         self._tell_level()
         payloads, table = self.payloads, self.query_one("#items", PlanTable)
         if payloads is None:

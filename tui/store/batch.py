@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from tui.store.query import fetch
-from tui.store.schema import Schema
+from tui.store.schema import SHARED, Schema
 
 FORMAT = 2
 """Version of this layout, in the manifest. 1 always held event rows and did not say so."""
@@ -120,11 +120,9 @@ def new_batch(
 
 
 def kept_columns(schema: Schema) -> dict[str, tuple[str, ...]]:
-    """Tables whose rows a batch keeps: a session's estate, and the project it hangs on."""
+    """Tables whose rows a batch keeps: a session's estate, and what it shares with others."""
     tables = {owned.table: owned.columns for owned in schema.estate}
-    if schema.has("project"):
-        tables["project"] = schema.columns["project"]
-    return tables
+    return tables | {name: schema.columns[name] for name in SHARED if schema.has(name)}
 
 
 @contextmanager

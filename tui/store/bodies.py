@@ -15,10 +15,12 @@ import apsw
 
 from tui import format
 from tui.records import Body, Entry
+from tui.store.bodies_v2 import files_in_v2, said_in_v2
 from tui.store.database import Store, as_text
 from tui.store.json_places import Path, Row, piece_of, strings_of, whole_characters
 from tui.store.query import fetch
 from tui.store.transcript import LARGE
+from tui.store.transcript_v2 import TABLE
 
 PIECE = 16_000
 """Octets of a text that are read at once."""
@@ -84,6 +86,9 @@ def read_body(store: Store, entry: Entry, at: int = 0) -> Body:
         id = entry.key if entry.table == "part" else entry.message_id
         statement = _SIZE.format(large=LARGE, table=entry.table)
         for octets, parsed in fetch(connection, statement, (entry.rowid, id)):
+            if entry.table == TABLE:
+                whole = parsed and (octets or 0) <= LARGE
+                return _of_v2(connection, entry, at) if whole else _raw(connection, entry, at)
             if (octets or 0) > LARGE:
                 return _of_large(connection, entry, at)
             if not parsed:
@@ -107,6 +112,23 @@ def _of(connection: apsw.Connection, entry: Entry, at: int) -> Body:
         found = fetch(connection, _ERROR, (entry.rowid,))
         return Body(tuple((as_text(text), "error") for (text,) in found))
     return _raw(connection, entry, at)
+
+
+def _of_v2(connection: apsw.Connection, entry: Entry, at: int) -> Body:
+    """An entry of a row of 2.x."""
+    if entry.kind == "file":
+        return Body(tuple(_files(files_in_v2(connection, entry))))
+    if entry.kind == "other":
+        return _raw(connection, entry, at)
+    said = said_in_v2(connection, entry, at, PIECE)
+    if said is None:
+        return GONE
+    before: list[tuple[str, str]] = []
+    if at == 0:
+        before += _given(as_text(said.given), cut=(said.given_length or 0) > PIECE)
+        before += [(as_text(said.error), "error")] if said.error else []
+    look = "muted" if entry.kind == "reasoning" or entry.state == "synthetic" else ""
+    return _pieced(before, said.text, look, at, said.length)
 
 
 def _pieced(

@@ -13,6 +13,7 @@ from collections import Counter
 import apsw
 
 from tui.errors import OcduError
+from tui.store.generations import TABLES
 from tui.store.query import fetch, scalar
 from tui.store.schema import Owned, Schema
 
@@ -33,10 +34,11 @@ def is_synced(connection: apsw.Connection, schema: Schema, id: str) -> bool:
             "EXISTS (SELECT 1 FROM main.event_sequence WHERE aggregate_id = :id"
             " AND owner_id IS NOT NULL)"
         )
-    if schema.has("session", "workspace_id"):
-        questions.append(
-            "EXISTS (SELECT 1 FROM main.session WHERE id = :id AND workspace_id IS NOT NULL)"
-        )
+    questions += [
+        f"EXISTS (SELECT 1 FROM main.{table} WHERE id = :id AND workspace_id IS NOT NULL)"
+        for table in TABLES
+        if schema.has(table, "workspace_id")
+    ]
     return bool(questions) and bool(
         scalar(connection, "SELECT " + " OR ".join(questions), {"id": id})
     )
@@ -80,6 +82,27 @@ def copy_project(connection: apsw.Connection, project_id: str) -> None:
         f" SELECT NULL, rowid, {names} FROM main.project WHERE id = ?1"
         " AND NOT EXISTS (SELECT 1 FROM trash.project WHERE id = ?1)",
         (project_id,),
+    )
+
+
+def copy_instructions(connection: apsw.Connection, id: str) -> None:
+    """Keep the texts of a session's instructions: 2.x finds them by their hash."""
+    connection.execute(
+        "INSERT INTO trash.instruction_blob (ocdu_session, ocdu_source, hash, value)"
+        " SELECT NULL, rowid, hash, value FROM main.instruction_blob WHERE hash IN"
+        f" (SELECT hash FROM ({hashes_of('main')} WHERE i.session_id = ?1))"
+        " AND hash NOT IN (SELECT hash FROM trash.instruction_blob)",
+        (id,),
+    )
+
+
+def hashes_of(database: str) -> str:
+    """SELECT of every (session_id, hash) that the instructions `i` in this database name."""
+    return (
+        "SELECT i.session_id, v.value AS hash FROM (SELECT session_id, initial_values AS named"
+        f" FROM {database}.instruction_state UNION ALL SELECT session_id, current_values"
+        f" FROM {database}.instruction_state) i,"
+        " json_each(CASE WHEN json_valid(i.named) THEN i.named ELSE '{}' END) v"
     )
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import apsw
 
 from tui.errors import OcduError, Refused
+from tui.store.generations import session_tables
 from tui.store.query import fetch, scalar
 
 BLOCK = 1_000_000
@@ -110,7 +111,12 @@ def new_file(path: Path) -> Iterator[Write]:
 
 
 def write_session(connection: apsw.Connection, source: Source, id: str, write: Write) -> Exported:
-    """Write one session as JSON, in pieces. Raises OcduError when it is not there."""
+    """Write one session as JSON, in pieces.
+
+    Raises OcduError when it is not there, and Refused for one whose conversation 2.x alone has all
+    of: what `opencode import` of 2.x reads was never seen.
+    """
+    _check_generation(connection, source, id)
     write(b'{"info":')
     write(_info(connection, source, id))
     write(b',"messages":[')
@@ -137,6 +143,24 @@ def write_session(connection: apsw.Connection, source: Source, id: str, write: W
         done = _write_message(connection, source, row, parts[key], write, done)
     write(b"]}\n")
     return done
+
+
+def _check_generation(connection: apsw.Connection, source: Source, id: str) -> None:
+    tables = session_tables(connection, source.schema)
+    if "session_v2" not in tables:
+        return
+    # What the importer adds by itself is neither a question nor an answer.
+    unknown = f"""EXISTS (SELECT 1 FROM "{source.schema}".session_message s
+      WHERE s."{source.rows}" = :id AND s.type IN ('user', 'assistant', 'shell')"""
+    if "session" in tables:
+        unknown += f' AND NOT EXISTS (SELECT 1 FROM "{source.schema}".message m WHERE m.id = s.id)'
+        old = f'SELECT 1 FROM "{source.schema}".session WHERE "{source.session}" = :id'
+        unknown = f"NOT EXISTS ({old}) OR {unknown}"
+    if "session" not in tables or scalar(connection, f"SELECT {unknown})", {"id": id}):
+        raise Refused(
+            f"opencode 2.x has more of {id} than 1.x could import, so nothing was written: restore "
+            "it and let opencode export it, or read it with `ocdu show ID --markdown FILE`."
+        )
 
 
 def _info(connection: apsw.Connection, source: Source, id: str) -> bytes:

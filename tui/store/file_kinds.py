@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from os import stat_result
 from stat import S_ISLNK, S_ISREG
 from typing import NamedTuple
 
+from tui.store.beta import copied_to_one_of
 from tui.store.descent import Parts, blocks
 from tui.store.in_use import FileId
-from tui.store.known import Known
+from tui.store.known import BETA, Known
 from tui.store.locate import DATABASE_NAME
 
 HOUR = 3_600_000
@@ -197,13 +199,20 @@ class Sorter:
     def judge(self, id: str, pile: Pile) -> Verdict:
         """Whether all that was counted for this row may go (storage/json: see `json_era`)."""
         kind, _, rest = id.partition("/")
-        if pile.in_use and kind in ("tmp_pack", "snapshot"):
+        if pile.in_use and kind in ("tmp_pack", "snapshot", BETA):
             return stays("running", "A process has it open.")
         if kind == "tmp_pack":
             return self._judge_pack(pile)
         if kind == "snapshot":
             return self._judge_snapshot(rest.split("/")[0], pile)
+        if kind == BETA and self._beta_is_copied:
+            return goes("2.x has imported all that is in it, and nothing came since.")
         return _FIXED.get(id) or self._judge_other(id)
+
+    @cached_property
+    def _beta_is_copied(self) -> bool:
+        found = [path for path in self.known.databases if path.name == BETA]
+        return bool(found) and copied_to_one_of(found[0], self.known.databases)
 
     def _judge_pack(self, pile: Pile) -> Verdict:
         if pile.newest >= self.now - TEMPORARY_PACK_AGE:
@@ -266,5 +275,5 @@ def pile_of(state: stat_result) -> Pile:
 def _top_file(name: str) -> str:
     stem = _FAMILY.sub("", name)
     if stem == "opencode-next.db":
-        return f"opencode-next.db/{name}"
+        return f"opencode-next.db/{stem}"  # with its log: they go together
     return f"database/{name}" if DATABASE_NAME.fullmatch(stem) else f"other/{name}"

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import apsw
 
 from tui.errors import OcduError
+from tui.store.generations import session_tables
 from tui.store.query import fetch, scalar
-from tui.store.schema import Schema
+from tui.store.schema import SHARED, Schema
 
 
 class KeptTable(NamedTuple):
@@ -86,21 +87,22 @@ def _has_values(connection: apsw.Connection, table: str, column: str) -> bool:
 
 def missing_project(connection: apsw.Connection, session: str) -> bool:
     """True when neither the database nor the batch has the project a kept session hangs on."""
-    return bool(
+    return any(
         scalar(
             connection,
-            "SELECT EXISTS (SELECT 1 FROM trash.session s WHERE s.ocdu_session = ?"
+            f"SELECT EXISTS (SELECT 1 FROM trash.{table} s WHERE s.ocdu_session = ?"
             " AND NOT EXISTS (SELECT 1 FROM main.project p WHERE p.id = s.project_id)"
             " AND NOT EXISTS (SELECT 1 FROM trash.project p WHERE p.id = s.project_id))",
             (session,),
         )
+        for table in session_tables(connection, "trash")
     )
 
 
 def taken_id(connection: apsw.Connection, tables: list[KeptTable], session: str) -> str | None:
     """The first row of a kept session whose key the database uses again, as "message msg_1"."""
     for table in tables:
-        if table.name == "project" or table.keys == table.columns:
+        if table.name in SHARED or table.keys == table.columns:
             continue
         same = " AND ".join(f'm."{key}" IS k."{key}"' for key in table.keys)
         found = fetch(
@@ -121,7 +123,7 @@ def drop_dead_weight(connection: apsw.Connection) -> bool:
     """
     dropped = 0
     for table in (*_names(connection), "ocdu_file"):
-        if table != "project":
+        if table not in SHARED:
             key = "session" if table == "ocdu_file" else "ocdu_session"
             connection.execute(
                 f'DELETE FROM trash."{table}" WHERE "{key}" NOT IN'

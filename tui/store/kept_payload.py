@@ -16,7 +16,7 @@ from tui.store import batch
 from tui.store.database import transaction
 from tui.store.diff_stream import Slim
 from tui.store.query import fetch, scalar
-from tui.store.row_level import RowLevel
+from tui.store.row_level import Rewriting
 
 KIND = "payload"
 """In the manifest; batches of whole trees have no kind."""
@@ -24,15 +24,10 @@ KIND = "payload"
 ROOT = "ocdu:payloads"
 """Stands where a tree's root would; no session of opencode is called that."""
 
-TABLES = ("part", "message")
+TABLES = ("part", "message", "session_message")
 """Tables of opencode whose rows are kept here."""
 
 _SAME = 'SELECT 1 FROM main."{table}" m WHERE m.id IS k.id AND m.data IS k.{what}'
-
-_IS = " OR ".join(
-    f"(k.tbl = '{table}' AND EXISTS ({_SAME.format(table=table, what='{what}')}))"
-    for table in TABLES
-)
 
 
 class Tally(NamedTuple):
@@ -59,7 +54,7 @@ def is_payload(connection: apsw.Connection) -> bool:
 
 def copy_row(
     connection: apsw.Connection,
-    level: RowLevel,
+    level: Rewriting,
     session_id: str,
     rowid: int,
     more: Mapping[str, object],
@@ -87,7 +82,7 @@ def copy_large(connection: apsw.Connection, session_id: str, new: Slim) -> int |
 
 def edit_row(
     connection: apsw.Connection,
-    level: RowLevel,
+    level: Rewriting,
     session_id: str,
     rowid: int,
     entry: int,
@@ -132,10 +127,13 @@ def drop(connection: apsw.Connection, unused: list[int]) -> None:
 
 def drop_what_is_there(connection: apsw.Connection) -> None:
     """Forget every entry whose row is as it was before: undo has nothing to do there."""
-    connection.execute(
-        "DELETE FROM trash.ocdu_payload WHERE rowid IN"
-        f" (SELECT k.rowid FROM trash.ocdu_payload k WHERE {_IS.format(what='before')})"
-    )
+    found = fetch(connection, "SELECT DISTINCT tbl FROM trash.ocdu_payload")
+    for table in {table for (table,) in found}.intersection(TABLES):
+        same = _SAME.format(table=table, what="before")
+        connection.execute(
+            "DELETE FROM trash.ocdu_payload WHERE rowid IN (SELECT k.rowid"
+            f" FROM trash.ocdu_payload k WHERE k.tbl = '{table}' AND EXISTS ({same}))"
+        )
 
 
 def note(connection: apsw.Connection) -> Tally:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from threading import Event
 from typing import Any
@@ -20,6 +20,7 @@ import apsw
 
 from tui.records import FileSizes
 from tui.store.database import Store, as_text
+from tui.store.kinds_v2 import BLOCKS, LARGE_KINDS, WHOLE, by_kind
 from tui.store.pieces import Piece, Pieces, head_of
 from tui.store.prefetch import prefetched
 from tui.store.query import fetch
@@ -174,14 +175,17 @@ class _Count:
         self.parts = Pieces(connection, "part")
         self.messages = Pieces(connection, "message")
         self.events = Pieces(connection, "event")
+        self.steps = Pieces(connection, "session_message")
+        self.tables = store.schema.sized_tables
 
     def everything(self) -> Iterator[None]:
         """All rows in the order of the file, then the events session by session."""
         self.found.tables |= dict.fromkeys(self.store.schema.payload_tables, 0)
-        yield from map(self._count_parts, self.parts.everywhere())
-        yield from map(self._count_messages, self.messages.everywhere())
+        for table, count, pieces in self._read_in_full():
+            if table in self.tables:
+                yield from map(count, pieces.everywhere())
         for table in self.store.schema.payload_tables:
-            if table not in ("part", "message", "event"):
+            if table not in self.tables:
                 for slice_ in slices(self.store, table, "1"):
                     self._add_slice(table, [("other", octets) for _, _, octets, _ in slice_])
                     yield
@@ -195,14 +199,20 @@ class _Count:
     def sessions(self, ids: Iterable[str]) -> Iterator[None]:
         """The rows of these sessions through their indices."""
         for id in ids:
-            yield from map(self._count_parts, self.parts.of("session_id", id))
-            yield from map(self._count_messages, self.messages.of("session_id", id))
+            for table, count, pieces in self._read_in_full():
+                if table in self.tables:
+                    yield from map(count, pieces.of("session_id", id))
             if self.store.schema.has("event", "data"):
                 for rowids in self.events.listed("aggregate_id", id):
                     rows = fetch(self.connection, _TYPES, (json.dumps(rowids),))
                     self._add_slice("event", [(EVENTS + as_text(t), n) for t, n in rows])
                     yield
                 yield from self._superseded(id)
+
+    def _read_in_full(self) -> Iterator[tuple[str, Callable[[Piece], None], Pieces]]:
+        yield "part", self._count_parts, self.parts
+        yield "message", self._count_messages, self.messages
+        yield "session_message", self._count_steps, self.steps
 
     def _add_slice(self, table: str, rows: list[tuple[str, int | None]]) -> None:
         self.found.tables.setdefault(table, 0)
@@ -243,6 +253,18 @@ class _Count:
         for octets, diffs in self._fetch(self.messages, _MESSAGES, piece):
             self.found.add("message", "diffs", diffs)
             self.found.add("message", "messages", (octets or 0) - (diffs or 0))
+
+    def _count_steps(self, piece: Piece) -> None:
+        if piece.large is not None:
+            question = "SELECT CAST(type AS BLOB) FROM session_message WHERE rowid = ?"
+            type = fetch(self.connection, question, (piece.large,))
+            kind = LARGE_KINDS.get(type[0][0] if type else b"", "messages")
+            self.found.add("session_message", kind, piece.octets)
+            return
+        whole = self._fetch(self.steps, WHOLE, piece)
+        blocks = fetch(self.connection, BLOCKS % piece.where, piece.values)
+        for kind, octets in by_kind(whole, blocks).items():
+            self.found.add("session_message", kind, octets)
 
     def _superseded(self, id: str) -> Iterator[None]:
         """Of the snapshots of one session all but the newest of each message, part and itself."""

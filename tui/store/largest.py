@@ -33,8 +33,16 @@ PREVIEW = 200
 HEAD = 4_000
 """Octets of a row's beginning that are looked at: type and tool stand among the first hundred."""
 
-KEYS = {"message": "session_id", "part": "session_id", "event": "aggregate_id"}
+KEYS = {
+    "message": "session_id",
+    "part": "session_id",
+    "event": "aggregate_id",
+    "session_message": "session_id",
+}
 """Tables with rows that grow large, and whose rows they are."""
+
+TYPED = ("event", "session_message")
+"""Tables that say in a column what a row is."""
 
 
 _SLICE = """SELECT max(r), count(*), json_group_array(json_array(r, n)) FILTER (WHERE n > ?1)
@@ -49,7 +57,10 @@ _WORDS = """SELECT CAST(substr(coalesce(
     CASE WHEN typeof(data) <> 'text' THEN NULL WHEN json_valid(data) THEN coalesce(
       json_extract(data, '$.text'), json_extract(data, '$.state.output'),
       json_extract(data, '$.state.error'), json_extract(data, '$.state.input'),
-      json_extract(data, '$.summary.diffs'), json_extract(data, '$.part.text'),
+      json_extract(data, '$.summary.diffs'), json_extract(data, '$.command'),
+      CASE json_type(data, '$.summary') WHEN 'text' THEN json_extract(data, '$.summary') END,
+      json_extract(data, '$.content[0].state.content[0].text'),
+      json_extract(data, '$.content[0].text'), json_extract(data, '$.part.text'),
       json_extract(data, '$.part.state.output'), json_extract(data, '$.info.summary.diffs')) END,
     data), 1, ?) AS BLOB) FROM "{table}" WHERE rowid = ?"""
 """What somebody would recognise a row by."""
@@ -92,7 +103,7 @@ def largest_rows(
     Of these sessions, or of the whole file; what was found so far when `stop` is set. Short reads.
     """
     best = _Best(limit, over)
-    tables = [table for table in KEYS if store.schema.has(table, "data")]
+    tables = [table for table in KEYS if table in store.schema.sized_tables]
     ahead = prefetched(store.path) if ids is None else nullcontext()
     with ahead, store.reading() as db:
         connection = db.connection()
@@ -137,11 +148,13 @@ def _in_sessions(
 
 def _told(connection: apsw.Connection, seen: _Seen) -> Iterator[LargeRow]:
     """The row as a record; nothing when it is gone meanwhile."""
-    kind = "CAST(type AS BLOB)" if seen.table == "event" else "NULL"
+    kind = "CAST(type AS BLOB)" if seen.table in TYPED else "NULL"
     statement = f'SELECT CAST(id AS BLOB), {kind} FROM "{seen.table}" WHERE rowid = ?'
     for id, type in fetch(connection, statement, (seen.rowid,)):
         head = head_of(connection, seen.table, seen.rowid, HEAD)
-        named = as_text(type) if seen.table == "event" else _kind(seen.table, head)
+        named = as_text(type) if seen.table in TYPED else _kind(seen.table, head)
+        if seen.table == "session_message":
+            named += " message"
         yield LargeRow(seen.table, as_text(id), named, seen.octets)
 
 

@@ -1,4 +1,6 @@
-"""peewee models of opencode's tables (1.2 – 1.18): columns and keys, no behaviour.
+"""peewee models of opencode's 1.x tables (1.2 – 1.18): columns and keys, no behaviour.
+
+Those of 2.x are in `models_v2`.
 
 The full set is that of 1.17.11 – 1.18.34, the newest 1.x schema; older files lack tables and
 columns, which `schema` finds out at run time. Models are not bound to a database: queries name
@@ -11,12 +13,14 @@ from __future__ import annotations
 from peewee import SQL, CompositeKey, FloatField, ForeignKeyField, IntegerField, Model, TextField
 
 
-class _Table(Model):
+class Table(Model):
+    """What all of them share."""
+
     class Meta:
         legacy_table_names = False
 
 
-def _belongs_to(model: type[Model], column: str) -> ForeignKeyField:
+def belongs_to(model: type[Model], column: str) -> ForeignKeyField:
     """A foreign key as opencode declares them all: ON DELETE CASCADE, read as the bare id."""
     return ForeignKeyField(
         model,
@@ -28,7 +32,7 @@ def _belongs_to(model: type[Model], column: str) -> ForeignKeyField:
     )
 
 
-class Project(_Table):
+class Project(Table):
     id = TextField(primary_key=True)
     worktree = TextField()
     vcs = TextField(null=True)
@@ -46,9 +50,9 @@ class Project(_Table):
         table_name = "project"
 
 
-class Session(_Table):
+class Session(Table):
     id = TextField(primary_key=True)
-    project = _belongs_to(Project, "project_id")
+    project = belongs_to(Project, "project_id")
     workspace_id = TextField(null=True)
     parent_id = TextField(null=True)
     slug = TextField()
@@ -82,9 +86,9 @@ class Session(_Table):
         indexes = ((("project_id",), False), (("workspace_id",), False), (("parent_id",), False))
 
 
-class Message(_Table):
+class Message(Table):
     id = TextField(primary_key=True)
-    session = _belongs_to(Session, "session_id")
+    session = belongs_to(Session, "session_id")
     time_created = IntegerField()
     time_updated = IntegerField()
     data = TextField()
@@ -94,9 +98,9 @@ class Message(_Table):
         indexes = ((("session_id", "time_created", "id"), False),)
 
 
-class Part(_Table):
+class Part(Table):
     id = TextField(primary_key=True)
-    message = _belongs_to(Message, "message_id")
+    message = belongs_to(Message, "message_id")
     session_id = TextField()
     time_created = IntegerField()
     time_updated = IntegerField()
@@ -107,8 +111,8 @@ class Part(_Table):
         indexes = ((("message_id", "id"), False), (("session_id",), False))
 
 
-class Todo(_Table):
-    session = _belongs_to(Session, "session_id")
+class Todo(Table):
+    session = belongs_to(Session, "session_id")
     content = TextField()
     status = TextField()
     priority = TextField()
@@ -122,7 +126,7 @@ class Todo(_Table):
         indexes = ((("session_id",), False),)
 
 
-class SessionShare(_Table):
+class SessionShare(Table):
     session = ForeignKeyField(
         Session,
         column_name="session_id",
@@ -141,7 +145,7 @@ class SessionShare(_Table):
         table_name = "session_share"
 
 
-class EventSequence(_Table):
+class EventSequence(Table):
     aggregate_id = TextField(primary_key=True)
     seq = IntegerField()
     owner_id = TextField(null=True)
@@ -150,9 +154,9 @@ class EventSequence(_Table):
         table_name = "event_sequence"
 
 
-class Event(_Table):
+class Event(Table):
     id = TextField(primary_key=True)
-    aggregate = _belongs_to(EventSequence, "aggregate_id")
+    aggregate = belongs_to(EventSequence, "aggregate_id")
     seq = IntegerField()
     type = TextField()
     data = TextField()
@@ -162,9 +166,9 @@ class Event(_Table):
         indexes = ((("aggregate_id", "seq"), True), (("aggregate_id", "type", "seq"), False))
 
 
-class SessionMessage(_Table):
+class SessionMessage(Table):
     id = TextField(primary_key=True)
-    session = _belongs_to(Session, "session_id")
+    session = belongs_to(Session, "session_id")
     type = TextField()
     seq = IntegerField()
     time_created = IntegerField()
@@ -181,7 +185,7 @@ class SessionMessage(_Table):
         )
 
 
-class Migration(_Table):
+class Migration(Table):
     id = TextField(primary_key=True)
     time_completed = IntegerField()
 

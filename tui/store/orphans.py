@@ -78,7 +78,8 @@ def find_orphans(
         ids = set(beside) if session_ids is None else set(session_ids)
         if session_ids is None:
             ids.update(*(_strangers(connection, schema, link, stop) for link in _links(schema)))
-            ids.update(_stray_parts(connection, stop))
+            if schema.has("part") and schema.has("message"):
+                ids.update(_stray_parts(connection, stop))
         for done, id in enumerate(sorted(ids), start=1):
             if stop.is_set():
                 break

@@ -75,7 +75,9 @@ def find_payloads(
         connection = db.connection()
         page_size: Any = connection.execute("PRAGMA page_size").fetchone()
         search.page_size = page_size[0]
-        if session_ids is None:
+        if not store.schema.has("part"):
+            pass
+        elif session_ids is None:
             search.everywhere(connection)
         else:
             search.in_sessions(connection, sorted(set(session_ids)))

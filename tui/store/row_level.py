@@ -9,6 +9,7 @@ paths as it was, provided the row is minified, as opencode writes it; others are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 LARGEST = 128_000_000
 """Octets of the largest part that is judged: editing takes four times as much memory. opencode caps
@@ -16,6 +17,25 @@ tool output at 50 KB, so larger ones are no ordinary parts; they count as malfor
 
 MALFORMED_ROW = -1
 """Verdict on a row of an unknown shape: it is counted and left alone."""
+
+
+class Rewriting(Protocol):
+    """What a deed on one row has to know of its level, whatever generation the row is of."""
+
+    @property
+    def table(self) -> str:
+        """Where the row is."""
+        ...
+
+    @property
+    def edited(self) -> str:
+        """SQL: the new data."""
+        ...
+
+    @property
+    def verdict(self) -> str:
+        """SQL: 0 or more for a row that is taken."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,8 @@ from pathlib import Path
 import apsw
 
 from tui.errors import Refused
+from tui.store.generations import NO_IMPORT, TABLES, Importer, generation_of, importer_of, refusal
 from tui.store.query import fetch, scalar
-
-NEWEST_MIGRATION = "20260622202450"
-"""Start of the newest entry opencode 1.18.34 writes into its `migration` table."""
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "smbfs", "sshfs", "9p", "afs", "davfs", "webdav")
 """SQLite's WAL needs shared memory and locks that these do not keep (sqlite.org/wal.html)."""
@@ -27,18 +25,28 @@ REQUIRED = {
     "message": {"id", "session_id", "data"},
     "part": {"id", "message_id", "session_id", "data"},
 }
+REQUIRED_V2 = {
+    "session_v2": {"id", "project_id", "parent_id", "title", "directory", "time_updated"},
+    "session_message": {"id", "session_id", "type", "seq", "time_updated", "data"},
+    "event_sequence": {"aggregate_id", "seq"},
+}
 """Without these it is not a database ocdu knows (present in every release since 1.2.0)."""
 
 SOFT_LINKS = (("event", "aggregate_id"), ("event_sequence", "aggregate_id"))
 """Rows of a session that no foreign key ties to it; an SQL delete would leave them behind."""
 
 
+_V1_SIZED = ("message", "part", "event")
+
+SHARED = ("project", "instruction_blob")
+"""Tables of which several sessions may use one row: it never goes with one of them."""
+
 VIRTUAL = "CREATE VIRTUAL"
 
 ODD = re.compile('["\x00-\x1f\ufffd]')
 """Signs that no name of opencode's has, and no statement of ours could carry."""
 
-LAST = {"event_sequence": 1, "session": 2}
+LAST = {"event_sequence": 1, "session": 2, "session_v2": 2}
 """What goes last, and together."""
 
 
@@ -65,6 +73,8 @@ class Schema:
     """Table -> (child table, child column, own column) of every ON DELETE CASCADE onto it."""
     refusal: str | None = None
     """Why ocdu must not write here, as a sentence."""
+    importer: Importer = NO_IMPORT
+    """How far 2.x got with the sessions of 1.x."""
 
     def has(self, table: str, column: str | None = None) -> bool:
         """True when the table (and the column) exists in this file."""
@@ -75,6 +85,15 @@ class Schema:
         """Tables of a session whose `data` is the bulk of the file, present in this file."""
         wanted = ("message", "part", "event", "session_message")
         return tuple(table for table in wanted if self.has(table, "data"))
+
+    @property
+    def sized_tables(self) -> tuple[str, ...]:
+        """Those of them whose `data` makes up a session's size.
+
+        1.15 to 1.17 keep tiny markers in a `session_message` of their own, which is none of them.
+        """
+        tables = self.payload_tables
+        return tables if self.has("session_v2") else tuple(t for t in tables if t in _V1_SIZED)
 
 
 def discover(connection: apsw.Connection) -> Schema:
@@ -90,15 +109,19 @@ def discover(connection: apsw.Connection) -> Schema:
     rows = [(name, sql) for name, sql in rows if not (sql or "").upper().startswith(VIRTUAL)]
     columns = {name: _columns(connection, name) for name, _ in rows if not ODD.search(name)}
     generation = _generation(columns)
+    strange = _lacks(columns, REQUIRED_V2) if generation == "both" else ""
+    if strange:
+        del columns["session_v2"]  # of no use; the sessions of 1.x can still be shown
     cascades = {table: _cascades(connection, columns, table) for table in columns}
     estate = _estate(columns, cascades)
-    refusal = _refusal(connection, columns, generation)
+    importer = importer_of(connection, columns)
+    refused = (strange and _STRANGE.format(strange)) or refusal(connection, columns, importer)
     owned_tables = {owned.table for owned in estate}
     keyless = [name for name, sql in rows if name in owned_tables and _is_without_rowid(sql)]
     keyless += [name for name, _ in rows if _is_out_of_reach(connection, name, owned_tables)]
-    if refusal is None and keyless:
-        refusal = f"The table {keyless[0]} is of a shape ocdu does not know: nothing is changed."
-    return Schema(generation, columns, estate, cascades, refusal)
+    if refused is None and keyless:
+        refused = f"The table {keyless[0]} is of a shape ocdu does not know: nothing is changed."
+    return Schema(generation, columns, estate, cascades, refused, importer)
 
 
 def _columns(connection: apsw.Connection, table: str) -> tuple[str, ...]:
@@ -121,54 +144,46 @@ def _is_out_of_reach(connection: apsw.Connection, table: str, owned: Collection[
 def _generation(columns: Mapping[str, tuple[str, ...]]) -> str:
     if not columns:
         raise Refused("This database has no tables yet: opencode is creating it, or never ran.")
-    has_v1, has_v2 = "session" in columns, "session_v2" in columns
-    if not has_v1 and not has_v2:
+    generation = generation_of(columns)
+    if not generation:
         raise Refused("This is an SQLite database, but not one of opencode: it has no sessions.")
-    if not has_v1:
-        raise Refused(
-            "This database was made by opencode 2.x alone; this version of ocdu reads 1.2 to 1.18."
-        )
-    for table, required in REQUIRED.items():
-        missing = required - set(columns.get(table, ()))
-        if missing:
-            what = f"table {table}" if table not in columns else f"column {table}.{min(missing)}"
-            raise Refused(f"This database lacks the {what}: ocdu does not know this schema.")
-    return "both" if has_v2 else "v1"
+    lacking = _lacks(columns, REQUIRED_V2 if generation == "v2" else REQUIRED)
+    if lacking:
+        raise Refused(f"This database lacks the {lacking}: ocdu does not know this schema.")
+    return generation
 
 
-def _refusal(
-    connection: apsw.Connection, columns: Mapping[str, tuple[str, ...]], generation: str
-) -> str | None:
-    if generation == "both":
-        return (
-            "opencode 2.x has upgraded this database; this version of ocdu shows its 1.x sessions "
-            "and changes nothing in it."
-        )
-    if "migration" in columns:
-        newest = scalar(connection, "SELECT max(id) FROM migration")
-        if newest is not None and str(newest)[: len(NEWEST_MIGRATION)] > NEWEST_MIGRATION:
-            return (
-                f"This database has a newer schema ({newest}) than this version of ocdu knows: "
-                "it is shown, and nothing is changed. Look for a newer ocdu."
-            )
-    return None
+def _lacks(columns: Mapping[str, tuple[str, ...]], required: Mapping[str, set[str]]) -> str:
+    """The first table or column that is not there, in words; "" when all of them are."""
+    for table, wanted in required.items():
+        if table not in columns:
+            return f"table {table}"
+        if missing := wanted - set(columns[table]):
+            return f"column {table}.{min(missing)}"
+    return ""
+
+
+_STRANGE = (
+    "opencode 2.x has written to this database, but it lacks the {}: ocdu does not know this "
+    "schema. It shows the sessions of 1.x and changes nothing."
+)
 
 
 def _estate(
     columns: Mapping[str, tuple[str, ...]],
     cascades: Mapping[str, tuple[tuple[str, str, str], ...]],
 ) -> tuple[Owned, ...]:
-    """Follow ON DELETE CASCADE from session down, so that a table of tomorrow is not forgotten."""
-    owned: list[Owned] = [_direct("session", "id", columns)]
-    seen = {"session"}
-    waiting = [owned[0]]
+    """Follow ON DELETE CASCADE from both generations down: no table of tomorrow is forgotten."""
+    owned = [_direct(table, "id", columns) for table in TABLES if table in columns]
+    seen = set(TABLES)
+    waiting = list(owned)
     while waiting:
         parent = waiting.pop(0)
         for table, child_column, parent_column in cascades[parent.table]:
             if table in seen:
                 continue
             seen.add(table)
-            if parent.table == "session":
+            if parent.table in TABLES:
                 owned.append(_direct(table, child_column, columns))
             else:
                 owned.append(_below(parent, table, child_column, parent_column, columns))
@@ -176,7 +191,8 @@ def _estate(
     for table, key in reversed(SOFT_LINKS):
         if key in columns.get(table, ()):
             owned.append(_direct(table, key, columns))
-    owned.append(Owned("part", _STRAY_PARTS, columns["part"], _STRAY_PARTS))
+    if "part" in columns:
+        owned.append(Owned("part", _STRAY_PARTS, columns["part"], _STRAY_PARTS))
     # The watermark goes with the session: without it a session that lives on starts again at 0.
     return tuple(sorted(reversed(owned), key=lambda each: LAST.get(each.table, 0)))
 

@@ -92,7 +92,9 @@ def search(store: Store, wanted: Wanted, stop: Event | None = None) -> Iterator[
         whole, done = sum(weights) or 1, 0
         for table, weight in zip(tables, weights, strict=True):
             scan = _Scan(db.connection(), table, wanted, stop or Event())
-            for hits, share in scan.run(both="session_v2" in store.schema.columns):
+            for hits, share in scan.run(
+                both=store.schema.has("session_v2") and store.schema.has("message")
+            ):
                 yield Searched(tuple(hits), (done + share * weight) / whole)
             if stop is not None and stop.is_set():
                 return

@@ -18,6 +18,7 @@ from peewee import CompositeKey, IntegerField, Model, TextField
 
 from tui.records import Usage
 from tui.store.database import Store, as_text, file_size
+from tui.store.generations import TABLES
 from tui.store.ledger import Ledger
 from tui.store.query import answers, fetch
 from tui.store.usage import SLICE
@@ -44,8 +45,10 @@ class CachedUsage(Model):
     message_bytes = IntegerField()
     part_bytes = IntegerField()
     event_bytes = IntegerField()
+    copy_bytes = IntegerField()
 
     class Meta:
+        table_name = "cached_usage_2"  # before 2.x was known there was no copy_bytes
         primary_key = CompositeKey("database", "session")
 
 
@@ -109,10 +112,16 @@ def fingerprints(store: Store) -> dict[str, str]:
     found: dict[str, list[Any]] = {}
     with store.reading() as db:
         connection = db.connection()
-        rows = fetch(connection, "SELECT CAST(id AS BLOB), CAST(time_updated AS TEXT) FROM session")
-        for id, updated in rows:
-            found[as_text(id)] = [updated, 0, 0, 0, 0, None]
-        for place, table in ((1, "message"), (3, "part")):
+        for table in filter(store.schema.has, TABLES):
+            rows = fetch(
+                connection, f"SELECT CAST(id AS BLOB), CAST(time_updated AS TEXT) FROM {table}"
+            )
+            for id, updated in rows:
+                found.setdefault(as_text(id), [None, 0, 0, 0, 0, None, 0, 0])[0] = updated
+        tables = ((1, "message"), (3, "part"), (6, "session_message"))
+        for place, table in tables:
+            if table not in store.schema.sized_tables:
+                continue
             for id, count, newest in _counted(connection, table):
                 if id in found:
                     found[id][place : place + 2] = count, newest

@@ -62,10 +62,9 @@ def find_superseded(
 
 
 def has_events(schema: Schema) -> bool:
-    """True when this file keeps an event log in the shape ocdu knows (since opencode 1.17)."""
-    return schema.has("event_sequence", "seq") and all(
-        schema.has("event", column) for column in NEEDED
-    )
+    """True when this file keeps an event log of 1.x in the shape ocdu knows (since 1.17)."""
+    has_sessions = schema.has("session") and schema.has("event_sequence", "seq")
+    return has_sessions and all(schema.has("event", column) for column in NEEDED)
 
 
 def _sessions(

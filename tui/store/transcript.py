@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
@@ -23,7 +23,11 @@ from tui.store.database import Store, as_text
 from tui.store.largest import HEAD, kind_and_tool, role_of
 from tui.store.pieces import head_of
 from tui.store.query import fetch
+from tui.store.steps import boundary_in_v2
 from tui.store.tool_parts import MARKER
+from tui.store.transcript_v2 import Step, StepReading, steps_of
+
+Row = TypeVar("Row")
 
 LARGE = 1_000_000
 """Octets above which a row is not parsed."""
@@ -88,21 +92,46 @@ class Message(NamedTuple):
 def outline(store: Store, session_id: str, stop: Event | None = None) -> Iterator[Spoken]:
     """The whole conversation from its beginning, growing; ends early when `stop` is set."""
     with store.reading() as db:
-        connection = db.connection()
-        messages = list(_messages(connection, session_id))
-        boundary = boundary_of(connection, session_id)
-        reading = _Reading(connection, boundary)
-        at, many = 0, FIRST
-        while at < len(messages):
-            began = time.perf_counter()
-            entries = tuple(reading.entries_of(messages[at : at + many]))
-            took = time.perf_counter() - began
-            at += many
-            yield Spoken(entries, min(1.0, at / len(messages)))
-            if stop is not None and stop.is_set():
-                return
-            many = int(min(MOST, max(1, many * min(4.0, SLICE / max(took, 1e-4)))))
-        yield Spoken(tuple(reading.ending()), 1.0)
+        connection, schema = db.connection(), store.schema
+        messages: list[Message] = []
+        steps: list[Step] = []
+        if schema.has("message"):
+            messages = list(_messages(connection, session_id))
+        if schema.has("session_v2"):
+            known = {message.id for message in messages}
+            steps = [each for each in steps_of(connection, session_id) if each.id not in known]
+        newest = boundary_in_v2(connection, session_id) if steps else None
+        if newest not in [each.seq for each in steps]:
+            newest = None  # it was copied from 1.x, where it is found
+        old = newest is None and bool(messages)
+        reading = _Reading(connection, boundary_of(connection, session_id) if old else None)
+        later = StepReading(connection, newest)
+        total = len(messages) + len(steps)
+        yield from _sliced(messages, reading.entries_of, (0, total), stop)
+        if stop is not None and stop.is_set():
+            return
+        yield Spoken(tuple(reading.ending()), len(messages) / total if total else 1.0)
+        yield from _sliced(steps, later.entries_of, (len(messages), total), stop)
+
+
+def _sliced(
+    rows: Sequence[Row],
+    read: Callable[[Sequence[Row]], Iterator[Entry]],
+    share: tuple[int, int],
+    stop: Event | None,
+) -> Iterator[Spoken]:
+    """Rows read in slices of SLICE; `share` says how many came before, and how many there are."""
+    before, total = share
+    at, many = 0, FIRST
+    while at < len(rows):
+        began = time.perf_counter()
+        entries = tuple(read(rows[at : at + many]))
+        took = time.perf_counter() - began
+        at += many
+        yield Spoken(entries, min(1.0, (before + min(at, len(rows))) / total))
+        if stop is not None and stop.is_set():
+            return
+        many = int(min(MOST, max(1, many * min(4.0, SLICE / max(took, 1e-4)))))
 
 
 def _messages(connection: apsw.Connection, session_id: str) -> Iterator[Message]:

@@ -22,7 +22,7 @@ import apsw
 from tui.records import Usage
 from tui.store.database import Store, as_text
 from tui.store.prefetch import prefetched
-from tui.store.query import fetch
+from tui.store.query import fetch, scalar
 
 Item = TypeVar("Item")
 
@@ -44,8 +44,12 @@ MEASURED = (
     _Counted("message", "session_id", "messages", "message_bytes"),
     _Counted("part", "session_id", "parts", "part_bytes"),
     _Counted("event", "aggregate_id", "events", "event_bytes"),
+    _Counted("session_message", "session_id", "messages", "message_bytes"),
 )
 """Tables whose `data` makes up a session's size, and where the sums go in a Usage."""
+
+COPIED = ("message", "part")
+"""Tables of 1.x: their rows of a session that 2.x has as well are a copy, as far as 2.x goes."""
 
 
 @dataclass
@@ -57,11 +61,21 @@ class Measurement:
     """Payload octets by table, rows without a session included."""
     rows: dict[str, int] = field(default_factory=dict)
     done: bool = False
+    in_v2: frozenset[str] = frozenset()
+    """Sessions that 2.x has."""
 
     @property
     def bytes(self) -> int:
         """All payload octets measured so far."""
         return sum(self.tables.values())
+
+    @property
+    def messages(self) -> int:
+        """Messages of the file: those of 2.x, and those of 1.x that 2.x has no session for."""
+        return self.rows.get("message", 0) - self.copies + self.rows.get("session_message", 0)
+
+    copies: int = 0
+    """Rows of `message` whose session 2.x has as well."""
 
 
 def measure(store: Store, stop: Event | None = None) -> Generator[Measurement, None, None]:
@@ -70,8 +84,8 @@ def measure(store: Store, stop: Event | None = None) -> Generator[Measurement, N
     Setting `stop` ends it; the last yielded measurement is then not `done`. However it ends, its
     threads have ended before.
     """
-    counted = [each for each in MEASURED if store.schema.has(each.table, "data")]
-    result = Measurement()
+    counted = [each for each in MEASURED if each.table in store.schema.sized_tables]
+    result = Measurement(in_v2=sessions_in_v2(store))
     for each in counted:
         result.tables[each.table] = result.rows[each.table] = 0
     jobs = [_slices_of(store, each) for each in counted]
@@ -159,18 +173,37 @@ def slices(store: Store, table: str, key: str) -> Generator[list[Any], None, Non
             rows = int(min(MOST_ROWS, max(100, rows * min(4.0, SLICE / max(took, 0.001)))))
 
 
+def sessions_in_v2(store: Store) -> frozenset[str]:
+    """Ids of the sessions that 2.x has; from its index alone."""
+    if not store.schema.has("session_v2"):
+        return frozenset()
+    with store.reading() as db:
+        found = fetch(db.connection(), "SELECT CAST(id AS BLOB) FROM session_v2")
+    return frozenset(as_text(id) for (id,) in found)
+
+
 def _add(result: Measurement, counted: _Counted, key: str | None, count: int, octets: int) -> None:
     result.tables[counted.table] += octets
     result.rows[counted.table] += count
     if key is None:
         return
     before = result.sessions.get(key) or Usage()
+    sums = _sums(counted, count, octets, key in result.in_v2)
     result.sessions[key] = before._replace(
-        **{
-            counted.rows: getattr(before, counted.rows) + count,
-            counted.bytes: getattr(before, counted.bytes) + octets,
-        }
+        **{name: getattr(before, name) + amount for name, amount in sums.items()}
     )
+    if "copy_bytes" in sums and counted.table == "message":
+        result.copies += count
+
+
+def _sums(counted: _Counted, count: int, octets: int, in_v2: bool) -> dict[str, int]:
+    """What rows of one table add to their session's usage."""
+    sums = {counted.rows: count, counted.bytes: octets}
+    if in_v2 and counted.table in COPIED:
+        sums["copy_bytes"] = octets
+        if counted.table == "message":
+            del sums[counted.rows]  # 2.x has them, too
+    return sums
 
 
 def measure_all(store: Store) -> Measurement:
@@ -189,12 +222,16 @@ def measure_sessions(store: Store, ids: Iterable[str]) -> dict[str, Usage]:
 
 
 def _measure_one(store: Store, connection: apsw.Connection, id: str) -> Usage:
-    sums: dict[str, int] = {}
+    schema = store.schema
+    question = "SELECT EXISTS (SELECT 1 FROM session_v2 WHERE id = ?)"
+    in_v2 = schema.has("session_v2") and bool(scalar(connection, question, (id,)))
+    found = Usage()
     for counted in MEASURED:
-        if store.schema.has(counted.table, "data"):
+        if counted.table in schema.sized_tables:
             statement = (
                 f'SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM "{counted.table}"'
                 f' WHERE "{counted.key}" = ?'
             )
-            sums[counted.rows], sums[counted.bytes] = fetch(connection, statement, (id,))[0]
-    return Usage(**sums)
+            count, octets = fetch(connection, statement, (id,))[0]
+            found = found.plus(Usage(**_sums(counted, count, octets, in_v2)))
+    return found

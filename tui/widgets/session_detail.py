@@ -168,6 +168,8 @@ def _who(shown: Shown, width: int) -> Iterator[Content]:
     )
     if row.archived:
         yield Content.styled(f"▣ archived {_ago(row.archived, shown.now)}", "$foreground-muted")
+    for note in detail.notes:
+        yield Content.styled(format.clean(note), "$text-warning")
     if detail.share_url:
         yield Content.styled(_cut(f"◆ shared {detail.share_url}", width), "$text-accent")
 

@@ -191,6 +191,7 @@ def _badges(line: Line, mixed: bool) -> list[Badge]:
     children = line.sessions - 1
     found: list[tuple[object, Badge]] = [
         (mixed, (row.generation.upper()[:2], row.generation.upper(), "muted")),
+        (row.diverged, ("≠", "≠ diverged", "warning")),
         (row.archived is not None, ("▣", "▣ archived", "muted")),
         (row.shared, ("◆", "◆ shared", "mark")),
         (row.pinned, ("⚑", "⚑ pinned", "mark")),

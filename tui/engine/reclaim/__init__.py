@@ -21,11 +21,13 @@ from tui.engine.reclaim.compacted import compacted_deeds
 from tui.engine.reclaim.diffs import diffs_deeds
 from tui.engine.reclaim.events import events_deeds
 from tui.engine.reclaim.keeping import Keeper
+from tui.engine.reclaim.migrated import migrated_deeds
 from tui.engine.reclaim.orphans import orphans_deeds
 from tui.engine.reclaim.rewrite import LevelEngine, Work, written
 from tui.engine.reclaim.stale import stale_deeds
 from tui.engine.reclaim.subagents import subagents_deeds
 from tui.engine.reclaim.summarised import summarised_deeds
+from tui.engine.served import Service
 from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.reclaim import ReclaimItem, ReclaimPolicy, gone_for_good, kept_levels, levels_of
@@ -42,6 +44,7 @@ LEVEL_ENGINES: dict[str, LevelEngine] = {
     "events": events_deeds,
     "diffs": diffs_deeds,
     "orphans": orphans_deeds,
+    "migrated": migrated_deeds,
 }
 
 BATCH = 500
@@ -76,7 +79,9 @@ def apply_reclaim(
     keeper = _keeper(plan, store, ledger)
     problem, batch = "", None
     with store.writing() as db:
-        work = Work(db.connection(), stop, time.time_ns() // 1_000_000, store, files)
+        executed = Service(store.path, store.schema).active
+        now_ms = time.time_ns() // 1_000_000
+        work = Work(db.connection(), stop, now_ms, store, files, executed=executed)
         items = _in_order(plan)
         try:
             yield from _take(items, work, len(plan), keeper)
@@ -87,7 +92,7 @@ def apply_reclaim(
                 packing = keeper.close(work.connection, stop)
                 batch = yield from as_steps(packing, Step(len(plan), len(plan), phase="packing"))
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-            if not work.kept.sessions:
+            if work.kept.taken == Totals():
                 raise explained(error, store.path) from error
             problem = str(explained(error, store.path))
             # The batch is settled by the recovery that follows every job.
@@ -180,12 +185,12 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
     if work.tally.changed:
         excluded["changed"] += len(work.tally.changed)
     done = tally.totals
-    ending: Ending = "done" if done.sessions else "nothing"
+    ending: Ending = "done" if tally.taken != Totals() else "nothing"
     if problem or work.finished < len(plan):
         ending = "partial"
         message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
         message = f"{message} {problem}".rstrip()
-    elif done.sessions:
+    elif ending == "done":
         taken = f"{format.size(done.bytes)} in {told(done, levels_of(plan))}"
         back = _way_back(plan) if batch else ""
         message = f"Reclaimed {taken}{back}; the file shrinks after a vacuum."

@@ -16,20 +16,25 @@ import apsw
 
 from tui.engine.pace import Deed, in_slices
 from tui.policy.plan import Totals
-from tui.policy.reclaim import ReclaimItem
+from tui.policy.reclaim import NOBODY, ReclaimItem
 from tui.store import kept_payload
 from tui.store.database import Store
 from tui.store.judging import judge_session
 from tui.store.query import fetch, scalar
-from tui.store.row_level import RowLevel
+from tui.store.row_level import Rewriting, RowLevel
+from tui.store.schema import Schema
 
 SLICE_OCTETS = 4_000_000
 """Octets of rows rewritten in one transaction: on a slow disk the time alone would not bound what
 opencode has to wait for at the commit."""
 
 
-ROW = {"part": Totals(parts=1), "message": Totals(messages=1)}
-"""One row of a table that levels rewrite."""
+ROW = {
+    "part": Totals(parts=1),
+    "message": Totals(messages=1),
+    "session_message": Totals(parts=1),
+}
+"""One row of a table that levels rewrite; a message of 2.x is counted for the output it holds."""
 
 
 class Tally(NamedTuple):
@@ -44,7 +49,7 @@ class Tally(NamedTuple):
     def took(self, session_id: str, more: Totals) -> Tally:
         """These rows or files more."""
         sessions = self.sessions
-        if session_id not in sessions:
+        if session_id != NOBODY and session_id not in sessions:
             sessions = sessions | {session_id}
         return Tally(self.taken + more, sessions, self.changed)
 
@@ -70,6 +75,8 @@ class Work:
     """opencode's data directory, where orphaned files may be removed."""
     file_bytes: int = 0
     """Octets on the disk that removed files gave back."""
+    executed: frozenset[str] = frozenset()
+    """Sessions that a server of 2.x is executing: their rows of 2.x are not touched."""
     tally: Tally = field(default_factory=Tally)
     """With the transaction under way."""
     kept: Tally = field(default_factory=Tally)
@@ -80,6 +87,11 @@ class Work:
     """Rows of the session at hand that a level has a deed for already."""
     slice_octets: int = 0
     """Rewritten in the transaction under way."""
+
+    @property
+    def schema(self) -> Schema:
+        """What the file contains."""
+        return self.store.schema
 
     def took(self, session_id: str, more: Totals) -> None:
         """Count what a deed took."""
@@ -117,7 +129,7 @@ class Edit:
     """The deed on one row."""
 
     work: Work
-    level: RowLevel
+    level: Rewriting
     session_id: str
     rowid: int
     still: Still
@@ -182,6 +194,8 @@ def row_deeds(
     another level of the same item has a deed for is left to that one.
     """
     rowids: Iterable[int] = item.rowids.get(level.name, ())
+    if not work.schema.has("part"):
+        return []
     if not rowids:
         judged = judge_session(work.connection, level, item.id, more, work.stop)
         rowids = [row.rowid for row in judged if row.octets is not None]
@@ -192,7 +206,7 @@ def row_deeds(
 
 def _edit(
     connection: apsw.Connection,
-    level: RowLevel,
+    level: Rewriting,
     session_id: str,
     rowid: int,
     more: Mapping[str, object],

@@ -12,19 +12,30 @@ from collections.abc import Mapping, Sequence
 from tui.engine.pace import Deed
 from tui.engine.reclaim.resting import data_version, is_as_planned
 from tui.engine.reclaim.rewrite import Work, row_deeds
+from tui.engine.reclaim.steps import rests, step_deeds
 from tui.policy.reclaim import ReclaimItem
 from tui.store.boundary import boundary_of, boundary_values
+from tui.store.steps import OLD_OUTPUT, Span, boundary_in_v2
 from tui.store.tool_parts import SUMMARISED
 
 
 def summarised_deeds(work: Work, item: ReclaimItem) -> Sequence[Deed]:
-    """One deed for each part before the boundary; none when the session has moved on."""
+    """One deed for each part, or message of 2.x, before the boundary; none when the session has
+    moved on."""
+    in_v2 = step_deeds(work, OLD_OUTPUT, item, lambda: _span_in_v2(work, item))
     guard = _Guard(work, item)
-    more = guard.look()
+    more = guard.look() if work.schema.has("part") else None
     if more is None:
-        work.missed(item.id)
-        return []
-    return row_deeds(work, SUMMARISED, item, more, still=guard.still)
+        if not in_v2:
+            work.missed(item.id)
+        return in_v2
+    return [*in_v2, *row_deeds(work, SUMMARISED, item, more, still=guard.still)]
+
+
+def _span_in_v2(work: Work, item: ReclaimItem) -> Span | None:
+    """What lies before the last compaction in 2.x; None when the session has moved on."""
+    before = boundary_in_v2(work.connection, item.id)
+    return (0, before) if before is not None and rests(work, item) else None
 
 
 class _Guard:

@@ -44,7 +44,11 @@ def behind(connection: apsw.Connection, schema: Schema, kind: str) -> Iterator[H
         question = f"({alive}) AND {_COUNTER} < {_NEWEST_EVENT}"
         yield from keys_where(connection, "event", "aggregate_id", question)
     if kind == BEHIND_MESSAGES and _counts_messages(schema):
-        yield from keys_where(connection, "session_v2", "id", f"{_COUNTER} < {_NEWEST_MESSAGE}")
+        numbers = [_NEWEST_MESSAGE]
+        if schema.has("session_inbox", "enqueued_seq"):
+            numbers.append(_NEWEST_QUEUED)
+        question = f"{_COUNTER} < max({', '.join(numbers)}, -1)"
+        yield from keys_where(connection, "session_v2", "id", question)
 
 
 def _living(schema: Schema) -> list[str]:

@@ -9,10 +9,8 @@ import apsw
 from tui.records import Symptom
 from tui.store.database import Store, as_text
 from tui.store.doctor.walk import SAMPLE
+from tui.store.generations import IMPORT_KEY
 from tui.store.query import fetch
-
-IMPORTER = "migration.v1-v2"
-"""Row of `kv` in which 2.x keeps how far its importer of 1.x sessions has come."""
 
 _STATE = """SELECT CAST(CASE WHEN json_valid(value) THEN json_extract(value, '$.phase') END AS BLOB)
   FROM kv WHERE key = ? AND octet_length(value) < 100000"""
@@ -40,7 +38,7 @@ def between_generations(store: Store) -> Iterator[Symptom]:
 
 def _importer(connection: apsw.Connection, has_memory: bool) -> Symptom:
     """What the importer says of itself: done, in the middle, or not begun."""
-    found = fetch(connection, _STATE, (IMPORTER,)) if has_memory else []
+    found = fetch(connection, _STATE, (IMPORT_KEY,)) if has_memory else []
     phase = as_text(found[0][0]) if found else ""
     left = fetch(connection, "SELECT count(*) FROM session WHERE id NOT IN"
                              " (SELECT id FROM session_v2)")[0][0]  # fmt: skip

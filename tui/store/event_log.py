@@ -123,6 +123,26 @@ class Log:
         return less
 
 
+def newest_messages(
+    connection: apsw.Connection, session_id: str, stop: Event
+) -> list[Newest] | None:
+    """The newest snapshot of every message; None when the log speaks of another session as well.
+
+    Incomplete when stopped. Short reads, of heads only.
+    """
+    own = session_id.encode("utf-8", "replace")
+    found: dict[bytes, Newest] = {}
+    for row in _rows(connection, session_id, stop, " AND type = 'message.updated.1'"):
+        rowid, seq, _, octets, _ = row
+        named = _named(connection, row)
+        if named is not None and named[0] != own:
+            return None
+        if named is not None and named[1] not in found:
+            id = as_text(named[1])
+            found[named[1]] = Newest(MESSAGE, id, rowid, seq, octets, False)
+    return list(found.values())
+
+
 _Row = tuple[int, int, bytes, int, bytes]
 """Rowid, seq, type, octets of the data, and its head."""
 
@@ -159,10 +179,12 @@ def read_log(
     return None if stop.is_set() else log
 
 
-def _rows(connection: apsw.Connection, session_id: str, stop: Event) -> Iterator[_Row]:
-    """Every event with a whole number as seq, from the newest back."""
+def _rows(
+    connection: apsw.Connection, session_id: str, stop: Event, only: str = ""
+) -> Iterator[_Row]:
+    """Every event with a whole number as seq, from the newest back; `only` narrows it down."""
     statement = (
-        "SELECT rowid, seq, CAST(type AS BLOB) FROM event WHERE aggregate_id = ?"
+        f"SELECT rowid, seq, CAST(type AS BLOB) FROM event WHERE aggregate_id = ?{only}"
         " AND typeof(seq) = 'integer' AND seq < ? ORDER BY seq DESC LIMIT ?"
     )
     before, rows = 2**63 - 1, FIRST_ROWS

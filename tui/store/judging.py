@@ -22,8 +22,8 @@ READ_SLICE = 0.040
 FIRST_SLICE = 2000
 """Rows in the first SELECT; after it the measured time decides."""
 
-ROW_OVERHEAD = {"part": 111, "message": 81}
-"""Octets of a row beside its data: its ids of 30, two times of 6, a header."""
+ROW_OVERHEAD = {"part": 111, "message": 81, "event": 89}
+"""Octets of a row beside its data: its ids of 30, two times of 6 or a type, a header."""
 
 T = TypeVar("T")
 

@@ -36,6 +36,8 @@ class RowLevel:
     """True when a row is taken although its new data is no shorter: a mark weighs some octets."""
     largest: int | None = None
     """Octets above which a row counts as malformed; None: LARGEST."""
+    owner: str = "session_id"
+    """The column that names the session of a row."""
 
     @property
     def verdict(self) -> str:

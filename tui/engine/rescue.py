@@ -26,7 +26,9 @@ from tui.policy.rescue import (
     plan_level,
     rescue_levels,
 )
+from tui.policy.vacuum import INCREMENTAL
 from tui.records import Payload
+from tui.store.btrees import read_btrees
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.disk import write_speed
 from tui.store.holders import holders
@@ -102,10 +104,13 @@ def apply_rescue(
 
 
 def rescue_facts(store: Store, payloads: Iterable[Payload]) -> VacuumFacts:
-    """What the vacuum at the end depends on; the disk's speed is measured where much will be free
-    by then, although nothing may be now."""
+    """What the vacuum at the end depends on, and how full the pages are that it packs; the disk's
+    speed is measured where much will be free by then, although nothing may be now."""
     facts = vacuum_facts(store)
-    expected = facts.sizes.free_bytes + sum(each.bytes for each in payloads)
+    octets = sum(each.bytes for each in payloads)
+    if octets and facts.auto_vacuum != INCREMENTAL:
+        facts = replace(facts, trees=read_btrees(store))
+    expected = facts.sizes.free_bytes + octets
     if facts.write_speed or expected < WORTH_MEASURING or facts.refusal:
         return facts
     return replace(facts, write_speed=write_speed(store.path.parent))

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from tui.records import Payload
+from tui.records import Cells, Payload
 from tui.store.database import Store
 from tui.store.diff_stream import slim
 from tui.store.diff_texts import DIFFS, EVENT_DIFFS, LARGEST_DIFFS
 from tui.store.event_diffs import sessions_with_log, snapshots
-from tui.store.judging import all_rowids, judge, overflow_bytes, session_rowids, turns
+from tui.store.judging import all_rowids, judge, row_pages, session_rowids, turns
+from tui.store.pages import CELL_HEADER
 from tui.store.row_level import RowLevel
 from tui.store.schema import Schema
 from tui.store.session_levels import SESSION_LEVELS, Asked
@@ -106,6 +107,7 @@ class _Search:
         self.by_session = [each for each in SESSION_LEVELS if each.level.name in levels]
         self.asked = Asked(stop, unmarked=COMPACTED in self.by_row)
         self.sums: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.cells: defaultdict[Key, dict[str, Cells]] = defaultdict(dict)
         self.rowids: defaultdict[Key, list[int]] = defaultdict(list)
         self.hints = HINTS
         self.messages: set[int] = set()
@@ -117,7 +119,8 @@ class _Search:
         """The sums as records; a level that would gain nothing from a session is not there."""
         found = Found(
             Payload(key.session_id, key.level, rows, octets, pages,
-                    tuple(self.rowids[key]), key.reason, _counts(key.level, rows))
+                    tuple(self.rowids[key]), key.reason, _counts(key.level, rows),
+                    cells=tuple(self.cells[key].values()))
             for key, (rows, octets, pages) in self.sums.items()
             if octets > 0 or key.level == MALFORMED
         )  # fmt: skip
@@ -222,24 +225,33 @@ class _Search:
             if each.octets is None:
                 self.sums[Key(session_id, MALFORMED)][0] += 1
                 continue
-            sums = self.sums[Key(session_id, DIFFS.name)]
-            sums[0] += each.message not in self.messages
-            self.weigh(sums, EVENT_DIFFS, each.size, each.octets)
+            key = Key(session_id, DIFFS.name)
+            self.sums[key][0] += each.message not in self.messages
+            self.weigh(key, EVENT_DIFFS, each.size, each.octets)
 
     def add(self, key: Key, level: RowLevel, rowid: int, size: int, octets: int) -> None:
         """One row more, of this size, that would lose so many octets."""
-        sums = self.sums[key]
-        sums[0] += 1
-        self.weigh(sums, level, size, octets)
+        self.sums[key][0] += 1
+        self.weigh(key, level, size, octets)
         if self.hints:
             self.hints -= 1
             self.rowids[key].append(rowid)
 
-    def weigh(self, sums: list[int], level: RowLevel, size: int, octets: int) -> None:
-        """Add what a row of this size loses, in octets and in bytes of pages."""
+    def weigh(self, key: Key, level: RowLevel, size: int, octets: int) -> None:
+        """Add what a row of this size loses: octets, bytes of pages, octets of its leaf."""
+        table = level.table
+        leaf, pages = row_pages(size, self.page_size, table)
+        left, kept = row_pages(size - octets, self.page_size, table)
+        sums, cells = self.sums[key], self.cells[key].get(table, Cells(table, 0, 0, 0))
         sums[1] += octets
-        sums[2] += overflow_bytes(size, self.page_size, level.table)
-        sums[2] -= overflow_bytes(size - octets, self.page_size, level.table)
+        sums[2] += pages - kept
+        self.cells[key][table] = Cells(
+            table,
+            0,
+            cells.octets + leaf - left,
+            cells.overflow_bytes + pages - kept,
+            cells.squares + (leaf + CELL_HEADER) ** 2 - (left + CELL_HEADER) ** 2,
+        )
 
 
 def _counts(level: str, rows: int) -> tuple[tuple[str, int], ...]:

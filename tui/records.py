@@ -114,6 +114,9 @@ class BTree(NamedTuple):
     squares: float = 0.0
     """Sum of the squares of what its cells take: how unlike they are decides what no page can use.
     0 where nobody counted, for cells that are alike."""
+    unused: float = 0.0
+    """Octets of a leaf, on average, in which the next cell would not fit if today's were packed in
+    their order; 0 where nobody counted."""
 
 
 class Cells(NamedTuple):

@@ -19,6 +19,7 @@ from tui.errors import OcduError
 from tui.format import size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.policy.rescue import (
+    INCREMENTAL,
     VACUUM,
     RescueOptions,
     VacuumFacts,
@@ -26,7 +27,6 @@ from tui.policy.rescue import (
     plan_level,
     rescue_levels,
 )
-from tui.policy.vacuum import INCREMENTAL
 from tui.records import Payload
 from tui.store.btrees import read_btrees
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained

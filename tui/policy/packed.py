@@ -40,20 +40,29 @@ def packed_bytes(trees: Sequence[BTree], gone: Iterable[Cells], page_size: int) 
         else:
             held = max(0, tree.octets - octets[table])
             beyond = max(0, tree.overflow_bytes - overflow[table])
-        square = max(0.0, tree.squares - squares[table])
-        total += _pages(left, held, square, tree.is_index, page_size) * page_size + beyond
+        unused = _unused(tree, held, tree.squares - squares[table])
+        total += _pages(left, held, unused, tree.is_index, page_size) * page_size + beyond
     return total
 
 
-def _pages(cells: int, octets: float, squares: float, is_index: bool, page_size: int) -> int:
+def _unused(tree: BTree, octets: float, squares: float) -> float:
+    """Octets of each leaf that no row fits in; 0 where nobody counted.
+
+    What today's rows leave unused tells how far their order and the size of a page bend the rule.
+    """
+    if octets <= 0 or not tree.squares:
+        return 0.0
+    return tree.unused * max(0.0, squares / octets) / (tree.squares / tree.octets)
+
+
+def _pages(cells: int, octets: float, unused: float, is_index: bool, page_size: int) -> int:
     """Leaves and inner pages of a tree with so many cells."""
     if cells == 0 or octets <= page_size - LEAF_HEADER:
         return 1
     average = octets / cells
     room = page_size - LEAF_HEADER
-    unused = max(average, squares / octets) / 2
     # Of an index, the entry that does not fit moves up, between this leaf and the next.
-    room_for = room + average / 2 if is_index else room - unused
+    room_for = room + average / 2 if is_index else room - (unused or average / 2)
     level = max(1, -int(-octets // max(average, room_for)))
     total = level
     fan = (page_size - INTERNAL_HEADER) / (average + CHILD if is_index else ROW_CHILD)

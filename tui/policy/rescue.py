@@ -249,6 +249,7 @@ def _message(items: Sequence[Item], decision: VacuumDecision | None) -> str:
 
 
 __all__ = [
+    "INCREMENTAL",
     "ORDER",
     "VACUUM",
     "RescueOptions",

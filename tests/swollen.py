@@ -2,10 +2,11 @@
 
 The shape is that of a file of 8.9 GB: 565 sessions, 43,121 messages, 178,923 parts, 362,893 events
 that are 87 % of it, most of them snapshots of questions whose diffs grew with every turn, the
-largest of 458 MB. Counts are kept, payload is divided by twenty; indices do not shrink with it, so
-that the file has 0.6 GB. One event has 23 MB.
+largest of 458 MB. Counts are kept, payload is divided by DIVISOR, twenty unless told otherwise;
+indices and the heads of rows do not shrink with it, so that the file has 0.6 GB and what cannot go
+has a larger share of it than in the original. One event has 23 MB.
 
-    python -m tests.swollen OUT [SCALE]         SCALE 1.0 takes some twenty seconds
+    python -m tests.swollen OUT [SCALE [DIVISOR]]       SCALE 1.0 takes some twenty seconds
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from tests.factories import DAY, NOW, make_database
 
 SESSIONS, MESSAGES, PARTS = 565, 43_121, 178_923
 
+DIVISOR = 20
+"""By what payload is divided."""
+
 HUGE = 23_000_000
-"""Octets of the diff in the largest event."""
+"""Octets of the diff in the largest event, so divided."""
 
 WORDS = "+  const cress = await garden.sow({ bed: 7, row: 12, water: true });\\n"
 """A line of a patch, as JSON spells it."""
 
 _ORDERS = """
-CREATE TEMP TABLE filler AS SELECT replace(hex(zeroblob(1600)), '00', :words) AS text;
+CREATE TEMP TABLE filler AS SELECT replace(hex(zeroblob(1600 * :times)), '00', :words) AS text;
 CREATE TEMP TABLE s AS
   WITH RECURSIVE n(s) AS (SELECT 0 UNION ALL SELECT s + 1 FROM n WHERE s + 1 < :sessions),
   w AS (SELECT s, 1.0 / (s + 6) AS weight FROM n)
@@ -48,7 +52,7 @@ _TIME = "(s.last - 1000 * (s.messages - m.i))"
 
 _PATCH = f"""CASE WHEN m.s = 0 AND m.i = 8 AND k.k = 8
     THEN replace(hex(zeroblob(:huge / 70)), '00', '{WORDS}')
-  ELSE substr((SELECT text FROM filler), 1, (k.k + 1) * length(:words) *
+  ELSE substr((SELECT text FROM filler), 1, (k.k + 1) * length(:words) * :times *
     CASE WHEN m.luck = 0 THEN 80 WHEN m.luck < 5 THEN 9 ELSE 2 END) END"""
 
 _REST = f"""CASE WHEN m.asks THEN printf('"time":{{"created":%d}},"agent":"build","model":'
@@ -65,9 +69,11 @@ _REST = f"""CASE WHEN m.asks THEN printf('"time":{{"created":%d}},"agent":"build
 _PART = """CASE (p.i + p.j) % 4 WHEN 0 THEN printf('"callID":"call_%d","tool":"bash",'
     || '"state":{"status":"%s","input":{"command":"ls"}%s', p.j,
     CASE k.k WHEN 2 THEN 'completed' ELSE 'running' END,
-    CASE k.k WHEN 2 THEN ',"output":"bed.ts","title":"ls","metadata":{"exit":0},"time":{"start":1,'
-    || '"end":2}}' ELSE ',"time":{"start":1}}' END)
-  ELSE printf('"text":"Row %d of bed %d."', p.j, p.j % 9) END"""
+    CASE k.k WHEN 2 THEN ',"output":"' || replace(hex(zeroblob(:times)), '00', 'bed.ts')
+    || '","title":"ls","metadata":{"exit":0},"time":{"start":1,"end":2}}'
+    ELSE ',"time":{"start":1}}' END)
+  ELSE '"text":"' || replace(hex(zeroblob(:times)), '00',
+    printf('Row %d of bed %d.', p.j, p.j % 9)) || '"' END"""
 
 _TYPE = "CASE (p.i + p.j) % 4 WHEN 0 THEN 'tool' ELSE 'text' END"
 
@@ -120,8 +126,14 @@ INSERT INTO part (id, message_id, session_id, time_created, time_updated, data)
 """
 
 
-def make_swollen(path: Path, scale: float = 1.0, *, huge: int | None = None) -> Path:
-    """Write such a database; `scale` of its sessions and messages, its largest event likewise."""
+def make_swollen(
+    path: Path, scale: float = 1.0, *, huge: int | None = None, divisor: int = DIVISOR
+) -> Path:
+    """Write such a database; `scale` of its sessions and messages, its largest event likewise.
+
+    `divisor` is one that goes into twenty: the smaller, the larger is what can go.
+    """
+    times = DIVISOR // divisor
     make_database(path, [])
     connection = apsw.Connection(str(path))
     connection.execute("PRAGMA synchronous = OFF").fetchall()
@@ -131,7 +143,8 @@ def make_swollen(path: Path, scale: float = 1.0, *, huge: int | None = None) -> 
         "sessions": max(3, int(SESSIONS * scale)),
         "messages": int(MESSAGES * scale),
         "now": NOW,
-        "huge": int(HUGE * scale) if huge is None else huge,
+        "huge": int(HUGE * times * scale) if huge is None else huge,
+        "times": times,
     }
     with connection:
         connection.execute(
@@ -147,4 +160,5 @@ def make_swollen(path: Path, scale: float = 1.0, *, huge: int | None = None) -> 
 
 
 if __name__ == "__main__":
-    make_swollen(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 1.0)
+    scale = float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
+    make_swollen(Path(sys.argv[1]), scale, divisor=int(sys.argv[3]) if sys.argv[3:] else DIVISOR)

@@ -107,6 +107,40 @@ class FileSizes(NamedTuple):
         return max(0, self.page_count - self.free_pages - self.b_trees) * self.page_size
 
 
+class BTree(NamedTuple):
+    """A table or an index as it lies in its pages, read from SQLite's `dbstat`."""
+
+    table: str
+    """The table it is, or the index is of."""
+    is_index: bool
+    cells: int
+    """Rows, or entries."""
+    octets: int
+    """Of these cells in the pages of the tree, pointers included."""
+    overflow_bytes: int
+    """Bytes of overflow pages."""
+    squares: float = 0.0
+    """Sum of the squares of what its cells take: how unlike they are decides what no page can use.
+    0 where nobody counted, for cells that are alike."""
+    unused: float = 0.0
+    """Octets of a leaf, on average, in which the next cell would not fit if today's were packed in
+    their order; 0 where nobody counted."""
+
+
+class Cells(NamedTuple):
+    """What leaves the b-trees of one table when a payload goes."""
+
+    table: str
+    rows: int
+    """Rows that go as a whole, and with them their entries in every index."""
+    octets: int
+    """That the leaves of the table lose: of those rows, and of rows that become shorter."""
+    overflow_bytes: int
+    """Bytes of overflow pages that nothing needs any more."""
+    squares: float = 0.0
+    """By how much the sum of the squares of its cells shrinks."""
+
+
 class Payload(NamedTuple):
     """Rows of one session whose heavy content may go, as `store.payloads` finds them."""
 
@@ -125,6 +159,8 @@ class Payload(NamedTuple):
     """Rows by what they are ("events", 12), as a plan totals them; () when all are tool parts."""
     active: int = 0
     """When the newest of it was written (ms), where no session row tells; 0 when unknown."""
+    cells: tuple[Cells, ...] = ()
+    """By table, for a vacuum, which gives back more than pages; () where nobody counted."""
 
 
 class LargeRow(NamedTuple):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.changing import pruning, pruning_one, reclaiming
 from tests.benchmarks.giving_back import copying_out, vacuuming
-from tests.benchmarks.history import clearing
+from tests.benchmarks.history import clearing, rescuing
 from tests.benchmarks.keys import pressing
 from tests.benchmarks.levels import reclaiming_levels
 from tests.benchmarks.reading import finding, sizes, starting, telling
@@ -33,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "reclaim": reclaiming,
     "levels": reclaiming_levels,
     "history": clearing,
+    "rescue": rescuing,
     "tree": pruning_one,
     "prune": pruning,
     "vacuum": vacuuming,

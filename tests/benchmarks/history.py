@@ -1,4 +1,5 @@
-"""Superseded events and orphans on the file that users report: ours against one DELETE."""
+"""Superseded events and orphans on the file that users report: ours against one DELETE; and what a
+rescue makes of it."""
 
 from __future__ import annotations
 
@@ -34,13 +35,55 @@ DELETE FROM event_sequence WHERE aggregate_id NOT IN (SELECT id FROM session);
 """
 
 
-def clearing(bench: Bench) -> Iterator[Row]:
-    """The levels `events` and `orphans`."""
-    source = bench.folder / "swollen" / "opencode.db"
+DIVISORS = (20, 5)
+"""By what the payload of the swollen file is divided: indices and the heads of rows are not, so the
+closer to the original, the smaller is the share that has to stay."""
+
+SHARE = 25.0
+"""Percent of the file that may stay."""
+
+MISTAKE = 2.0
+"""Percent by which what was promised and what was given back may differ."""
+
+
+def rescuing(bench: Bench) -> Iterator[Row]:
+    """A whole rescue: before, after, promised, seconds."""
+    for divisor in DIVISORS:
+        source = _swollen(bench, divisor)
+        subject = bench.copy("ours", source)
+        done = bench.ocdu("--db", subject, "rescue", "--yes", "--json")
+        before, after = source.stat().st_size, subject.stat().st_size
+        predicted, freed = done.answer["predicted_bytes"], done.answer["freed_bytes"]
+        name = f"rescue, payload ÷ {divisor}"
+        told = f"{before / 1e6:.0f} MB to {after / 1e6:.0f} MB in {done.seconds:.0f} s"
+        yield fact(name, f"{told}; {predicted / 1e6:.0f} MB promised, {freed / 1e6:.0f} MB freed")
+        share = 100 * after / before
+        # Only where the payload has about the share of the original is the goal a goal.
+        if divisor == min(DIVISORS):
+            yield number(f"{name}: what stays", share, SHARE, "%")
+        else:
+            yield fact(f"{name}: what stays", f"{share:.1f} %")
+        mistake = 100 * abs(predicted - freed) / max(1, freed)
+        yield number(f"{name}: promise off by", mistake, MISTAKE, "%")
+        yield number(f"{name}: memory", done.memory / 1e6, 250.0, "MB")
+        source.unlink()
+    discard_all(bench)
+
+
+def _swollen(bench: Bench, divisor: int = 20) -> Path:
+    """The file that users report, made once."""
+    source = bench.folder / f"swollen{divisor}" / "opencode.db"
     source.parent.mkdir(exist_ok=True)
     if not source.exists():
         # A process of its own, so that its memory is not counted against the programs measured.
-        run([sys.executable, "-m", "tests.swollen", str(source)], bench.environment)
+        command = [sys.executable, "-m", "tests.swollen", str(source), "1.0", str(divisor)]
+        run(command, bench.environment)
+    return source
+
+
+def clearing(bench: Bench) -> Iterator[Row]:
+    """The levels `events` and `orphans`."""
+    source = _swollen(bench)
     yield fact("the swollen database", f"{source.stat().st_size / 1e6:.0f} MB")
     yield from _level(bench, source, "events", SUPERSEDED)
     lost = bench.copy("lost", source)

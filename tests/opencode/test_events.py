@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,42 @@ def test_opencode_does_all_it_can_with_sessions_without_their_history(past: Past
     newest = dict(rows(past, "SELECT aggregate_id, max(seq) FROM event GROUP BY 1"))
     assert newest == after
     assert clear(past)["excluded"] == {}, "rows hold what the newest events say, as before"
+
+
+def test_opencode_goes_on_with_events_whose_diffs_lost_their_text(past: Past) -> None:
+    plant_diffs(past)
+    before = sequences(past)
+    ids = [id for (id,) in rows(past, "SELECT id FROM session")]
+    said = ocdu(past.home, "reclaim", "--level", "events,diffs", *ids).json
+    assert (said["outcome"], said["excluded"]) == ("done", {})
+    assert said["done"]["messages"] > 5
+    for table in ("message", "event"):
+        assert rows(past, f"SELECT id FROM {table} WHERE data LIKE '%@@ -1 +1 @@%'") == []
+        assert rows(past, f'SELECT id FROM {table} WHERE data LIKE \'%"patch":""%\'')
+    assert sequences(past) == before
+    opencode_accepts(past, exports=TITLES)
+    with Server(past.home, past.alpha) as server:
+        live_on(server, past)
+    with Server(past.home, past.alpha) as server:
+        for title in TITLES:
+            session, project = past.ids[title], past.project_of(title)
+            assert server.converse(session, project, "Cut rye.", Reply("Cut.")) == "Cut."
+    assert_sound(past.home)
+    assert past.home.complaints() == []
+    assert clear(past)["excluded"] == {}, "rows hold what the newest events say, as before"
+
+
+def plant_diffs(past: Past) -> None:
+    """The same diffs in every question, and in all its events."""
+    entry = {"file": "poem.txt", "additions": 9, "deletions": 9, "status": "modified"}
+    diffs = json.dumps({"diffs": [{**entry, "patch": "@@ -1 +1 @@\n" + "-old\n+new\n" * 500}]})
+    with closing(sqlite3.connect(past.home.db)) as db, db:
+        for table, at in (("message", "$"), ("event", "$.info")):
+            db.execute(
+                f"UPDATE {table} SET data = json_set(data, '{at}.summary', json(?))"
+                f" WHERE json_extract(data, '{at}.role') = 'user'",
+                (diffs,),
+            )
 
 
 def live_on(server: Server, past: Past) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.policy.test_reclaim import HOUR, NOW, row
 from tui.errors import WrongCall
 from tui.forest import Forest
+from tui.policy.packed import packed_bytes
 from tui.policy.plan import Plan
 from tui.policy.reclaim import LEVELS
 from tui.policy.rescue import (
@@ -22,7 +23,7 @@ from tui.policy.rescue import (
     way_back,
 )
 from tui.policy.vacuum import VacuumFacts
-from tui.records import FileSizes, Holder, Payload
+from tui.records import BTree, Cells, FileSizes, Holder, Payload
 
 PAGE = 4096
 SIZES = FileSizes(1000 * PAGE, 10 * PAGE, PAGE, 1000, 5)
@@ -109,6 +110,40 @@ def test_beside_a_running_opencode_a_long_vacuum_waits() -> None:
     plan = rescue(facts=replace(facts, holders=(Holder(4121, "opencode"),)))
     assert plan.options.vacuum.way == "wait"
     assert "opencode (pid 4121)" in plan.items[-1].reason
+
+
+TREES = (
+    BTree("part", False, 4000, 1_600_000, 400 * PAGE),
+    BTree("part", True, 4000, 160_000, 0),
+)
+"""Of the thousand pages, packed they would be some 850."""
+
+WITH_CELLS = [
+    each._replace(cells=(Cells("part", 0, 9_000, (each.page_bytes or 0)),)) for each in FOUND
+]
+
+
+def test_where_the_pages_were_looked_at_the_vacuum_packs_them_and_the_steps_add_up() -> None:
+    facts = replace(FACTS, trees=TREES)
+    plan = rescue(WITH_CELLS, facts)
+    whole = packed_bytes(TREES, (), PAGE)
+    left = packed_bytes(TREES, [cells for each in WITH_CELLS for cells in each.cells], PAGE)
+    found = {item.id: item.bytes for item in plan}
+    assert found["compacted"] + found["summarised"] == whole - left
+    assert found["vacuum"] == pytest.approx(SIZES.bytes + SIZES.wal_bytes - whole, abs=PAGE)
+    assert plan.predicted_bytes == sum(found.values())
+    assert plan.predicted_bytes == pytest.approx(SIZES.bytes + SIZES.wal_bytes - left, abs=PAGE)
+
+
+def test_pages_that_are_not_full_are_no_reason_for_a_rescue() -> None:
+    full = replace(FACTS, trees=TREES, sizes=FileSizes(1000 * PAGE, 0, PAGE, 1000, 0))
+    assert rescue([], full).items == ()
+
+
+def test_an_incremental_file_is_not_packed_and_only_free_pages_come_back() -> None:
+    plan = rescue(WITH_CELLS, replace(FACTS, trees=TREES, auto_vacuum=2))
+    found = {item.id: item.bytes for item in plan}
+    assert (found["compacted"], found["summarised"]) == (99 * PAGE, 59 * PAGE)
 
 
 def test_an_unknown_step_is_named() -> None:

@@ -19,6 +19,7 @@ from tui.errors import OcduError
 from tui.format import size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.policy.rescue import (
+    INCREMENTAL,
     VACUUM,
     RescueOptions,
     VacuumFacts,
@@ -27,6 +28,7 @@ from tui.policy.rescue import (
     rescue_levels,
 )
 from tui.records import Payload
+from tui.store.btrees import read_btrees
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.disk import write_speed
 from tui.store.holders import holders
@@ -102,10 +104,13 @@ def apply_rescue(
 
 
 def rescue_facts(store: Store, payloads: Iterable[Payload]) -> VacuumFacts:
-    """What the vacuum at the end depends on; the disk's speed is measured where much will be free
-    by then, although nothing may be now."""
+    """What the vacuum at the end depends on, and how full the pages are that it packs; the disk's
+    speed is measured where much will be free by then, although nothing may be now."""
     facts = vacuum_facts(store)
-    expected = facts.sizes.free_bytes + sum(each.bytes for each in payloads)
+    octets = sum(each.bytes for each in payloads)
+    if octets and facts.auto_vacuum != INCREMENTAL:
+        facts = replace(facts, trees=read_btrees(store))
+    expected = facts.sizes.free_bytes + octets
     if facts.write_speed or expected < WORTH_MEASURING or facts.refusal:
         return facts
     return replace(facts, write_speed=write_speed(store.path.parent))

@@ -14,10 +14,17 @@ from dataclasses import dataclass, replace
 from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.format import plural, size
+from tui.policy.packed import packed_bytes
 from tui.policy.plan import Item, Plan, Totals
 from tui.policy.reclaim import LEVELS, SETS, ReclaimPolicy, gone_for_good, kept_levels, plan_reclaim
-from tui.policy.vacuum import VacuumDecision, VacuumFacts, decide_vacuum, plan_vacuum
-from tui.records import Payload, SessionRow
+from tui.policy.vacuum import (
+    INCREMENTAL,
+    VacuumDecision,
+    VacuumFacts,
+    decide_vacuum,
+    plan_vacuum,
+)
+from tui.records import Cells, FileSizes, Payload, SessionRow
 
 ORDER = SETS["rescue"]
 """Reclaim levels in the order of the chain: what nobody can miss first."""
@@ -30,6 +37,9 @@ LEAF_REST = 900
 """Octets of its leaf page that a long row leaves unused, and that a vacuum packs once it is short
 (measured: 730 to 1,050 a row for outputs of 5 to 200 kB, 1,370 for 3 kB)."""
 
+
+INDEX_OCTETS = 155
+"""Of the entries that a row has in the indices of its table: of an event or a part."""
 
 SHORTENED = ("compacted", "summarised")
 """Levels that leave such rows behind."""
@@ -85,21 +95,19 @@ def plan_rescue(
     database and log shrink by together; without it, what becomes free inside the file.
     """
     found = list(payloads)
-    items: list[Item] = []
+    steps: list[_Step] = []
     excluded: Counter[str] = Counter()
     levels = tuple(name for name in rescue_levels() if name not in without)
     for name in levels:
         plan = plan_level(forest.rows, found, name, now_ms, running, forest=forest, keep=keep)
         excluded.update(plan.excluded)
         if plan.items:
-            items.append(_level_item(name, plan, packed=VACUUM not in without))
-    freed = sum(item.bytes for item in items)
+            steps.append(_Step(name, plan, _cells(plan, found, name)))
     decision = None
+    items = [_level_item(step, step.page_bytes) for step in steps]
     if VACUUM not in without:
-        decision = decide_vacuum(_expected(facts, freed))
-        if decision.way not in ("nothing", "refused"):
-            rest = max(0, decision.frees_bytes - freed)
-            items.append(Item(VACUUM, VACUUM, decision.message, Totals(files=1, bytes=rest)))
+        decision, packed = _with_vacuum(steps, facts)
+        items = packed if _gives(decision) else items
     return Plan(
         "rescue",
         tuple(items),
@@ -147,26 +155,81 @@ def plan_giving_back(facts: VacuumFacts) -> Plan:
     return plan_vacuum(facts)
 
 
-def _level_item(name: str, plan: Plan, packed: bool) -> Item:
-    """Its bytes are pages that become free; with a vacuum, which packs the rest, every octet."""
-    octets = plan.predicted_bytes or plan.totals.bytes
-    if packed:
-        rest = LEAF_REST * plan.totals.parts if name in SHORTENED else 0
-        octets = max(octets, plan.totals.bytes + rest)
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One level of the chain that takes something."""
+
+    name: str
+    plan: Plan
+    cells: tuple[Cells, ...]
+    """What leaves the b-trees with it; () where that is not known."""
+
+    @property
+    def page_bytes(self) -> int:
+        """Bytes of pages that become free."""
+        return self.plan.predicted_bytes or self.plan.totals.bytes
+
+    @property
+    def octets(self) -> int:
+        """At least so much a vacuum gives back for it, whatever the pages are like."""
+        plan, known = self.plan, 0
+        rest = LEAF_REST * plan.totals.parts if self.name in SHORTENED else 0
+        for each in self.cells:
+            known += each.octets + each.overflow_bytes + each.rows * INDEX_OCTETS
+        return max(self.page_bytes, plan.totals.bytes + rest, known)
+
+
+def _cells(plan: Plan, payloads: Iterable[Payload], level: str) -> tuple[Cells, ...]:
+    """What leaves the b-trees with this step."""
+    taken = {item.id for item in plan}
+    of_level = (each for each in payloads if each.level == level and not each.reason)
+    return tuple(cells for each in of_level if each.session_id in taken for cells in each.cells)
+
+
+def _with_vacuum(steps: Sequence[_Step], facts: VacuumFacts) -> tuple[VacuumDecision, list[Item]]:
+    """The vacuum after these steps, and all items with what each gives back on the disk.
+
+    A step gives what the packed file would be smaller with it than without it; to the vacuum are
+    counted the log, the pages that are free today and those that are not full.
+    """
+    sizes = facts.sizes
+    if facts.auto_vacuum == INCREMENTAL:  # nothing is packed then
+        given = [step.page_bytes for step in steps]
+    elif steps and facts.trees and all(step.cells for step in steps):
+        gone: list[Cells] = []
+        left = [packed_bytes(facts.trees, gone, sizes.page_size)]
+        for step in steps:
+            gone += step.cells
+            left.append(packed_bytes(facts.trees, gone, sizes.page_size))
+        given = [max(0, left[at] - left[at + 1]) for at in range(len(steps))]
+        slack = max(0, sizes.used_bytes - left[0])
+        sizes = sizes._replace(free_pages=sizes.free_pages + slack // max(1, sizes.page_size))
+    else:
+        given = [step.octets for step in steps]
+    freed = sum(given)
+    decision = decide_vacuum(replace(facts, sizes=_expected(sizes, freed)))
+    items = [_level_item(*each) for each in zip(steps, given, strict=True)]
+    if _gives(decision):
+        rest = max(0, decision.frees_bytes - freed)
+        items.append(Item(VACUUM, VACUUM, decision.message, Totals(files=1, bytes=rest)))
+    return decision, items
+
+
+def _level_item(step: _Step, octets: int) -> Item:
+    """A step that gives back so many bytes."""
     return Item(
-        name,
-        name,
-        LEVELS[name].loses,
-        replace(plan.totals, sessions=0, bytes=octets),
-        sessions=tuple(item.id for item in plan),
+        step.name,
+        step.name,
+        LEVELS[step.name].loses,
+        replace(step.plan.totals, sessions=0, bytes=octets),
+        sessions=tuple(item.id for item in step.plan),
     )
 
 
-def _expected(facts: VacuumFacts, freed: int) -> VacuumFacts:
-    """The facts as they will be once so many bytes of pages are free."""
-    sizes = facts.sizes
-    pages = min(sizes.page_count, sizes.free_pages + freed // max(1, sizes.page_size))
-    return replace(facts, sizes=sizes._replace(free_pages=pages))
+def _expected(sizes: FileSizes, freed: int) -> FileSizes:
+    """The file as it will be once so many bytes of pages more are free."""
+    pages = sizes.free_pages + freed // max(1, sizes.page_size)
+    return sizes._replace(free_pages=min(sizes.page_count, pages))
 
 
 def _gives(decision: VacuumDecision | None) -> bool:
@@ -186,6 +249,7 @@ def _message(items: Sequence[Item], decision: VacuumDecision | None) -> str:
 
 
 __all__ = [
+    "INCREMENTAL",
     "ORDER",
     "VACUUM",
     "RescueOptions",

@@ -13,7 +13,7 @@ from typing import Literal
 from tui.format import count, duration, size
 from tui.places import Place
 from tui.policy.plan import Item, Plan, Totals
-from tui.records import FileSizes, Holder
+from tui.records import BTree, FileSizes, Holder
 
 Way = Literal["nothing", "checkpoint", "incremental", "copy_back", "wait", "refused"]
 
@@ -88,6 +88,8 @@ class VacuumFacts:
     """Why nothing may be written here, as a sentence."""
     name: str = "opencode.db"
     wish: Wish = Wish()
+    trees: tuple[BTree, ...] = ()
+    """What lies in the pages, where somebody looked: a rescue promises by it."""
 
     @property
     def converts(self) -> bool:

@@ -1,4 +1,5 @@
-"""Diffs in messages too large for SQLite's JSON functions: single ones reach 459 MB.
+"""Diffs in messages too large for SQLite's JSON functions: single ones reach 459 MB, and so do the
+events that hold them.
 
 Every SQL function that touches a text loads all of it, and JSON takes six times as much again. Such
 a row is therefore read once from its overflow pages in small pieces, by SQLite's incremental blob
@@ -31,28 +32,65 @@ _PLAIN = re.compile(rb'[^"{}\[\],]+')
 """Numbers, words, colons: nothing that opens, ends or separates."""
 
 _KEYS = frozenset(key.encode() for key in TEXTS)
-_SHAPE = (b"{", b"{", b"[", b"{")
-"""What is open where the keys of an entry of `summary.diffs` stand."""
 
-_BEGINS = b'{"role":"user",'
-"""How opencode writes a user message; anything else is not touched."""
+
+class Shape(NamedTuple):
+    """Where the rows of a table hold the diffs of a user message."""
+
+    table: str
+    owner: str
+    """The column that names the session."""
+    stamp: str
+    """The column that another version of the row would differ in."""
+    begins: re.Pattern[bytes]
+    """How opencode writes such a row; anything else is not touched."""
+    keys: tuple[bytes, ...]
+    """Lead to the array of diffs."""
+
+    @property
+    def open(self) -> tuple[bytes, ...]:
+        """The brackets that are open where the keys of an entry stand."""
+        return (*(b"{" for _ in self.keys), b"[", b"{")
+
+
+_ID = rb'"[!#-\[\]-~]{1,200}"'
+
+MESSAGES = Shape(
+    "message",
+    "session_id",
+    "time_updated",
+    re.compile(rb'\{"role":"user",'),
+    (b"summary", b"diffs"),
+)
+EVENTS = Shape(
+    "event",
+    "aggregate_id",
+    "seq",
+    re.compile(
+        rb'\{"sessionID":' + _ID + rb',"info":\{"id":' + _ID + rb',"sessionID":' + _ID
+        + rb',"role":"user",'
+    ),
+    (b"info", b"summary", b"diffs"),
+)  # fmt: skip
 
 
 class Slim(NamedTuple):
-    """A message as it is, and as it would be without the texts of its diffs."""
+    """A row as it is, and as it would be without the texts of its diffs."""
 
+    shape: Shape
     rowid: int
     size: int
     """Octets of its data now."""
-    updated: object
-    """Its `time_updated`: opencode moves it with every write."""
+    stamp: object
+    """Its `time_updated`, which opencode moves with every write, or its `seq`."""
     data: bytes
 
 
 class Emptier:
     """Passes JSON on piece by piece, without the inside of the texts of diffs."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape = MESSAGES) -> None:
+        self.path, self.shape = shape.keys, shape.open
         self.open: list[bytes] = []
         """Brackets that are open."""
         self.keys: list[bytes] = []
@@ -113,12 +151,10 @@ class Emptier:
             self.expects_key = bool(self.open) and self.open[-1] == b"{"
 
     def _is_text_of_a_diff(self) -> bool:
-        keys = self.keys
         return (
-            tuple(self.open) == _SHAPE
-            and keys[0] == b"summary"
-            and keys[1] == b"diffs"
-            and keys[3] in _KEYS
+            self.keys[-1] in _KEYS
+            and tuple(self.open) == self.shape
+            and tuple(self.keys[:-2]) == self.path
         )
 
 
@@ -132,31 +168,33 @@ def large_messages(connection: apsw.Connection, session_id: str) -> list[int]:
     return [rowid for (rowid,) in found]
 
 
-def slim(connection: apsw.Connection, rowid: int, stop: Event) -> Slim | None:
-    """A message without the texts of its diffs; None where it is not one, or stays too large.
+def slim(
+    connection: apsw.Connection, rowid: int, stop: Event, shape: Shape = MESSAGES
+) -> Slim | None:
+    """A row without the texts of its diffs; None where it has none, or stays too large.
 
     Holds one read open for as long as the row takes to be read: a second for some 300 MB.
     """
     row = fetch(
         connection,
-        "SELECT time_updated, typeof(data) FROM message WHERE rowid = ?",
+        f"SELECT {shape.stamp}, typeof(data) FROM {shape.table} WHERE rowid = ?",
         (rowid,),
     )
     if not row or row[0][1] != "text":
         return None
-    with connection.blob_open("main", "message", "data", rowid, False) as blob:
+    with connection.blob_open("main", shape.table, "data", rowid, False) as blob:
         size = blob.length()
-        data = _emptied(blob, stop)
+        data = _emptied(blob, shape, stop)
     # What is left is small: SQLite itself says whether it still is JSON.
     if data is None or not scalar(connection, "SELECT json_valid(CAST(? AS TEXT))", (data,)):
         return None
-    return Slim(rowid, size, row[0][0], data)
+    return Slim(shape, rowid, size, row[0][0], data)
 
 
-def _emptied(blob: apsw.Blob, stop: Event) -> bytes | None:
-    emptier, left = Emptier(), bytearray()
+def _emptied(blob: apsw.Blob, shape: Shape, stop: Event) -> bytes | None:
+    emptier, left = Emptier(shape), bytearray()
     piece = blob.read(PIECE)
-    if not piece.startswith(_BEGINS):
+    if not shape.begins.match(piece):
         return None
     while piece:
         for text in emptier.feed(piece):
@@ -167,11 +205,15 @@ def _emptied(blob: apsw.Blob, stop: Event) -> bytes | None:
     return None if emptier.open or emptier.in_text else bytes(left)
 
 
+def is_still(shape: Shape) -> str:
+    """SQL: the row is the one that was read; asks for its rowid, session, size and stamp."""
+    return f"rowid = ? AND {shape.owner} = ? AND octet_length(data) = ? AND {shape.stamp} IS ?"
+
+
 def put(connection: apsw.Connection, session_id: str, new: Slim) -> bool:
-    """Give the message its new data, if it is still the one that was read; True when done."""
+    """Give the row its new data, if it is still the one that was read; True when done."""
     connection.execute(
-        "UPDATE main.message SET data = CAST(? AS TEXT) WHERE rowid = ? AND session_id = ?"
-        " AND octet_length(data) = ? AND time_updated IS ?",
-        (new.data, new.rowid, session_id, new.size, new.updated),
+        f"UPDATE main.{new.shape.table} SET data = CAST(? AS TEXT) WHERE {is_still(new.shape)}",
+        (new.data, new.rowid, session_id, new.size, new.stamp),
     )
     return bool(connection.changes())

@@ -1,5 +1,7 @@
 """The text of diffs that opencode keeps in user messages: which go, and what stays of them.
 
+The newest event of a message holds the same object once more.
+
 `summary.diffs` holds an entry a file with its patch, up to 1.3 with the whole file before and
 after. The entries, their names, counts and status stay: without them the timeline of the web app
 shows nothing; the texts become "", for their type must stay (facts on opencode's storage, §4b.7).
@@ -22,16 +24,26 @@ _EDITS = "".join(
     for key in TEXTS
 )
 
-_ENTRIES = f"""(SELECT json_group_array(json_replace(value{_EDITS}) ORDER BY key)
-    FROM json_each(data, '$.summary.diffs'))"""
 
-DIFFS = RowLevel(
-    "diffs",
-    "message",
-    likely="""data LIKE '%"diffs":[{%'""",
-    wanted="""json_extract(data, '$.role') IS 'user'
-        AND json_type(data, '$.summary.diffs') IS 'array'""",
-    odd="""EXISTS (SELECT 1 FROM json_each(data, '$.summary.diffs') WHERE type <> 'object')""",
-    edited=f"json_replace(data, '$.summary.diffs', json({_ENTRIES}))",
-    largest=LARGEST_DIFFS,
-)
+def _level(table: str, message: str, owner: str, also: str = "") -> RowLevel:
+    """The level for a table whose rows hold the message at this path."""
+    diffs = f"'{message}.summary.diffs'"
+    entries = f"""(SELECT json_group_array(json_replace(value{_EDITS}) ORDER BY key)
+        FROM json_each(data, {diffs}))"""
+    return RowLevel(
+        "diffs",
+        table,
+        likely=f"""data LIKE '%"diffs":[{{%'{also}""",
+        wanted=f"""json_extract(data, '{message}.role') IS 'user'
+            AND json_type(data, {diffs}) IS 'array'""",
+        odd=f"""EXISTS (SELECT 1 FROM json_each(data, {diffs}) WHERE type <> 'object')""",
+        edited=f"json_replace(data, {diffs}, json({entries}))",
+        largest=LARGEST_DIFFS,
+        owner=owner,
+    )
+
+
+DIFFS = _level("message", "$", "session_id")
+
+EVENT_DIFFS = _level("event", "$.info", "aggregate_id", " AND type = 'message.updated.1'")
+"""The same level, where an event holds the message."""

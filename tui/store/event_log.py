@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from tui.store.database import as_text
-from tui.store.pages import EventPages
+from tui.store.pages import EventPages, PagesSoFar
 from tui.store.pieces import LARGE
 from tui.store.query import fetch
 
@@ -97,6 +97,11 @@ class Log:
     """Place in `newest` of what replaces it."""
     page_bytes: int = 0
     """Bytes of pages that become free when all of them go."""
+    leaf_octets: int = 0
+    overflow_bytes: int = 0
+    squares: float = 0.0
+    """What they take in the leaves of the table, the bytes of their overflow pages, and the sum of
+    the squares of the former."""
     foreign: bool = False
     """True when an event speaks of another session than the log is of: somebody copied it."""
 
@@ -119,8 +124,33 @@ class Log:
         for at in kept:
             less.add(self.rowids[at], self.seqs[at], self.octets[at], self.by[at])
         total = sum(self.octets)
-        less.page_bytes = self.page_bytes * sum(less.octets) // total if total else 0
+        if total:
+            share = sum(less.octets) / total
+            less.page_bytes = int(self.page_bytes * share)
+            less.leaf_octets = int(self.leaf_octets * share)
+            less.overflow_bytes = int(self.overflow_bytes * share)
+            less.squares = self.squares * share
         return less
+
+
+def newest_messages(
+    connection: apsw.Connection, session_id: str, stop: Event
+) -> list[Newest] | None:
+    """The newest snapshot of every message; None when the log speaks of another session as well.
+
+    Incomplete when stopped. Short reads, of heads only.
+    """
+    own = session_id.encode("utf-8", "replace")
+    found: dict[bytes, Newest] = {}
+    for row in _rows(connection, session_id, stop, " AND type = 'message.updated.1'"):
+        rowid, seq, _, octets, _ = row
+        named = _named(connection, row)
+        if named is not None and named[0] != own:
+            return None
+        if named is not None and named[1] not in found:
+            id = as_text(named[1])
+            found[named[1]] = Newest(MESSAGE, id, rowid, seq, octets, False)
+    return list(found.values())
 
 
 _Row = tuple[int, int, bytes, int, bytes]
@@ -134,7 +164,8 @@ def read_log(
 
     `pages` counts the pages that become free; None where nobody asks.
     """
-    log, before = Log(), pages.freed if pages else 0
+    log = Log()
+    before = pages.so_far if pages else PagesSoFar(0, 0, 0, 0.0)
     own = session_id.encode("utf-8", "replace")
     seen: dict[str, dict[bytes, int]] = {MESSAGE: {}, PART: {}, SESSION: {}}
     for row in _rows(connection, session_id, stop):
@@ -155,14 +186,19 @@ def read_log(
             log.newest.append(Newest(kind, id, rowid, seq, octets, not at, message))
     if pages:
         pages.end_session()
-        log.page_bytes = pages.freed - before
+        log.page_bytes = pages.freed - before.freed
+        log.leaf_octets = pages.octets - before.octets
+        log.overflow_bytes = pages.overflow_bytes - before.overflow_bytes
+        log.squares = pages.squares - before.squares
     return None if stop.is_set() else log
 
 
-def _rows(connection: apsw.Connection, session_id: str, stop: Event) -> Iterator[_Row]:
-    """Every event with a whole number as seq, from the newest back."""
+def _rows(
+    connection: apsw.Connection, session_id: str, stop: Event, only: str = ""
+) -> Iterator[_Row]:
+    """Every event with a whole number as seq, from the newest back; `only` narrows it down."""
     statement = (
-        "SELECT rowid, seq, CAST(type AS BLOB) FROM event WHERE aggregate_id = ?"
+        f"SELECT rowid, seq, CAST(type AS BLOB) FROM event WHERE aggregate_id = ?{only}"
         " AND typeof(seq) = 'integer' AND seq < ? ORDER BY seq DESC LIMIT ?"
     )
     before, rows = 2**63 - 1, FIRST_ROWS

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 
 from tui.store.database import as_text
+from tui.store.pages import spilled
 from tui.store.row_level import MALFORMED_ROW, RowLevel
 
 READ_SLICE = 0.040
@@ -22,8 +23,8 @@ READ_SLICE = 0.040
 FIRST_SLICE = 2000
 """Rows in the first SELECT; after it the measured time decides."""
 
-ROW_OVERHEAD = {"part": 111, "message": 81}
-"""Octets of a row beside its data: its ids of 30, two times of 6, a header."""
+ROW_OVERHEAD = {"part": 111, "message": 81, "event": 89}
+"""Octets of a row beside its data: its ids of 30, two times of 6 or a type, a header."""
 
 T = TypeVar("T")
 
@@ -105,14 +106,12 @@ def overflow_bytes(octets: int, page_size: int, table: str = "part") -> int:
 
     Only these become free when a row shrinks: what it leaves in its leaf page stays there.
     """
-    payload, usable = octets + ROW_OVERHEAD[table], page_size
-    if payload <= usable - 35:
-        return 0
-    least = (usable - 12) * 32 // 255 - 23
-    local = least + (payload - least) % (usable - 4)
-    if local > usable - 35:
-        local = least
-    return -(-(payload - local) // (usable - 4)) * page_size
+    return row_pages(octets, page_size, table)[1]
+
+
+def row_pages(octets: int, page_size: int, table: str) -> tuple[int, int]:
+    """Octets in the leaf, and bytes of overflow pages, of a row with this much data."""
+    return spilled(octets + ROW_OVERHEAD[table], page_size)
 
 
 def all_rowids(connection: apsw.Connection, table: str) -> range:

@@ -14,7 +14,7 @@ import apsw
 from tui.format import plural
 from tui.store import batch
 from tui.store.database import transaction
-from tui.store.diff_stream import Slim
+from tui.store.diff_stream import Slim, is_still
 from tui.store.query import fetch, scalar
 from tui.store.row_level import Rewriting
 
@@ -24,7 +24,7 @@ KIND = "payload"
 ROOT = "ocdu:payloads"
 """Stands where a tree's root would; no session of opencode is called that."""
 
-TABLES = ("part", "message", "session_message")
+TABLES = ("part", "message", "session_message", "event")
 """Tables of opencode whose rows are kept here."""
 
 _SAME = 'SELECT 1 FROM main."{table}" m WHERE m.id IS k.id AND m.data IS k.{what}'
@@ -62,20 +62,22 @@ def copy_row(
     """Keep a row as it is, and as the level would make it; its entry, or None if not taken."""
     connection.execute(
         f"""INSERT INTO trash.ocdu_payload (tbl, id, session, before, after)
-            SELECT '{level.table}', id, session_id, data, {level.edited} FROM main.{level.table}
-            WHERE rowid = :row AND session_id = :session AND {level.verdict} >= 0""",
+            SELECT '{level.table}', id, {level.owner}, data, {level.edited}
+            FROM main.{level.table}
+            WHERE rowid = :row AND {level.owner} = :session AND {level.verdict} >= 0""",
         {"row": rowid, "session": session_id, **more},
     )
     return connection.last_insert_rowid() if connection.changes() else None
 
 
 def copy_large(connection: apsw.Connection, session_id: str, new: Slim) -> int | None:
-    """Keep a message that is edited without SQLite's JSON functions; its entry."""
+    """Keep a row that is edited without SQLite's JSON functions; its entry."""
+    table = new.shape.table
     connection.execute(
-        """INSERT INTO trash.ocdu_payload (tbl, id, session, before, after)
-            SELECT 'message', id, session_id, data, CAST(? AS TEXT) FROM main.message
-            WHERE rowid = ? AND session_id = ? AND octet_length(data) = ? AND time_updated IS ?""",
-        (new.data, new.rowid, session_id, new.size, new.updated),
+        f"""INSERT INTO trash.ocdu_payload (tbl, id, session, before, after)
+            SELECT '{table}', id, {new.shape.owner}, data, CAST(? AS TEXT) FROM main.{table}
+            WHERE {is_still(new.shape)}""",
+        (new.data, new.rowid, session_id, new.size, new.stamp),
     )
     return connection.last_insert_rowid() if connection.changes() else None
 
@@ -94,7 +96,7 @@ def edit_row(
     after = fetch(
         connection,
         f"""UPDATE main.{level.table} SET data = (SELECT after {kept})
-            WHERE rowid = :row AND session_id = :session AND {level.verdict} >= 0
+            WHERE rowid = :row AND {level.owner} = :session AND {level.verdict} >= 0
               AND id IS (SELECT id {kept}) AND data IS (SELECT before {kept})
             RETURNING octet_length(data)""",
         {"row": rowid, "session": session_id, "entry": entry, **more},
@@ -138,16 +140,17 @@ def drop_what_is_there(connection: apsw.Connection) -> None:
 
 def note(connection: apsw.Connection) -> Tally:
     """Write the line by which the batch is listed, as the entries are now; none without any."""
-    rows, messages, sessions, octets = fetch(
+    rows, messages, events, sessions, octets = fetch(
         connection,
-        "SELECT count(*), count(*) FILTER (WHERE tbl = 'message'), count(DISTINCT session),"
+        "SELECT count(*), count(*) FILTER (WHERE tbl = 'message'),"
+        " count(*) FILTER (WHERE tbl = 'event'), count(DISTINCT session),"
         " coalesce(sum(octet_length(before) - octet_length(after)), 0) FROM trash.ocdu_payload",
     )[0]
     if rows:
         title = f"payloads of {plural(sessions, 'session')}"
         line = batch.TreeLine(
-            ROOT, title, "", "reclaimed", batch.KEPT, sessions, messages, rows - messages, 0, 0,
-            octets,
+            ROOT, title, "", "reclaimed", batch.KEPT, sessions, messages,
+            rows - messages - events, events, 0, octets,
         )  # fmt: skip
         batch.write_tree(connection, line, ())
     else:

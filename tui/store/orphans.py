@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import apsw
 
-from tui.records import Payload
+from tui.records import Cells, Payload
 from tui.store.database import Store, as_text
 from tui.store.orphaned_files import orphaned_files
-from tui.store.pages import ID_ENTRY, ID_FILL, Leaves, spilled
+from tui.store.pages import CELL_HEADER, ID_ENTRY, ID_FILL, Leaves, spilled
 from tui.store.query import fetch, scalar
 from tui.store.schema import SOFT_LINKS, Owned, Schema
 
@@ -165,12 +165,15 @@ def _record(
     counts: Counter[str] = Counter()
     octets = pages = rows = 0
     page_size = int(scalar(connection, "PRAGMA page_size"))
+    cells: list[Cells] = []
     for owned in estate_of(schema, lives):
         found = rows_of(connection, schema, owned, id)
         rows += len(found)
         counts[owned.table + "s"] += len(found)
         octets += sum(each.octets for each in found)
-        pages += _page_bytes(found, page_size) if schema.has(owned.table, "data") else 0
+        if schema.has(owned.table, "data"):
+            pages += _page_bytes(found, page_size)
+            cells.append(_cells(owned.table, found, page_size))
     if not rows and not file_bytes:
         return None
     known = counts["messages"] + counts["parts"] + counts["events"]
@@ -180,7 +183,17 @@ def _record(
     told += [("rows", rows - known)] if rows > known else []
     active = 0 if lives else newest_time(connection, schema, id, now)
     total = octets + file_bytes
-    return Payload(id, ORPHANS, rows, total, pages, counts=tuple(told), active=active)
+    return Payload(
+        id, ORPHANS, rows, total, pages, counts=tuple(told), active=active, cells=tuple(cells)
+    )
+
+
+def _cells(table: str, rows: list[OwnedRow], page_size: int) -> Cells:
+    """What these rows take in their leaves, and beyond."""
+    lie = [spilled(row.octets + ROW, page_size) for row in rows]
+    leaves = [local + CELL_HEADER for local, _ in lie]
+    overflow, squares = sum(pages for _, pages in lie), float(sum(each**2 for each in leaves))
+    return Cells(table, len(rows), sum(leaves), overflow, squares)
 
 
 def _page_bytes(rows: list[OwnedRow], page_size: int) -> int:

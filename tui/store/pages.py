@@ -7,6 +7,8 @@ neighbouring leaves once one of them is less than a third full.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 PAGE_HEADER = 8
 """Octets of a leaf that hold no rows."""
 
@@ -21,6 +23,14 @@ def spilled(payload: int, page_size: int) -> tuple[int, int]:
         local = least
     pages = -(-(payload - local) // (page_size - 4))
     return local + 4, pages * page_size
+
+
+def leaf_octets(payload: str, page_size: int) -> str:
+    """SQL: what a table row of this many octets, an expression, takes in its leaf."""
+    least, turn = (page_size - 12) * 32 // 255 - 23, page_size - 4
+    local = f"{least} + ({payload} - {least}) % {turn}"
+    return f"""(CASE WHEN {payload} <= {page_size - 35} THEN {payload}
+        WHEN {local} <= {page_size - 35} THEN {local} + 4 ELSE {least + 4} END + {CELL_HEADER})"""
 
 
 class Leaves:
@@ -61,6 +71,15 @@ class Leaves:
         self._done = [total // leaves] * min(leaves, 2)
 
 
+class PagesSoFar(NamedTuple):
+    """What `EventPages` has counted up to a moment."""
+
+    freed: int
+    octets: int
+    overflow_bytes: int
+    squares: float
+
+
 class EventPages:
     """Counts the pages of the table `event` and of its three indices that become free.
 
@@ -70,7 +89,10 @@ class EventPages:
 
     def __init__(self, page_size: int) -> None:
         self._page_size = page_size
-        self._overflow = 0
+        self.octets = self.overflow_bytes = 0
+        """Of rows that go: in their leaves, and bytes of overflow pages."""
+        self.squares = 0.0
+        """Of those octets, summed row by row."""
         self._rows = Leaves(page_size)
         self._ids = Leaves(page_size, ID_FILL)
         self._seqs = Leaves(page_size, SEQ_FILL)
@@ -83,7 +105,9 @@ class EventPages:
         local, overflow = spilled(octets + len(type) + EVENT_OVERHEAD, self._page_size)
         self._rows.add(local + CELL_HEADER, goes)
         if goes:
-            self._overflow += overflow
+            self.octets += local + CELL_HEADER
+            self.squares += (local + CELL_HEADER) ** 2
+            self.overflow_bytes += overflow
         self._ids.add(ID_ENTRY, goes)
         self._seqs.add(SEQ_ENTRY, goes)
         self._session.setdefault(type, bytearray()).append(goes)
@@ -96,10 +120,15 @@ class EventPages:
         self._session = {}
 
     @property
+    def so_far(self) -> PagesSoFar:
+        """Everything that is counted, at this moment."""
+        return PagesSoFar(self.freed, self.octets, self.overflow_bytes, self.squares)
+
+    @property
     def freed(self) -> int:
         """Bytes of pages, as far as that is decided."""
         leaves = (self._rows, self._ids, self._seqs, self._types)
-        return self._overflow + sum(each.freed for each in leaves) * self._page_size
+        return self.overflow_bytes + sum(each.freed for each in leaves) * self._page_size
 
 
 EVENT_OVERHEAD = 72

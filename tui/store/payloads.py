@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from tui.records import Payload
+from tui.records import Cells, Payload
 from tui.store.database import Store
 from tui.store.diff_stream import slim
-from tui.store.diff_texts import DIFFS, LARGEST_DIFFS
-from tui.store.judging import all_rowids, judge, overflow_bytes, session_rowids, turns
+from tui.store.diff_texts import DIFFS, EVENT_DIFFS, LARGEST_DIFFS
+from tui.store.event_diffs import sessions_with_log, snapshots
+from tui.store.judging import all_rowids, judge, row_pages, session_rowids, turns
+from tui.store.pages import CELL_HEADER
 from tui.store.row_level import RowLevel
+from tui.store.schema import Schema
 from tui.store.session_levels import SESSION_LEVELS, Asked
 from tui.store.tool_parts import COMPACTED
 
@@ -70,7 +73,8 @@ def find_payloads(
     the share that is done, 0 to 1. Rows left alone for their shape come as level `malformed`; what
     a level must not take comes with a reason.
     """
-    search = _Search(stop or Event(), on_progress or (lambda _: None), since_updated, levels)
+    tell = on_progress or (lambda _: None)
+    search = _Search(stop or Event(), tell, since_updated, levels, store.schema)
     with store.reading() as db:
         connection = db.connection()
         page_size: Any = connection.execute("PRAGMA page_size").fetchone()
@@ -93,8 +97,10 @@ class _Search:
         on_progress: Callable[[float], None],
         since: int | None,
         levels: Sequence[str],
+        schema: Schema,
     ) -> None:
         self.stop = stop
+        self.schema = schema
         self.on_progress = on_progress
         self.since = None if since is None else since - WATERMARK_MARGIN
         self.watermark = since or 0
@@ -103,16 +109,20 @@ class _Search:
         self.by_session = [each for each in SESSION_LEVELS if each.level.name in levels]
         self.asked = Asked(stop, unmarked=COMPACTED in self.by_row)
         self.sums: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.cells: defaultdict[Key, dict[str, Cells]] = defaultdict(dict)
         self.rowids: defaultdict[Key, list[int]] = defaultdict(list)
         self.hints = HINTS
-        self.shares = max(1, len(self.by_row) + len(self.by_session))
+        self.messages: set[int] = set()
+        """Rowids of messages that lose diffs: their events are no further messages."""
+        self.shares = max(1, len(self.by_row) + len(self.by_session) + (DIFFS in self.by_row))
         self.done = 0
 
     def result(self) -> Found:
         """The sums as records; a level that would gain nothing from a session is not there."""
         found = Found(
             Payload(key.session_id, key.level, rows, octets, pages,
-                    tuple(self.rowids[key]), key.reason, _counts(key.level, rows))
+                    tuple(self.rowids[key]), key.reason, _counts(key.level, rows),
+                    cells=tuple(self.cells[key].values()))
             for key, (rows, octets, pages) in self.sums.items()
             if octets > 0 or key.level == MALFORMED
         )  # fmt: skip
@@ -128,6 +138,12 @@ class _Search:
             for first, last in turns(rowids, self.stop):
                 self.count(connection, level, None, first, last)
                 self.progress((last - rowids.start + 1) / len(rowids))
+            self.done += 1
+        if DIFFS in self.by_row:
+            owners = sessions_with_log(connection, self.schema, self.since)
+            for place, session_id in enumerate(owners, start=1):
+                self.count_events(connection, session_id)
+                self.progress(place / len(owners))
             self.done += 1
         wanted: defaultdict[str, list[int]] = defaultdict(list)
         for place, each in enumerate(self.by_session):
@@ -145,6 +161,8 @@ class _Search:
                 rowids = session_rowids(connection, level.table, session_id)
                 for first, last in turns(rowids, self.stop):
                     self.count(connection, level, session_id, first, last)
+            if DIFFS in self.by_row:
+                self.count_events(connection, session_id)
             self.in_session(connection, session_id, range(len(self.by_session)))
             if self.stop.is_set():
                 return
@@ -197,18 +215,45 @@ class _Search:
                 continue
             if taken is not None:
                 taken.add(row.rowid)
+            if level is DIFFS:
+                self.messages.add(row.rowid)
             self.add(Key(row.session_id, level.name, reason), level, row.rowid, row.size, octets)
+
+    def count_events(self, connection: apsw.Connection, session_id: str) -> None:
+        """Add up the diffs in the newest events of a session; each message counts once."""
+        if self.stop.is_set():
+            return
+        for each in snapshots(connection, self.schema, session_id, self.stop):
+            if each.octets is None:
+                self.sums[Key(session_id, MALFORMED)][0] += 1
+                continue
+            key = Key(session_id, DIFFS.name)
+            self.sums[key][0] += each.message not in self.messages
+            self.weigh(key, EVENT_DIFFS, each.size, each.octets)
 
     def add(self, key: Key, level: RowLevel, rowid: int, size: int, octets: int) -> None:
         """One row more, of this size, that would lose so many octets."""
-        sums = self.sums[key]
-        sums[0] += 1
-        sums[1] += octets
-        sums[2] += overflow_bytes(size, self.page_size, level.table)
-        sums[2] -= overflow_bytes(size - octets, self.page_size, level.table)
+        self.sums[key][0] += 1
+        self.weigh(key, level, size, octets)
         if self.hints:
             self.hints -= 1
             self.rowids[key].append(rowid)
+
+    def weigh(self, key: Key, level: RowLevel, size: int, octets: int) -> None:
+        """Add what a row of this size loses: octets, bytes of pages, octets of its leaf."""
+        table = level.table
+        leaf, pages = row_pages(size, self.page_size, table)
+        left, kept = row_pages(size - octets, self.page_size, table)
+        sums, cells = self.sums[key], self.cells[key].get(table, Cells(table, 0, 0, 0))
+        sums[1] += octets
+        sums[2] += pages - kept
+        self.cells[key][table] = Cells(
+            table,
+            0,
+            cells.octets + leaf - left,
+            cells.overflow_bytes + pages - kept,
+            cells.squares + (leaf + CELL_HEADER) ** 2 - (left + CELL_HEADER) ** 2,
+        )
 
 
 def _counts(level: str, rows: int) -> tuple[tuple[str, int], ...]:

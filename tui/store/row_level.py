@@ -28,6 +28,11 @@ class Rewriting(Protocol):
         ...
 
     @property
+    def owner(self) -> str:
+        """The column that names the session of a row."""
+        ...
+
+    @property
     def edited(self) -> str:
         """SQL: the new data."""
         ...
@@ -56,6 +61,8 @@ class RowLevel:
     """True when a row is taken although its new data is no shorter: a mark weighs some octets."""
     largest: int | None = None
     """Octets above which a row counts as malformed; None: LARGEST."""
+    owner: str = "session_id"
+    """The column that names the session of a row."""
 
     @property
     def verdict(self) -> str:

@@ -41,6 +41,7 @@ class StepLevel:
     """What becomes of a block that is wanted."""
 
     table: ClassVar[str] = "session_message"
+    owner: ClassVar[str] = "session_id"
 
     @property
     def edited(self) -> str:

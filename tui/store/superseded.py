@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from tui.records import Payload
+from tui.records import Cells, Payload
 from tui.store.database import Store, as_text
 from tui.store.event_log import SESSION, Log, read_log
 from tui.store.pages import EventPages
@@ -89,9 +89,10 @@ def _record(log: Log | str | None, id: str) -> Payload | None:
         return Payload(id, EVENTS, 0, 0, 0, reason=log)
     if log is None or not log.rowids:
         return None
+    rows = len(log.rowids)
     return Payload(
-        id, EVENTS, len(log.rowids), sum(log.octets), log.page_bytes,
-        counts=(("events", len(log.rowids)),),
+        id, EVENTS, rows, sum(log.octets), log.page_bytes, counts=(("events", rows),),
+        cells=(Cells("event", rows, log.leaf_octets, log.overflow_bytes, log.squares),),
     )  # fmt: skip
 
 

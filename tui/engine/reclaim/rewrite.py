@@ -33,8 +33,10 @@ ROW = {
     "part": Totals(parts=1),
     "message": Totals(messages=1),
     "session_message": Totals(parts=1),
+    "event": Totals(),
 }
-"""One row of a table that levels rewrite; a message of 2.x is counted for the output it holds."""
+"""One row of a table that levels rewrite; a message of 2.x is counted for the output it holds, an
+event is a copy of a message that counts itself."""
 
 
 class Tally(NamedTuple):
@@ -133,6 +135,8 @@ class Edit:
     session_id: str
     rowid: int
     still: Still
+    row: Totals | None = field(default=None, kw_only=True)
+    """What it counts as; None: as a row of its table."""
 
     def __call__(self) -> None:
         """Rewrite the row, if it still is what was planned."""
@@ -168,7 +172,8 @@ class Edit:
             work.missed(self.session_id)
         else:
             work.slice_octets += octets
-            work.took(self.session_id, ROW[self.level.table] + Totals(bytes=octets))
+            row = ROW[self.level.table] if self.row is None else self.row
+            work.took(self.session_id, row + Totals(bytes=octets))
 
     @property
     def octets(self) -> int:
@@ -218,7 +223,7 @@ def _edit(
     after = fetch(
         connection,
         f"""UPDATE {level.table} SET data = {level.edited}
-            WHERE rowid = :row AND session_id = :session AND {level.verdict} >= 0
+            WHERE rowid = :row AND {level.owner} = :session AND {level.verdict} >= 0
             RETURNING octet_length(data)""",
         {"row": rowid, "session": session_id, **more},
     )

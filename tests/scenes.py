@@ -34,7 +34,8 @@ from tui.messages import Watched
 from tui.places import ProjectRow, Whereabouts
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.policy.vacuum import VacuumFacts, plan_vacuum
-from tui.records import FileRow, FileSizes, FileSurvey, Holder, Payload
+from tui.records import FileRow, FileSurvey, Holder, Payload
+from tui.sizes import FileSizes
 from tui.store.batch import TreeLine
 from tui.store.file_kinds import KINDS
 from tui.store.journal import JournalEntry

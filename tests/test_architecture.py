@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 FLOOR_0 = (
     "tui", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.places", "tui.quantity",
-    "tui.records",
+    "tui.records", "tui.sizes",
 )  # fmt: skip
 SHAPES = ("tui.forest", "tui.narrowing", "tui.ordering", "tui.outline")
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")

@@ -22,7 +22,8 @@ from tui.forest import Forest
 from tui.places import ProjectRow, Whereabouts
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.vacuum import VacuumFacts
-from tui.records import FileSizes, FileSurvey, Holder, LargeRow, Payload, SessionDetail
+from tui.records import FileSurvey, Holder, LargeRow, Payload, SessionDetail
+from tui.sizes import FileSizes
 from tui.talks import Talks
 
 Answer = TypeVar("Answer")

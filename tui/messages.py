@@ -9,7 +9,8 @@ from textual.message import Message
 
 from tui.forest import Forest
 from tui.policy.plan import Outcome, Plan, Step
-from tui.records import FileSizes, Holder, Payload
+from tui.records import Holder, Payload
+from tui.sizes import FileSizes
 
 
 @dataclass

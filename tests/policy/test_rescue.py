@@ -23,7 +23,8 @@ from tui.policy.rescue import (
     way_back,
 )
 from tui.policy.vacuum import VacuumFacts
-from tui.records import BTree, Cells, FileSizes, Holder, Payload
+from tui.records import Holder, Payload
+from tui.sizes import BTree, Cells, FileSizes
 
 PAGE = 4096
 SIZES = FileSizes(1000 * PAGE, 10 * PAGE, PAGE, 1000, 5)

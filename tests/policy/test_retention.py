@@ -20,7 +20,8 @@ from tui.policy.plan import Plan
 from tui.policy.policies import PROTECTED, Policies, policies_of
 from tui.policy.retention import plan_retention, proposal, words
 from tui.policy.vacuum import VacuumFacts
-from tui.records import FileSizes, Payload, SessionRow, Usage
+from tui.records import Payload, SessionRow, Usage
+from tui.sizes import FileSizes
 
 NOW = 1000 * DAY
 TEXTS = ("archive_after", "levels", "subagents", "subagents_prune", "prune_after", "budget")

@@ -24,7 +24,8 @@ from tui.policy.vacuum import (
     plan_checkpoint,
     plan_vacuum,
 )
-from tui.records import FileSizes, Holder
+from tui.records import Holder
+from tui.sizes import FileSizes
 
 PAGE = 4096
 MB = 1_000_000

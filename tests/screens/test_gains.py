@@ -8,9 +8,10 @@ from tui.forest import Forest
 from tui.format import DAY
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
-from tui.records import FileRow, FileSizes, FileSurvey, Payload, Usage
+from tui.records import FileRow, FileSurvey, Payload, Usage
 from tui.screens.gains import Known, advice, get_back, outside_bytes, total
 from tui.screens.tally import composition, verdict
+from tui.sizes import FileSizes
 
 
 def live(wal: int = 0, free_pages: int = 0) -> Live:

@@ -12,7 +12,7 @@ import pytest
 from tests.factories import make_database
 from tests.swollen import make_swollen
 from tui.policy.packed import packed_bytes
-from tui.records import BTree, Cells
+from tui.sizes import BTree, Cells
 from tui.store import btrees
 from tui.store.btrees import read_btrees
 from tui.store.database import Store

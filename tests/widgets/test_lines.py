@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tui.desk import Jobs, Live, Running
 from tui.policy.plan import Item, Plan, Step, Totals
-from tui.records import FileSizes
 from tui.screens.page import is_not_small
+from tui.sizes import FileSizes
 from tui.widgets.composition_bar import Portion, bar, legend, shares
 from tui.widgets.job_bar import job_line
 from tui.widgets.key_bar import Key, fitting

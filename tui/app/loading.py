@@ -14,7 +14,8 @@ from tui.app.reads import Reads
 from tui.config import Config
 from tui.desk import Live, Measure, Surveyed, this_thread
 from tui.messages import Changed, Found, Loaded, Measured, Watched
-from tui.records import FileSizes, FileSurvey, Holder, Payload
+from tui.records import FileSurvey, Holder, Payload
+from tui.sizes import FileSizes
 
 if TYPE_CHECKING:
     from tui.engine.watch import Watch

@@ -17,7 +17,8 @@ from threading import Event, Thread
 from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.format import size
-from tui.records import FileSizes, Holder, Payload
+from tui.records import Holder, Payload
+from tui.sizes import FileSizes
 from tui.store.database import SQLITE_EXCEPTIONS, wal_of
 from tui.store.holders import holders
 from tui.store.ledger import HISTORY_STEP

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from tui.records import BTree, Cells
+from tui.sizes import BTree, Cells
 
 LEAF_HEADER, INTERNAL_HEADER = 8, 12
 """Octets of a page before its cells."""

@@ -24,7 +24,8 @@ from tui.policy.vacuum import (
     decide_vacuum,
     plan_vacuum,
 )
-from tui.records import Cells, FileSizes, Payload, SessionRow
+from tui.records import Payload, SessionRow
+from tui.sizes import Cells, FileSizes
 
 ORDER = SETS["rescue"]
 """Reclaim levels in the order of the chain: what nobody can miss first."""

@@ -13,7 +13,8 @@ from typing import Literal
 from tui.format import count, duration, size
 from tui.places import Place
 from tui.policy.plan import Item, Plan, Totals
-from tui.records import BTree, FileSizes, Holder
+from tui.records import Holder
+from tui.sizes import BTree, FileSizes
 
 Way = Literal["nothing", "checkpoint", "incremental", "copy_back", "wait", "refused"]
 

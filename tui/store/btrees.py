@@ -6,7 +6,7 @@ from collections import Counter
 
 import apsw
 
-from tui.records import BTree
+from tui.sizes import BTree
 from tui.store.database import SQLITE_EXCEPTIONS, Store
 from tui.store.judging import ROW_OVERHEAD
 from tui.store.pages import EVENT_OVERHEAD, leaf_octets

@@ -24,7 +24,7 @@ from peewee import DatabaseError, OperationalError
 from playhouse.apsw_ext import APSWDatabase
 
 from tui.errors import NoRoom, OcduError, Refused
-from tui.records import FileSizes
+from tui.sizes import FileSizes
 from tui.store import schema
 from tui.store.query import scalar
 from tui.store.schema import Schema

@@ -18,7 +18,7 @@ from typing import Any
 
 import apsw
 
-from tui.records import FileSizes
+from tui.sizes import FileSizes
 from tui.store.database import Store, as_text
 from tui.store.kinds_v2 import BLOCKS, LARGE_KINDS, WHOLE, by_kind
 from tui.store.pieces import Piece, Pieces, head_of

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import apsw
 
-from tui.records import Cells, Payload
+from tui.records import Payload
+from tui.sizes import Cells
 from tui.store.database import Store, as_text
 from tui.store.orphaned_files import orphaned_files
 from tui.store.pages import CELL_HEADER, ID_ENTRY, ID_FILL, Leaves, spilled

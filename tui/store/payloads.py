@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from tui.records import Cells, Payload
+from tui.records import Payload
+from tui.sizes import Cells
 from tui.store.database import Store
 from tui.store.diff_stream import slim
 from tui.store.diff_texts import DIFFS, EVENT_DIFFS, LARGEST_DIFFS

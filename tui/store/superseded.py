@@ -13,7 +13,8 @@ from typing import Any
 
 import apsw
 
-from tui.records import Cells, Payload
+from tui.records import Payload
+from tui.sizes import Cells
 from tui.store.database import Store, as_text
 from tui.store.event_log import SESSION, Log, read_log
 from tui.store.pages import EventPages

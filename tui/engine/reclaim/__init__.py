@@ -32,7 +32,7 @@ from tui.errors import OcduError
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.reclaim import ReclaimItem, ReclaimPolicy, gone_for_good, kept_levels, levels_of
 from tui.policy.reclaim_words import told
-from tui.records import FileSizes
+from tui.sizes import FileSizes
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.ledger import Ledger
 

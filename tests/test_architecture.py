@@ -95,6 +95,9 @@ OWN_POLICY = {
 }
 """An engine may know the options of the policy it carries out."""
 
+FURTHER_POLICIES = {"tui.engine.reclaim.copied_out": ("copy_out", "vacuum")}
+"""The one engine that carries out two verbs at once knows both policies."""
+
 OPENS_THE_APP = ("tui.cli.main", "tui.cli.demo")
 """Only these, and only inside a function: the command line must not load Textual."""
 
@@ -198,6 +201,7 @@ def allowed_to(module: str) -> tuple[str, ...]:
         own = module.split(".")[2] if module.count(".") > 1 else ""
         policy = f"tui.policy.{OWN_POLICY.get(own)}"
         allowed += (policy, f"{policy}_words") if own in OWN_POLICY else ()
+        allowed += tuple(f"tui.policy.{name}" for name in FURTHER_POLICIES.get(module, ()))
     return allowed
 
 

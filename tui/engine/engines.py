@@ -43,6 +43,10 @@ def engine_of(verb: str) -> Engine:
             from tui.engine.vacuum import apply_vacuum
 
             return lambda plan, site, stop: apply_vacuum(plan, site.store, stop)
+        case "copy_out":
+            from tui.engine.reclaim.copied_out import copy_out_history
+
+            return copy_out_history
         case "checkpoint":
             from tui.engine.checkpoint import apply_checkpoint
 

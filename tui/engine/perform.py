@@ -26,7 +26,7 @@ from tui.policy.vacuum import VacuumDecision, plan_vacuum
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.store.size_cache import forget_usage
 
-REWRITES = ("vacuum", "reclaim", "undo", "redo", "restore")
+REWRITES = ("vacuum", "copy_out", "reclaim", "undo", "redo", "restore")
 """Verbs after which remembered sizes no longer hold although their fingerprints would: rows change
 in place, or get new rowids."""
 

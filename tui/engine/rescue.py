@@ -12,6 +12,7 @@ from threading import Event
 
 from tui.engine.background import in_background
 from tui.engine.checkpoint import on_disk
+from tui.engine.reclaim.copied_out import copy_out_plan
 from tui.engine.reclaim.search import search_levels
 from tui.engine.site import Site
 from tui.engine.vacuum import WORTH_MEASURING, vacuum_facts
@@ -54,6 +55,8 @@ class _Run:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """Step -> how it ended."""
     problem: str = ""
+    is_rebuilt: bool = False
+    """True when the file was rebuilt without its superseded history: it has shrunk already."""
     furthest: int = 0
 
     @property
@@ -128,7 +131,17 @@ def _one(run: _Run, at: int, item: Item) -> Generator[Step, None, Outcome | None
         step_plan = _planned(run, item.id, found)
     if not step_plan.items:
         return Outcome("refused" if step_plan.refused else "nothing", step_plan.message)
-    steps = run.journalled(step_plan, run.site, run.stop)
+    if item.id == "events" and VACUUM in {each.id for each in run.plan}:
+        copied = copy_out_plan(step_plan, vacuum_facts(run.site.store))
+        outcome = (yield from _journalled(run, at, copied)) if copied is not None else None
+        if outcome is not None and (outcome.ending == "done" or run.stop.is_set()):
+            run.is_rebuilt = outcome.ending == "done"
+            return outcome  # else it is deleted in slices, as beside a running opencode
+    return (yield from _journalled(run, at, step_plan))
+
+
+def _journalled(run: _Run, at: int, plan: Plan) -> Generator[Step, None, Outcome]:
+    steps = run.journalled(plan, run.site, run.stop)
     try:
         while True:
             yield run.progress(at, next(steps))
@@ -177,7 +190,7 @@ def _outcome(run: _Run, before: dict[str, int], after: dict[str, int]) -> Outcom
     was, stands = sum(before.values()), sum(after.values())
     ended = run.outcomes
     vacuum = ended.get(VACUUM)
-    shrunk = vacuum is not None and vacuum.ending == "done"
+    shrunk = run.is_rebuilt or (vacuum is not None and vacuum.ending == "done")
     freed = max(0, was - stands) if shrunk else run.freed
     done = sum((each.done for each in ended.values()), Totals())
     ending = _ending(run)

@@ -21,6 +21,10 @@ DELETE = 3.5e-9
 """Seconds for each byte that is deleted in polite slices (measured: 11.5 s for 3.4 GB)."""
 
 
+WORTH = 50_000_000
+"""Octets that must go: less is deleted before anybody looks."""
+
+
 class Rescue(NamedTuple):
     """What a rescue would do to a file; bytes are octets of pages."""
 
@@ -42,6 +46,8 @@ def prefers_copy_out(rescue: Rescue) -> bool:
     Beside a program that has the database open only where the lock is as short as a vacuum's may
     be: deleting in slices disturbs nobody, and the vacuum can wait.
     """
+    if rescue.goes < WORTH:
+        return False
     lock = copy_back_seconds(rescue.stays, rescue.write_speed)
     if rescue.held and lock > LIVE_LOCK:
         return False

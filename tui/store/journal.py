@@ -17,7 +17,7 @@ from playhouse.apsw_ext import APSWDatabase
 
 from tui.store.query import answers, scalar
 
-GIVING_BACK = ("vacuum", "checkpoint", "files", "empty")
+GIVING_BACK = ("vacuum", "copy_out", "checkpoint", "files", "empty")
 """Jobs after which the disk has more room."""
 
 RUNNING = "running"

@@ -17,6 +17,7 @@ DOING = {
     "reclaim": "reclaiming",
     "rescue": "getting space back",
     "vacuum": "vacuuming",
+    "copy_out": "rebuilding",
     "checkpoint": "folding the log in",
     "restore": "restoring",
     "empty": "emptying the trash",

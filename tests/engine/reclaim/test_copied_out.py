@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -11,11 +12,13 @@ from tests.factories import NOW, execute
 from tests.neighbour import Holder
 from tests.picture import assert_sound, drained, forest_of, picture, run, site_of
 from tests.swollen import make_swollen
-from tui.engine.reclaim.copied_out import copy_out_history
+from tui.engine.reclaim.copied_out import CopyOut, copy_out_history, copy_out_plan
+from tui.engine.rescue import rescue_facts
 from tui.engine.site import Site
 from tui.engine.vacuum import vacuum_facts
 from tui.policy.plan import Outcome, Plan
 from tui.policy.reclaim import ReclaimPolicy, plan_reclaim
+from tui.policy.rescue import plan_rescue, rescue_levels
 from tui.policy.vacuum import plan_vacuum
 from tui.store.reclaimable import find_reclaimable
 
@@ -32,8 +35,12 @@ def planned(site: Site) -> Plan:
     return plan_reclaim(forest_of(site), found, ReclaimPolicy(("events",)), NOW)
 
 
+def as_copy(plan: Plan) -> Plan:
+    return replace(plan, verb="copy_out", options=CopyOut(2_000_000))
+
+
 def rebuilt(site: Site, plan: Plan, stop: Event | None = None) -> Outcome:
-    return drained(copy_out_history(plan, site, stop or Event(), expected=2_000_000))
+    return drained(copy_out_history(as_copy(plan), site, stop or Event()))
 
 
 def test_what_stays_is_what_deleting_and_a_vacuum_leave(site: Site, tmp_path: Path) -> None:
@@ -48,6 +55,29 @@ def test_what_stays_is_what_deleting_and_a_vacuum_leave(site: Site, tmp_path: Pa
     ours, theirs = site.store.path.stat().st_size, other.store.path.stat().st_size
     assert abs(ours - theirs) <= theirs // 50
     assert planned(site).items == ()
+
+
+def test_a_rescue_takes_this_way_where_it_is_faster_and_nobody_has_the_file(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = site_of(make_swollen(tmp_path / "other.db", SCALE, huge=200_000))
+    run(rescue(other), other)
+    monkeypatch.setattr("tui.policy.copy_out.WORTH", 0)
+    with Holder(site.store.path):
+        assert copy_out_plan(planned(site), vacuum_facts(site.store)) is None
+    outcome = run(rescue(site), site)
+    assert outcome.ending == "done"
+    verbs = [entry.verb for entry in site.ledger.entries()]
+    assert "copy_out" in verbs and "reclaim" in verbs
+    assert picture(site.store.path) == picture(other.store.path)
+    assert_sound(site.store.path)
+    ours, theirs = site.store.path.stat().st_size, other.store.path.stat().st_size
+    assert abs(ours - theirs) <= theirs // 50
+
+
+def rescue(site: Site) -> Plan:
+    payloads = find_reclaimable(site.store, rescue_levels(), files=site.files)
+    return plan_rescue(forest_of(site), payloads, rescue_facts(site.store, payloads), NOW)
 
 
 def test_a_session_used_since_it_was_planned_keeps_its_history(site: Site) -> None:
@@ -65,7 +95,7 @@ def test_an_event_that_is_written_meanwhile_survives(site: Site) -> None:
     """Whoever commits while the copy is made makes it begin again, with everything judged anew."""
     plan = planned(site)
     used = plan.items[0].id
-    steps = copy_out_history(plan, site, Event(), expected=2_000_000)
+    steps = copy_out_history(as_copy(plan), site, Event())
     next(steps)
     execute(
         site.store.path,

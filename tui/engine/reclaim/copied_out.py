@@ -18,8 +18,10 @@ from tui.engine.reclaim.resting import is_as_planned
 from tui.engine.site import Site
 from tui.engine.survivors import Survivors
 from tui.format import count, size
+from tui.policy.copy_out import Rescue, prefers_copy_out
 from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.policy.reclaim import ReclaimItem
+from tui.policy.vacuum import VacuumFacts
 from tui.store.event_log import Log
 from tui.store.superseded import superseded
 
@@ -68,14 +70,33 @@ def _chunks(rowids: array[int]) -> Iterator[list[int]]:
         yield rowids[first : first + AT_ONCE].tolist()
 
 
-def copy_out_history(
-    plan: Plan, site: Site, stop: Event, *, expected: int
-) -> Generator[Step, None, Outcome]:
-    """Rebuild the file without the planned sessions' superseded events. `expected`: octets of the
-    result. Ends as `copy_out` does; "refused" where another way has to be taken. Raises OcduError.
+@dataclass(frozen=True, slots=True)
+class CopyOut:
+    """Options of such a plan."""
+
+    expected: int
+    """Octets of the result, estimated."""
+
+
+def copy_out_plan(plan: Plan, facts: VacuumFacts) -> Plan | None:
+    """The same reclaim of `events` by copying out; None where deleting is the better way."""
+    goes = plan.predicted_bytes
+    stays = max(0, facts.sizes.used_bytes - goes)
+    held = bool(facts.holders)
+    rescue = Rescue(stays, goes, held, facts.write_speed, facts.free_disk, facts.same_device)
+    if held or not prefers_copy_out(rescue):
+        return None
+    return replace(plan, verb="copy_out", options=CopyOut(stays))
+
+
+def copy_out_history(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
+    """Rebuild the file without the planned sessions' superseded events.
+
+    Ends as `copy_out` does; "refused" where another way has to be taken. Raises OcduError.
     """
+    assert isinstance(plan.options, CopyOut)
     judge = _Judge(plan, site, stop)
-    outcome = yield from copy_out(site, judge, stop, expected=expected)
+    outcome = yield from copy_out(site, judge, stop, expected=plan.options.expected)
     if outcome.ending != "done":
         return outcome
     taken = f"{size(judge.gone.bytes)} in {count(judge.gone.events)} events"

@@ -12,6 +12,7 @@ from tui.policy.copy_out import (
     COPY_OUT,
     DELETE,
     VACUUM,
+    WORTH,
     Rescue,
     copy_out_seconds,
     delete_seconds,
@@ -52,4 +53,5 @@ def test_the_limit_is_where_both_take_as_long() -> None:
 def test_the_time_follows_what_stays_alone(stays: int, goes: int) -> None:
     here = Rescue(stays, goes, held=False, free_disk=10**15)
     assert copy_out_seconds(here) == copy_out_seconds(here._replace(goes=0))
-    assert prefers_copy_out(here) == (copy_out_seconds(here) < delete_seconds(here))
+    is_faster = copy_out_seconds(here) < delete_seconds(here)
+    assert prefers_copy_out(here) == (is_faster and goes >= WORTH)

@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.engine.reclaim.parts import Database, carry_out, compact, plan_for
@@ -50,6 +50,7 @@ def test_in_pieces_of_any_width_only_the_texts_of_diffs_go(
 
 
 @given(st.binary(max_size=200), st.integers(1, 9))
+@example(b'"', 1)
 def test_bytes_that_are_no_json_end_somewhere(data: bytes, width: int) -> None:
     left = emptied(data, width)
     assert len(left) <= len(data)

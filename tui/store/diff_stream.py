@@ -152,8 +152,8 @@ class Emptier:
 
     def _is_text_of_a_diff(self) -> bool:
         return (
-            self.keys[-1] in _KEYS
-            and tuple(self.open) == self.shape
+            tuple(self.open) == self.shape
+            and self.keys[-1] in _KEYS
             and tuple(self.keys[:-2]) == self.path
         )
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from subprocess import PIPE
 from threading import Event
 
+import apsw
 import pytest
 
 from tests.factories import NOW, days_ago, execute, make_database, session
 from tests.faults.test_kill import ROOT, dies
-from tests.picture import forest_of, picture, run, site_of
+from tests.picture import but_history, forest_of, picture, run, site_of
 from tui.engine.journal import KEPT_ITEMS, told
 from tui.engine.perform import perform
 from tui.engine.recovery import put_right
@@ -26,6 +27,9 @@ from tui.policy.plan import Item, Plan, Totals
 from tui.policy.prune import PrunePolicy, plan_prune
 
 OLD = days_ago(90)
+
+ONE_TREE_GONE = 35
+"""Steps of a prune of the trees below, one row each, after which the first is gone."""
 
 AT_WORK = """
 import sys
@@ -62,6 +66,11 @@ def archived(site: Site) -> int:
         site.store.path, "SELECT count(*) FROM session WHERE time_archived IS NOT NULL"
     )
     return int(count)
+
+
+def dies_deleting(site: Site) -> bool:
+    """Kill a prune when one of its two trees is gone."""
+    return dies(site.store.path, "prune", ONE_TREE_GONE)
 
 
 def test_every_item_stands_in_the_journal_with_its_reason_and_its_bytes(site: Site) -> None:
@@ -113,9 +122,38 @@ def test_a_killed_archive_is_taken_back_at_the_next_start(site: Site, step: int)
 def test_a_batch_that_is_mended_meanwhile_does_not_keep_a_killed_archive(site: Site) -> None:
     before = picture(site.store.path)
     assert dies(site.store.path, "archive", 3)
-    site.ledger.interrupted(None)  # as after a batch that could not be mended until now
+    site.ledger.interrupted(None, NOW)  # as after a batch that could not be mended until now
     [sentence] = put_right(site)
     assert "taken back" in sentence and picture(site.store.path) == before
+
+
+def test_a_batch_that_can_be_read_only_later_can_still_be_undone(site: Site) -> None:
+    before = picture(site.store.path)
+    assert dies_deleting(site)
+    [path] = site.ledger.trash_folder.glob("*.unfinished")
+    lock = apsw.Connection(str(path))
+    lock.execute("BEGIN EXCLUSIVE")
+    put_right(site)
+    lock.close()
+    put_right(site)
+    [item] = plan_undo(site).items
+    assert item.title.startswith("prune of")
+    run(plan_undo(site), site)
+    assert but_history(picture(site.store.path)) == but_history(before)
+
+
+def test_a_batch_that_had_to_wait_is_not_taken_for_that_of_a_later_job(site: Site) -> None:
+    assert dies_deleting(site)
+    [path] = site.ledger.trash_folder.glob("*.unfinished")
+    away = path.rename(path.with_suffix(".away"))
+    put_right(site)
+    left = forest_of(site)
+    run(plan_prune(left, PrunePolicy(ids=frozenset({next(iter(left.trees())).root.id})), NOW), site)
+    later = site.ledger.entries()[0]
+    site.ledger.update(later.id, state="running", ended=None, batch=None, undo=None)
+    away.rename(path)
+    put_right(site)
+    assert {each.batch for each in site.ledger.entries() if each.id == later.id} == {None}
 
 
 def test_a_session_archived_by_somebody_else_after_the_kill_keeps_its_stamp(site: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import asdict
 from threading import Event
 from typing import Any
@@ -143,16 +143,18 @@ class JobLine:
         return True
 
 
-def settle(site: Site) -> list[str]:
+def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
     """Close the lines of jobs that were killed; a half-set archive is taken back.
 
     Needs the ledger's lock: nothing runs then. Batches are put right before (`recovery`), which
     closes the lines they belong to. Returns a sentence for each job. One that cannot be taken back
     now, because a disk is full or somebody holds the lock, keeps its line for the next time and is
-    in nobody's way.
+    in nobody's way; so do the ones named `waiting`, whose batch tells about them later.
     """
     said = []
     for entry in site.ledger.left_running():
+        if entry.id in waiting:
+            continue
         try:
             said.append(_settled(site, entry))
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:

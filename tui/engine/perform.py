@@ -14,7 +14,7 @@ from threading import Event
 
 from tui.engine.engines import Engine, engine_of
 from tui.engine.incremental import is_incremental
-from tui.engine.journal import NOT_NOTED, JobLine, settle, told_outcome
+from tui.engine.journal import NOT_NOTED, JobLine, told_outcome
 from tui.engine.leftovers import note_folder
 from tui.engine.recovery import put_right_here, recover
 from tui.engine.room import explained_fully
@@ -125,8 +125,7 @@ def _journalled(
 def _put_right_now(site: Site) -> bool:
     """What an error left half done; False when it cannot be mended now: the next start finds it."""
     with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
-        recover(site)
-        settle(site)
+        put_right_here(site)
         return not site.ledger.has_running()
     return False
 

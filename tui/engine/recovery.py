@@ -87,7 +87,17 @@ def put_right(site: Site) -> list[str]:
 
 def put_right_here(site: Site) -> list[str]:
     """The same for whoever holds the ledger's lock: first the batches, then the journal."""
-    return recover(site) + settle(site)
+    said = recover(site)
+    return said + settle(site, _waiting(site))
+
+
+def _waiting(site: Site) -> set[int]:
+    """Jobs that were killed with a batch which cannot be mended, or not even be read, now."""
+    found: set[int | None] = set()
+    for path in site.ledger.trash_folder.glob(f"*{batch.UNFINISHED}"):
+        if _database_of(path) in (site.ledger.database, None):
+            found.add(site.ledger.maker_of(batch.made_at(path)))
+    return {number for number in found if number is not None}
 
 
 def recover(site: Site) -> list[str]:
@@ -126,10 +136,10 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
         said = [f"A prune was interrupted after {gone}: they are in the trash, the rest stayed."]
     if not facts.rows:
         path.unlink()
-        site.ledger.interrupted(None)
+        site.ledger.interrupted(None, facts.created)
         return said
     kept = _put_away(path, is_copy=is_copy)
-    site.ledger.interrupted(kept.stem if kept and not is_copy else None)
+    site.ledger.interrupted(kept.stem if kept and not is_copy else None, facts.created)
     return said
 
 

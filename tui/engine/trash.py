@@ -150,12 +150,14 @@ def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
     Raises OcduError when not even the first tree can be restored, e.g. because its id exists again.
     """
     assert isinstance(plan.options, TrashOptions)
-    totals = {item.id: item.totals for item in plan}
+    # By batch as well: what reclaims kept has the same root in each of them.
+    places = [(id, root) for id, roots in plan.options.roots.items() for root in roots]
+    totals = {place: item.totals for place, item in zip(places, plan, strict=True)}
     back: list[Totals] = []
     failure: OcduError | None = None
     with site.store.writing() as db:
         for id, roots in plan.options.roots.items():
-            wanted = {root: totals[root] for root in roots}
+            wanted = {root: totals[id, root] for root in roots}
             try:
                 yield from _restore_batch(db.connection(), site, id, wanted, back, len(plan), stop)
             except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
@@ -191,6 +193,12 @@ def _restore_batch(
                 with batch.attached(connection, path):
                     for _ in restore_tree(connection, site, root):
                         yield Step(len(back), total, phase="restoring")
+                    left = batch.tree_line(connection, root)
+                if left is not None and left.state == batch.KEPT:
+                    failure = failure or Refused(_said_of_kept(left))
+                    totals = _less(totals, left)
+                    if not totals.bytes:
+                        continue
             except Refused as error:  # it stays; the others need not
                 failure = failure or error
                 continue
@@ -201,6 +209,22 @@ def _restore_batch(
     yield from as_steps(put_back(path, stop), Step(len(back), total, phase="packing"))
     if failure is not None:
         raise failure
+
+
+def _said_of_kept(left: TreeLine) -> str:
+    rows = plural(left.messages + left.parts, "row")
+    return f"{rows} had changed since and stay as they are; their copies stay in the trash."
+
+
+def _less(planned: Totals, left: TreeLine) -> Totals:
+    """What of the payloads of a reclaim came back, when this is left of them."""
+    return replace(
+        planned,
+        sessions=max(planned.sessions - left.sessions, 1),
+        messages=planned.messages - left.messages,
+        parts=planned.parts - left.parts,
+        bytes=planned.bytes - left.bytes,
+    )
 
 
 def _drop_restored(path: Path) -> None:
@@ -221,7 +245,7 @@ def _restore_outcome(back: Totals, left: int, failure: str) -> Outcome:
         message += f" {failure}"
     if left:
         message += f" {plural(left, 'tree')} stayed in the trash."
-    ending: Ending = "partial" if left else "done"
+    ending: Ending = "partial" if left or failure else "done"
     return Outcome(ending, message, done=back)
 
 

@@ -119,6 +119,15 @@ def new_batch(
     return path
 
 
+def made_at(path: Path) -> int:
+    """The end of the second in which a batch was made (ms), by its name; 0 for another name."""
+    try:
+        moment = datetime.strptime(path.stem[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return 0
+    return int(moment.timestamp()) * 1000 + 999
+
+
 def kept_columns(schema: Schema) -> dict[str, tuple[str, ...]]:
     """Tables whose rows a batch keeps: a session's estate, and what it shares with others."""
     tables = {owned.table: owned.columns for owned in schema.estate}

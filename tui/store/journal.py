@@ -26,6 +26,9 @@ RUNNING = "running"
 OF_BATCHES = ("prune", "restore", "reclaim", "rescue", "undo", "redo")
 """Jobs that a batch tells about when they were killed; of others only their own line does."""
 
+MAKERS = ("prune", "redo", "reclaim")
+"""Of these the ones that make a batch: what such a job took can be undone after a kill."""
+
 JSON_COLUMNS = ("undo", "plan", "phases", "outcome")
 
 
@@ -140,21 +143,35 @@ class Journal:
         """Note how a job ended."""
         self.update(entry, state=state, ended=_now(), **columns)
 
-    def interrupted(self, batch: str | None) -> None:
+    def interrupted(self, batch: str | None, created: int) -> None:
         """A job never came to its end: its entry says so, and can be undone if copies were kept.
 
-        Call with the lock of `exclusive`: nothing of this database is running then.
+        `created` (ms) is when the batch was made, which tells whose it is: an older one may have
+        waited until now. Call with the lock of `exclusive`: nothing of this database runs then.
         """
         mine = (Entry.database == self.database) & (Entry.state == RUNNING)
-        # A restore cut short is no way to restore again.
-        keeps = Entry.verb.in_(("prune", "redo", "reclaim"))
+        owner = self.maker_of(created)
         with self._connection():
-            if batch:
+            if batch and owner is not None:
                 found = {"state": "partial", "batch": batch, "undo": json.dumps({"trees": []})}
-                Entry.update(found).where(mine & keeps).bind(self._db).execute()
+                Entry.update(found).where(Entry.id == owner).bind(self._db).execute()
             # What a killed archive is taken back by stands in its line: that stays for `settle`.
-            others = mine & Entry.verb.in_(OF_BATCHES)
-            Entry.update(state="interrupted", undo=None).where(others).bind(self._db).execute()
+            # A restore cut short is no way to restore again.
+            others = Entry.verb.in_(OF_BATCHES) & Entry.verb.not_in(MAKERS)
+            ended = mine & (others | (Entry.id == owner))
+            Entry.update(state="interrupted", undo=None).where(ended).bind(self._db).execute()
+
+    def maker_of(self, created: int) -> int | None:
+        """The number of the job that was killed with a batch it made at that time (ms), or None."""
+        with self._connection():
+            query = Entry.select(fn.MAX(Entry.id)).where(
+                (Entry.database == self.database)
+                & (Entry.state == RUNNING)
+                & Entry.verb.in_(MAKERS)
+                & (Entry.time <= created)
+            )
+            found = query.bind(self._db).scalar()
+        return None if found is None else int(found)
 
     def left_running(self) -> list[JournalEntry]:
         """Jobs that say they run: of another ocdu at work, or killed."""

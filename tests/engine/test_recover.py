@@ -10,6 +10,7 @@ import pytest
 
 from tests.factories import Tool, days_ago, execute, make_database, session
 from tests.faults.test_kill import dies
+from tests.generations import add_in_v2, fresh, upgrade
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine.recovery import put_right
 from tui.engine.site import Site
@@ -190,3 +191,38 @@ def test_names_must_fit_one(site: Site) -> None:
 def test_a_database_without_events_has_nothing_to_recover(tmp_path: Path) -> None:
     path = make_database(tmp_path / "o.db", [session("a", active=days_ago(1), tools=[Tool(10)])])
     assert lost_sessions(site_of(path).store) == []
+
+
+def test_a_session_that_2x_has_by_now_is_not_rebuilt_beside_it(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "opencode.db", [session("lost"), session("other")])
+    upgrade(path)
+    born = {"sessionID": "ses_new", "info": {"id": "ses_new", "title": "New"}}
+    execute(path, "INSERT INTO event_sequence (aggregate_id, seq) VALUES ('ses_new', 0)")
+    execute(
+        path,
+        "INSERT INTO event (id, aggregate_id, seq, type, data)"
+        " VALUES ('evt_1', 'ses_new', 0, 'session.created.1', ?)",
+        json.dumps(born),
+    )
+    site = site_of(path)
+    plan = recover(site)
+    assert plan.items
+    add_in_v2(path, "new")
+    outcome = run(plan, site)
+    assert (outcome.ending, outcome.excluded) == ("nothing", {"changed": 1})
+    assert execute(path, "SELECT count(*) FROM session WHERE id = 'ses_new'") == [(0,)]
+
+
+def test_a_file_of_2x_alone_says_that_it_has_no_place_for_a_rebuilt_session(tmp_path: Path) -> None:
+    path = fresh(tmp_path / "opencode.db", ["other"])
+    born = {"sessionID": "ses_new", "info": {"id": "ses_new", "title": "New"}}
+    execute(path, "INSERT INTO event_sequence (aggregate_id, seq) VALUES ('ses_new', 0)")
+    execute(
+        path,
+        "INSERT INTO event (id, aggregate_id, seq, type, data)"
+        " VALUES ('evt_1', 'ses_new', 0, 'session.created.1', ?)",
+        json.dumps(born),
+    )
+    site = site_of(path)
+    outcome = run(recover(site), site)
+    assert outcome.ending == "refused" and "no place" in outcome.message

@@ -15,9 +15,11 @@ import apsw
 
 from tui.engine.pace import Deed, in_slices
 from tui.engine.site import Site
+from tui.errors import Refused
 from tui.format import plural
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.recover import RecoverOptions
+from tui.store.generations import exists
 from tui.store.rebuild import (
     MESSAGE_STATEMENT,
     PART_STATEMENT,
@@ -34,6 +36,11 @@ from tui.store.schema import Schema
 def apply_recover(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Rebuild the planned sessions; one that got a row meanwhile is left as it is."""
     assert isinstance(plan.options, RecoverOptions)
+    if not site.store.schema.has("session"):
+        raise Refused(
+            "Only opencode 1.x wrote histories that a session can be rebuilt from, and this file "
+            "has no place for its sessions: nothing was changed."
+        )
     made: Counter[str] = Counter()
     seen = 0
     with site.store.writing() as db:
@@ -69,7 +76,7 @@ def _deeds(
     *,
     begun_before: bool = False,
 ) -> Iterator[Deed]:
-    if is_there(connection, id) and not begun_before:
+    if exists(connection, id) and not begun_before:
         made["changed"] += 1
         return
     rows, unreadable = newest_events(connection, id)

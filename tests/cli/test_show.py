@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.cli.conftest import Ocdu
@@ -90,3 +91,21 @@ def test_a_conversation_goes_into_a_new_file_or_onto_the_terminal(
     assert both.exit_code == 2
     lost = ocdu("show", "ses_old", "--markdown", tmp_path / "no" / "talk.md", "--db", garden)
     assert lost.exit_code == 1 and "Traceback" not in lost.err
+
+
+def test_a_session_can_be_written_as_the_trash_writes_it(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    target, from_trash = tmp_path / "live.json", tmp_path / "trash.json"
+    said = ocdu("show", "ses_old", "--export", target, "--json", "--db", garden)
+    assert (said.exit_code, said.json["left_out"]) == (0, 0)
+    assert target.stat().st_mode & 0o077 == 0
+    written = json.loads(target.read_bytes())
+    assert written["info"]["id"] == "ses_old"
+    assert len(written["messages"]) == said.json["messages"] > 0
+    assert ocdu("show", "ses_old", "--export", target, "--db", garden).exit_code == 3
+    for arguments in (("--export", "-", "--json"), ("--export", "-", "--markdown", "-")):
+        assert ocdu("show", "ses_old", *arguments, "--db", garden).exit_code == 2
+    ocdu("prune", "ses_old", "--yes", "--db", garden)
+    ocdu("trash", "export", "ses_old", "--output", from_trash, "--db", garden)
+    assert target.read_bytes() == from_trash.read_bytes()

@@ -8,7 +8,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocdu list --filter 'idle:30d size:>10MB'", "by state, as in the app"),
         ("ocdu list --json", "for scripts: one object, bytes as integers"),
     ),
-    "show": (("ocdu show ses_5c1f", "one session; ids may be shortened while unique"),),
+    "show": (
+        ("ocdu show ses_5c1f", "one session; ids may be shortened while unique"),
+        ("ocdu show ses_5c1f --export talk.json", "what `opencode import` reads"),
+    ),
     "search": (
         ("ocdu search 'flaky test'", "what was said, newest first; case does not matter"),
         ("ocdu search panic --kind tool --since 30d --json", "in tool output of the last month"),

@@ -34,6 +34,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--markdown", metavar="FILE", help="write the conversation as Markdown; - for the terminal"
     )
+    parser.add_argument(
+        "--export", metavar="FILE", help="write what `opencode import` reads; - for the terminal"
+    )
 
 
 def run(call: Call) -> Answer:
@@ -44,8 +47,12 @@ def run(call: Call) -> Answer:
 
     forest = call.forest_with_directories
     id = full_id(forest, call.options.id)
+    if call.options.markdown and call.options.export:
+        raise WrongCall("--markdown and --export write one file each: call ocdu once for each.")
     if call.options.markdown:
         return _markdown(call, forest.row(id))
+    if call.options.export:
+        return _export(call, id)
     forest = call.with_trees_measured(forest, [id])
     store = call.site.store
     branch = forest.branch_of(id)
@@ -93,6 +100,28 @@ def _markdown(call: Call, row: SessionRow) -> Answer:
     octets = write_markdown(call.site.store, row, target)
     data = {"file": str(target), "bytes": octets}
     return Answer("done", f"Wrote {size(octets)} to {target}.", data)
+
+
+def _export(call: Call, id: str) -> Answer:
+    """The session in opencode's own format, row by row; other writers are not kept waiting."""
+    from tui.format import plural
+    from tui.store.export import LIVE, new_file, write_session
+
+    to_terminal = call.options.export == "-"
+    if to_terminal and call.options.json:
+        raise WrongCall("--export - and --json both want standard output: name a file.")
+    with call.site.store.reading() as db:
+        connection = db.connection()
+        if to_terminal:
+            write_session(connection, LIVE, id, sys.stdout.buffer.write)
+            return Answer("done", "")
+        target = Path(call.options.export).expanduser()
+        with new_file(target) as write:
+            done = write_session(connection, LIVE, id, write)
+    message = f"Wrote {plural(done.messages, 'message')} to {target}: `opencode import` reads it."
+    if done.left_out:
+        message += f" {plural(done.left_out, 'malformed row')} left out."
+    return Answer("done", message, {"file": str(target), **done._asdict()})
 
 
 def _largest(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -157,9 +157,10 @@ def _check_generation(connection: apsw.Connection, source: Source, id: str) -> N
         old = f'SELECT 1 FROM "{source.schema}".session WHERE "{source.session}" = :id'
         unknown = f"NOT EXISTS ({old}) OR {unknown}"
     if "session" not in tables or scalar(connection, f"SELECT {unknown})", {"id": id}):
+        first = "restore it and " if source is TRASH else ""
         raise Refused(
-            f"opencode 2.x has more of {id} than 1.x could import, so nothing was written: restore "
-            "it and let opencode export it, or read it with `ocdu show ID --markdown FILE`."
+            f"opencode 2.x has more of {id} than 1.x could import, so nothing was written: {first}"
+            "let opencode export it, or read it with `ocdu show ID --markdown FILE`."
         )
 
 

@@ -23,10 +23,10 @@ from tests.generations import (
 )
 from tests.picture import assert_sound, forest_of, picture, run, site_of
 from tui.engine import pace
+from tui.engine.crash_recovery import recover
 from tui.engine.doctor import raise_counters
 from tui.engine.export import choose, export_session
 from tui.engine.prune import apply_prune
-from tui.engine.recovery import recover
 from tui.engine.site import Site
 from tui.engine.trash import plan_restore
 from tui.engine.undo import plan_redo, plan_undo

@@ -17,9 +17,9 @@ import pytest
 from tests.factories import NOW, days_ago, execute, make_database, session
 from tests.faults.test_kill import ROOT, dies
 from tests.picture import but_history, forest_of, picture, run, site_of
+from tui.engine.crash_recovery import put_right
 from tui.engine.journal import KEPT_ITEMS, told
 from tui.engine.perform import perform
-from tui.engine.recovery import put_right
 from tui.engine.site import Site
 from tui.engine.undo import plan_undo
 from tui.policy.archive import plan_archive

@@ -12,7 +12,7 @@ from tests.factories import Tool, days_ago, execute, make_database, session
 from tests.faults.test_kill import dies
 from tests.generations import add_in_v2, fresh, upgrade
 from tests.picture import assert_sound, picture, run, site_of
-from tui.engine.recovery import put_right
+from tui.engine.crash_recovery import put_right
 from tui.engine.site import Site
 from tui.errors import WrongCall
 from tui.policy.plan import Plan

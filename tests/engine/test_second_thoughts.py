@@ -14,9 +14,9 @@ from tests.engine.test_prune import OLD, plan_for
 from tests.factories import NOW, Tool, count_rows, execute, make_database, session
 from tests.faults.test_kill import dies
 from tests.picture import assert_sound, drained, forest_of, picture, run, site_of
+from tui.engine.crash_recovery import put_right, recover, unfinished
 from tui.engine.perform import perform
 from tui.engine.prune import apply_prune
-from tui.engine.recovery import put_right, recover, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_restore
 from tui.engine.undo import plan_redo, plan_undo, undo_title

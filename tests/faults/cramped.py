@@ -17,7 +17,7 @@ from tests.faults.small_disk import Ballast
 from tests.faults.victim import plan_of
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine import prune, room
-from tui.engine.recovery import put_right
+from tui.engine.crash_recovery import put_right
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_restore
 from tui.store import shelf

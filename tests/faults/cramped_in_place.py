@@ -13,9 +13,9 @@ from tests.faults.trial import all_levels
 from tests.faults.victim import plan_of
 from tests.picture import assert_sound, picture, run
 from tui.engine import pace
+from tui.engine.crash_recovery import put_right, unfinished
 from tui.engine.perform import perform
 from tui.engine.reclaim import keeping
-from tui.engine.recovery import put_right, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_restore
 from tui.engine.undo import plan_undo

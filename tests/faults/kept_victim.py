@@ -21,9 +21,9 @@ import apsw
 from tests.engine.reclaim.parts import BIG, Database, compact, fingerprint, plan_for, tool
 from tests.picture import drained, site_of
 from tui.engine import pace
+from tui.engine.crash_recovery import put_right
 from tui.engine.perform import perform
 from tui.engine.reclaim import keeping
-from tui.engine.recovery import put_right
 from tui.engine.trash import batches, plan_restore
 from tui.engine.undo import plan_undo
 

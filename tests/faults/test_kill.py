@@ -15,7 +15,7 @@ from tests.engine.test_prune import OLD
 from tests.factories import Tool, count_rows, make_database, session
 from tests.generations import every_state, problems
 from tests.picture import Picture, assert_sound, but_history, picture, run, site_of
-from tui.engine.recovery import recover, unfinished
+from tui.engine.crash_recovery import recover, unfinished
 from tui.engine.trash import batches, plan_restore
 
 ROOT = Path(__file__).parents[2]

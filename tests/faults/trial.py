@@ -29,8 +29,8 @@ from tests.picture import (
     run,
     site_of,
 )
+from tui.engine.crash_recovery import put_right, unfinished
 from tui.engine.perform import perform
-from tui.engine.recovery import put_right, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_restore
 from tui.engine.undo import plan_undo

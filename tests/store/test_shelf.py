@@ -14,7 +14,7 @@ from tests.engine.test_prune import OLD, plan_for
 from tests.factories import make_database, session
 from tests.faults.test_kill import dies
 from tests.picture import picture, run, site_of
-from tui.engine.recovery import recover, unfinished
+from tui.engine.crash_recovery import recover, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_restore
 from tui.errors import Refused

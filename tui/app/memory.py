@@ -30,7 +30,7 @@ class Memory(Asking):
 
     def read_undoable(self) -> str | None:
         """What `u` would undo, in words; first what an earlier ocdu left half done is put right."""
-        from tui.engine.recovery import put_right
+        from tui.engine.crash_recovery import put_right
         from tui.engine.undo import undo_title
 
         for sentence in put_right(self.site):

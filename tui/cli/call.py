@@ -102,7 +102,7 @@ class Call:
             if has_unfinished(site.ledger.trash_folder) and _is_ours(site):
                 print(INTERRUPTED, file=sys.stderr)
             return
-        from tui.engine.recovery import put_right
+        from tui.engine.crash_recovery import put_right
 
         for sentence in put_right(site):
             print(clean(sentence), file=sys.stderr)
@@ -164,7 +164,7 @@ class Call:
 
 def _is_ours(site: Site) -> bool:
     """Whether what lies there unfinished is of this database."""
-    from tui.engine.recovery import unfinished
+    from tui.engine.crash_recovery import unfinished
 
     return bool(unfinished(site))
 

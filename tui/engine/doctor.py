@@ -13,8 +13,8 @@ from threading import Event
 import apsw
 
 from tui.engine.background import in_background, interrupting
+from tui.engine.crash_recovery import recover, unfinished
 from tui.engine.pace import in_slices
-from tui.engine.recovery import recover, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import unreadable as unreadable_batches
 from tui.policy.doctor import COUNTERS, LEFTOVERS, ORPHANS, RECOVERY, MendOptions

@@ -146,10 +146,10 @@ class JobLine:
 def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
     """Close the lines of jobs that were killed; a half-set archive is taken back.
 
-    Needs the ledger's lock: nothing runs then. Batches are put right before (`recovery`), which
-    closes the lines they belong to. Returns a sentence for each job. One that cannot be taken back
-    now, because a disk is full or somebody holds the lock, keeps its line for the next time and is
-    in nobody's way; so do the ones named `waiting`, whose batch tells about them later.
+    Needs the ledger's lock: nothing runs then. Batches are put right before (`crash_recovery`),
+    which closes the lines they belong to. Returns a sentence for each job. One that cannot be taken
+    back now, because a disk is full or somebody holds the lock, keeps its line for the next time
+    and is in nobody's way; so do the ones named `waiting`, whose batch tells about them later.
     """
     said = []
     for entry in site.ledger.left_running():

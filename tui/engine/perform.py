@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+from tui.engine.crash_recovery import put_right_here, recover
 from tui.engine.engines import Engine, engine_of
 from tui.engine.incremental import is_incremental
 from tui.engine.journal import NOT_NOTED, JobLine, told_outcome
 from tui.engine.leftovers import note_folder
-from tui.engine.recovery import put_right_here, recover
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.engine.waiting import is_patient, its_turn, settled

@@ -3,8 +3,8 @@
 In groups: check each tree and copy its rows into the batch file, make that file safe on the disk,
 compare every copy with its original, then delete in time-sliced transactions. A tree that changed
 since it was planned or copied stays whole. A stop takes effect between two trees. What a kill
-leaves behind is noted in the batch file, and `tui.engine.recovery` puts it right at the next start.
-At the end the batch is packed.
+leaves behind is noted in the batch file, and `tui.engine.crash_recovery` puts it right at the next
+start. At the end the batch is packed.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.engine.reclaim.parts import BIG, DAY, NOW, Database, compact, fingerprint, plan_for, tool
 from tests.picture import drained, site_of
+from tui.engine.crash_recovery import put_right, unfinished
 from tui.engine.perform import perform
-from tui.engine.recovery import put_right, unfinished
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_restore
 from tui.engine.undo import plan_redo, plan_undo, undo_title

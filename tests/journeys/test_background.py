@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 import pytest
+from textual.message import Message
 
 from tests.factories import NOW, Tool, count_rows, days_ago, execute, make_database, session
 from tests.picture import picture
@@ -16,6 +17,7 @@ from tests.visit import SIZES, Visit, visit
 from tui.config import Config
 from tui.engine import watch
 from tui.engine.site import open_site
+from tui.messages import Found
 from tui.records import Payload
 from tui.screens.confirm import ConfirmDialog
 from tui.store.payloads import find_payloads
@@ -217,6 +219,29 @@ async def test_what_opencode_marks_while_the_app_is_open_is_reclaimed(
         await here.idle()
         assert here.toasts == []
         assert [entry.verb for entry in here.app.site.ledger.entries()] == ["reclaim"] * 2
+
+
+async def test_what_a_job_already_took_begins_no_second_one(tmp_path: Path, hurried: None) -> None:
+    """The watcher may tell once more of what it found before that job."""
+    path = unmarked(tmp_path)
+    agreed(path)
+    async with visit(path, config=Config()) as here:
+        told: list[Found] = []
+        post = here.app.post_message
+
+        def twice(message: Message) -> bool:
+            if isinstance(message, Found):
+                told.append(message)
+            return post(message)
+
+        here.app.post_message = twice  # type: ignore[method-assign]
+        mark(path)
+        await here.until(lambda: outputs(path) == ["[reclaimed]", "[reclaimed]"])
+        await here.idle()
+        assert told
+        post(told[0])
+        await here.idle()
+        assert [entry.verb for entry in here.app.site.ledger.entries()] == ["reclaim"]
 
 
 async def test_z_keeps_it_from_beginning_until_it_is_pressed_again(

@@ -40,6 +40,9 @@ class Orders(Loading):
         """Jobs nobody ordered by a key: they are not announced when all went well."""
         self._marked: tuple[Payload, ...] = ()
         """What opencode marked as compacted, as last told."""
+        self._begun_with: tuple[Payload, ...] = ()
+        """What the last job of its own began with: told once more, it is old news, unless the job
+        failed."""
         self._retaining = False
         """True once the policies of the configuration were begun with."""
 
@@ -120,6 +123,7 @@ class Orders(Loading):
         quiet = message.job in self._quiet and message.outcome.ending in ("done", "nothing")
         self._quiet.discard(message.job)
         if not quiet:
+            self._begun_with = ()
             toast = toast_of(message.plan, message.outcome)
             self.say(toast.text, toast.severity)
         touched = {id for item in message.plan for id in item.sessions or (item.id,)}
@@ -153,6 +157,8 @@ class Orders(Loading):
         consent = self.site.ledger.consent()
         if consent is None:
             self.undecided = sum(each.bytes for each in message.payloads)
+        elif message.payloads == self._begun_with:
+            return
         elif consent and not self._is_busy() and len(self.screen_stack) == 1:
             self._reclaim_quietly(message.payloads)  # else it is told again within the minute
 
@@ -198,6 +204,7 @@ class Orders(Loading):
         plan = plan_reclaim(self.forest, payloads, policy, self.now(), self.census.running)
         if plan.items and (number := self.submit(plan)) is not None:
             self._quiet.add(number)
+            self._begun_with = payloads
 
     @on(Measured)
     def _begin_retention(self, message: Measured) -> None:

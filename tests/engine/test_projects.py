@@ -15,7 +15,7 @@ from tui.policy.plan import Plan
 from tui.policy.projects import plan_relink, plan_remove
 from tui.store.projects import places, projects
 
-OLD, NEW = "/work/shop", "/home/dev/store"
+OLD, NEW = "/code/shop", "/home/dev/store"
 
 
 DIRECTORIES = (
@@ -30,7 +30,7 @@ DIRECTORIES = (
 def site(tmp_path: Path) -> Site:
     trees = [
         session("one", directory=OLD, children=[session("two", directory=f"{OLD}/api")]),
-        session("far", directory="/work/shopping"),
+        session("far", directory="/code/shopping"),
     ]
     path = make_database(tmp_path / "opencode.db", trees)
     execute(path, DIRECTORIES)
@@ -51,7 +51,7 @@ def test_sessions_and_project_point_to_the_new_place_and_undo_turns_them_back(si
     before = picture(site.store.path)
     outcome = run(relink(site), site)
     assert (outcome.ending, outcome.done.sessions) == ("done", 2)
-    assert sorted(directories(site)) == [NEW, f"{NEW}/api", "/work/shopping"]
+    assert sorted(directories(site)) == [NEW, f"{NEW}/api", "/code/shopping"]
     assert execute(site.store.path, "SELECT worktree FROM project") == [(NEW,)]
     after = picture(site.store.path)
     assert {table for table in before if before[table] != after[table]} == {"session", "project"}

@@ -11,7 +11,7 @@ from tui.places import ProjectRow, StoredPath
 from tui.policy.projects import Move, RelinkOptions, moved, plan_relink, plan_remove
 from tui.records import Holder
 
-OLD, NEW = "/work/shop", "/home/dev/store"
+OLD, NEW = "/code/shop", "/home/dev/store"
 
 
 def place(
@@ -29,11 +29,11 @@ def moves(*places: StoredPath, old: str = OLD, new: str = NEW) -> list[Move]:
 @pytest.mark.parametrize(
     ("path", "after"),
     [
-        ("/work/shop", "/home/dev/store"),
-        ("/work/shop/api/v2", "/home/dev/store/api/v2"),
-        ("/work/shopping", None),
+        ("/code/shop", "/home/dev/store"),
+        ("/code/shop/api/v2", "/home/dev/store/api/v2"),
+        ("/code/shopping", None),
         ("/work", None),
-        ("/elsewhere/work/shop", None),
+        ("/elsewhere/code/shop", None),
         ("", None),
     ],
 )
@@ -41,12 +41,12 @@ def test_a_path_moves_whole_or_from_its_beginning(path: str, after: str | None) 
     assert moved(path, OLD, NEW) == after
 
 
-@given(st.lists(st.sampled_from(["/work/shop", "/work/shop/a b", "/work/shopping", "/x", "C:\\w"])))
+@given(st.lists(st.sampled_from(["/code/shop", "/code/shop/a b", "/code/shopping", "/x", "C:\\w"])))
 def test_moving_there_and_back_changes_nothing(paths: list[str]) -> None:
     places = [place(path, id=f"ses_{n}") for n, path in enumerate(paths)]
     there = moves(*places)
     assert {move.id for move in there} == {
-        each.id for each in places if each.path.startswith("/work/shop") and each.path[10:11] in "/"
+        each.id for each in places if each.path.startswith("/code/shop") and each.path[10:11] in "/"
     }
     back = moves(*(place(m.after, id=m.id) for m in there), old=NEW, new=OLD)
     assert [(m.id, m.after) for m in back] == [(m.id, m.before) for m in there]
@@ -59,8 +59,8 @@ def test_windows_paths_move_too() -> None:
 
 def test_the_path_of_a_folder_without_git_follows_it_and_a_relative_one_stays() -> None:
     found = moves(
-        place("/work/shop"), place("work/shop", "path"),
-        place("/work/shop/api", id="ses_2"), place("api", "path", id="ses_2"),
+        place("/code/shop"), place("code/shop", "path"),
+        place("/code/shop/api", id="ses_2"), place("api", "path", id="ses_2"),
     )  # fmt: skip
     assert [(m.id, m.column, m.after) for m in found] == [
         ("ses_1", "directory", "/home/dev/store"),
@@ -71,18 +71,18 @@ def test_the_path_of_a_folder_without_git_follows_it_and_a_relative_one_stays() 
 
 def test_sandboxes_move_inside_their_list_and_odd_ones_stay() -> None:
     found = moves(
-        place('["/work/shop/a","/x/ü"]', "sandboxes", "project", "p1"),
+        place('["/code/shop/a","/x/ü"]', "sandboxes", "project", "p1"),
         place("[]", "sandboxes", "project", "p2"),
-        place('{"/work/shop": 1}', "sandboxes", "project", "p3"),
-        place("/work/shop", "sandboxes", "project", "p4"),
+        place('{"/code/shop": 1}', "sandboxes", "project", "p3"),
+        place("/code/shop", "sandboxes", "project", "p4"),
     )
     assert [(m.id, m.after) for m in found] == [("p1", '["/home/dev/store/a","/x/ü"]')]
 
 
 def test_sessions_are_counted_once_and_every_row_says_what_it_is() -> None:
     plan = plan_relink(
-        [place("/work/shop"), place("work/shop", "path"),
-         place("/work/shop", "worktree", "project", "p1")], OLD, NEW,
+        [place("/code/shop"), place("code/shop", "path"),
+         place("/code/shop", "worktree", "project", "p1")], OLD, NEW,
     )  # fmt: skip
     assert (plan.totals.sessions, len(plan)) == (1, 3)
     assert [item.reason for item in plan] == [
@@ -117,8 +117,8 @@ def test_paths_that_cannot_be_meant_are_a_wrong_call(old: str, new: str) -> None
 
 
 ROWS = [
-    ProjectRow("3fca36b9", "blog", "/work/blog", 0, True),
-    ProjectRow("3fca0000", "shop", "/work/shop", 4),
+    ProjectRow("3fca36b9", "blog", "/code/blog", 0, True),
+    ProjectRow("3fca0000", "shop", "/code/shop", 4),
     ProjectRow("global", "(no project)", "/", 0),
 ]
 

@@ -1,7 +1,7 @@
 """Projects, decided: which rows a moved folder concerns, and which projects are empty.
 
 Pure: records → Plan. A path is moved as a whole or from its beginning, never in its middle:
-`/work/shop` moves `/work/shop/api`, and leaves `/work/shopping` alone.
+`/code/shop` moves `/code/shop/api`, and leaves `/code/shopping` alone.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def test_sessions_and_project_point_to_the_new_place_and_undo_turns_them_back(si
     before = picture(site.store.path)
     outcome = run(relink(site), site)
     assert (outcome.ending, outcome.done.sessions) == ("done", 2)
-    assert sorted(directories(site)) == [NEW, f"{NEW}/api", "/code/shopping"]
+    assert sorted(directories(site)) == ["/code/shopping", NEW, f"{NEW}/api"]
     assert execute(site.store.path, "SELECT worktree FROM project") == [(NEW,)]
     after = picture(site.store.path)
     assert {table for table in before if before[table] != after[table]} == {"session", "project"}

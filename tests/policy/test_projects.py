@@ -32,7 +32,7 @@ def moves(*places: StoredPath, old: str = OLD, new: str = NEW) -> list[Move]:
         ("/code/shop", "/home/dev/store"),
         ("/code/shop/api/v2", "/home/dev/store/api/v2"),
         ("/code/shopping", None),
-        ("/work", None),
+        ("/code", None),
         ("/elsewhere/code/shop", None),
         ("", None),
     ],

@@ -27,8 +27,8 @@ from tui.engine.crash_recovery import recover
 from tui.engine.doctor import raise_counters
 from tui.engine.export import choose, export_session
 from tui.engine.prune import apply_prune
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import plan_restore
 from tui.engine.undo import plan_redo, plan_undo
 from tui.errors import Refused
 from tui.policy.archive import plan_archive, plan_unarchive

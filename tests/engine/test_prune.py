@@ -14,8 +14,9 @@ from tests.factories import NOW, Tool, count_rows, days_ago, execute, make_datab
 from tests.picture import assert_sound, drained, forest_of, picture, run, site_of
 from tui.engine import prune as prune_engine
 from tui.engine.prune import apply_prune
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.store.session_files import diff_file

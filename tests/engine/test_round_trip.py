@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.factories import NOW, Given, Tool, Turn, days_ago, execute, make_database, session
 from tests.picture import Picture, assert_sound, but_history, forest_of, picture, run, site_of
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.policy.prune import PrunePolicy, plan_prune
 
 TURN = st.builds(

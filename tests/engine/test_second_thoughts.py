@@ -17,8 +17,9 @@ from tests.picture import assert_sound, drained, forest_of, picture, run, site_o
 from tui.engine.crash_recovery import put_right, recover, unfinished
 from tui.engine.perform import perform
 from tui.engine.prune import apply_prune
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.engine.vacuum import vacuum_facts
 from tui.errors import Refused

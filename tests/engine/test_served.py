@@ -12,9 +12,10 @@ from tests.factories import NOW, execute
 from tests.generations import LATER, add_in_v2, every_state, fresh, go_on_in_v2, problems
 from tests.picture import assert_sound, but_history, forest_of, picture, run, site_of
 from tests.server_2x import PASSWORD, Server2x
+from tui.engine.restore import plan_restore
 from tui.engine.served import Service
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.policy.reclaim import ReclaimPolicy, plan_reclaim

@@ -10,8 +10,9 @@ import pytest
 from tests.engine.test_prune import OLD, plan_for
 from tests.factories import count_rows, execute, make_database, session
 from tests.picture import assert_sound, but_history, picture, run, site_of
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_empty, plan_expired, plan_restore, unreadable
+from tui.engine.trash import batches, plan_empty, plan_expired, unreadable
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.errors import WrongCall
 from tui.store.journal import _now

@@ -18,8 +18,9 @@ from tests.faults.victim import plan_of
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine import prune, room
 from tui.engine.crash_recovery import put_right
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_empty, plan_restore
+from tui.engine.trash import batches, plan_empty
 from tui.store import shelf
 from tui.store.packing import look_into
 from tui.store.shelf import passing

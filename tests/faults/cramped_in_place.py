@@ -16,8 +16,9 @@ from tui.engine import pace
 from tui.engine.crash_recovery import put_right, unfinished
 from tui.engine.perform import perform
 from tui.engine.reclaim import keeping
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.engine.undo import plan_undo
 from tui.policy.plan import Item, Outcome, Plan, Totals
 from tui.store import shelf

@@ -24,7 +24,8 @@ from tui.engine import pace
 from tui.engine.crash_recovery import put_right
 from tui.engine.perform import perform
 from tui.engine.reclaim import keeping
-from tui.engine.trash import batches, plan_restore
+from tui.engine.restore import plan_restore
+from tui.engine.trash import batches
 from tui.engine.undo import plan_undo
 
 STRIDE = 29

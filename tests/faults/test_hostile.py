@@ -36,8 +36,8 @@ from tests.picture import (
     run,
     site_of,
 )
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import plan_restore
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune

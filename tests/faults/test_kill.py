@@ -16,7 +16,8 @@ from tests.factories import Tool, count_rows, make_database, session
 from tests.generations import every_state, problems
 from tests.picture import Picture, assert_sound, but_history, picture, run, site_of
 from tui.engine.crash_recovery import recover, unfinished
-from tui.engine.trash import batches, plan_restore
+from tui.engine.restore import plan_restore
+from tui.engine.trash import batches
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.engine.test_round_trip import forests, pruned, there_and_back
 from tests.factories import Given, days_ago, execute, make_database, session
 from tests.picture import assert_sound, but_history, picture, run, site_of
-from tui.engine.trash import plan_restore
+from tui.engine.restore import plan_restore
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

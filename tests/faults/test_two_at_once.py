@@ -16,7 +16,8 @@ from tests.factories import days_ago, execute, make_database, session
 from tests.faults.trial import make_forest
 from tests.picture import assert_sound, but_history, picture, run, site_of
 from tui.engine.crash_recovery import unfinished
-from tui.engine.trash import batches, plan_restore
+from tui.engine.restore import plan_restore
+from tui.engine.trash import batches
 
 ROOT = Path(__file__).parents[2]
 

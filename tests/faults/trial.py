@@ -31,8 +31,9 @@ from tests.picture import (
 )
 from tui.engine.crash_recovery import put_right, unfinished
 from tui.engine.perform import perform
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.engine.undo import plan_undo
 from tui.engine.vacuum import vacuum_facts
 from tui.policy.plan import Plan

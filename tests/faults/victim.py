@@ -19,8 +19,9 @@ from tests.factories import NOW
 from tests.picture import forest_of, site_of
 from tui.engine import pace
 from tui.engine.perform import perform
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune

@@ -15,8 +15,9 @@ from tests.factories import make_database, session
 from tests.faults.test_kill import dies
 from tests.picture import picture, run, site_of
 from tui.engine.crash_recovery import recover, unfinished
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_restore
+from tui.engine.trash import batches
 from tui.errors import Refused
 from tui.store import shelf
 from tui.store.packing import look_into

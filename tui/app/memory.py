@@ -57,7 +57,7 @@ class Memory(Asking):
 
     def plan_restore(self, names: Sequence[str]) -> Plan:
         """Bring batches or sessions back."""
-        from tui.engine.trash import plan_restore
+        from tui.engine.restore import plan_restore
 
         return plan_restore(self.site, names)
 

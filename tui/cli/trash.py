@@ -116,7 +116,7 @@ def _batch_json(batch: Batch) -> dict[str, Any]:
 
 
 def _restore(call: Call) -> Answer:
-    from tui.engine.trash import plan_restore
+    from tui.engine.restore import plan_restore
     from tui.format import plural
 
     if not call.options.ids:

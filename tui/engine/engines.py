@@ -19,7 +19,7 @@ ENGINES = {
     "unarchive": "archive.apply_unarchive",
     "prune": "prune.apply_prune",
     "files": "files.apply_files",
-    "restore": "trash.apply_restore",
+    "restore": "restore.apply_restore",
     "empty": "trash.apply_empty",
     "recover": "recover.apply_recover",
     "relink": "projects.apply_relink",

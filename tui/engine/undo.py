@@ -18,8 +18,8 @@ from tui.engine.projects import moves_from, turned, write_moves
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim, plan_again
 from tui.engine.reclaim.keeping import undo_reclaim
+from tui.engine.restore import apply_restore, plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import apply_restore, plan_restore
 from tui.errors import OcduError, Refused
 from tui.format import plural
 from tui.policy.plan import (

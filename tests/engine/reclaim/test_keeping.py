@@ -16,8 +16,9 @@ from tests.engine.reclaim.parts import BIG, DAY, NOW, Database, compact, fingerp
 from tests.picture import drained, site_of
 from tui.engine.crash_recovery import put_right, unfinished
 from tui.engine.perform import perform
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
-from tui.engine.trash import batches, plan_empty, plan_restore
+from tui.engine.trash import batches, plan_empty
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.policy.plan import Outcome, Plan
 

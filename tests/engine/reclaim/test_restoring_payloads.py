@@ -10,7 +10,8 @@ import pytest
 from tests.engine.reclaim.parts import Database
 from tests.engine.reclaim.test_keeping import do, fill, kept
 from tests.picture import site_of
-from tui.engine.trash import batches, plan_restore
+from tui.engine.restore import plan_restore
+from tui.engine.trash import batches
 
 
 @pytest.fixture

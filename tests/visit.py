@@ -44,6 +44,7 @@ class Visit:
     app: OcduApp
     pilot: Pilot[Any]
     path: Path
+    patience: float = PATIENCE
 
     async def press(self, *keys: str) -> None:
         """Press keys and let the app come to rest."""
@@ -54,7 +55,7 @@ class Visit:
         """Wait until something holds; the failure names nothing better than the caller's line."""
         waited = 0.0
         while not holds():
-            assert waited < PATIENCE, "it did not happen in time"
+            assert waited < self.patience, "it did not happen in time"
             await self.pilot.pause(0.005)
             waited += 0.005
 
@@ -155,7 +156,11 @@ def is_busy(app: OcduApp) -> bool:
 
 @asynccontextmanager
 async def visit(
-    path: Path, size: tuple[int, int] = (120, 40), config: Config | None = None
+    path: Path,
+    size: tuple[int, int] = (120, 40),
+    config: Config | None = None,
+    *,
+    patience: float = PATIENCE,
 ) -> AsyncIterator[Visit]:
     """Open the app on this database and wait until everything is measured."""
     app = OcduApp(
@@ -164,7 +169,7 @@ async def visit(
         clock=lambda: NOW,
     )
     async with hurried(app), app.run_test(size=size) as pilot:
-        here = Visit(app, pilot, path)
+        here = Visit(app, pilot, path, patience)
         await here.until(lambda: app.measure.done and app.live is not None)
         await here.idle()
         yield here

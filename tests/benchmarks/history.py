@@ -58,11 +58,7 @@ def rescuing(bench: Bench) -> Iterator[Row]:
         told = f"{before / 1e6:.0f} MB to {after / 1e6:.0f} MB in {done.seconds:.0f} s"
         yield fact(name, f"{told}; {predicted / 1e6:.0f} MB promised, {freed / 1e6:.0f} MB freed")
         share = 100 * after / before
-        # Only where the payload has about the share of the original is the goal a goal.
-        if divisor == min(DIVISORS):
-            yield number(f"{name}: what stays", share, SHARE, "%")
-        else:
-            yield fact(f"{name}: what stays", f"{share:.1f} %")
+        yield number(f"{name}: what stays", share, SHARE, "%")
         mistake = 100 * abs(predicted - freed) / max(1, freed)
         yield number(f"{name}: promise off by", mistake, MISTAKE, "%")
         yield number(f"{name}: memory", done.memory / 1e6, 250.0, "MB")

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from tests.engine.test_rescue import bloated, conversation, on_disk
 from tests.factories import count_rows, execute
+from tests.journeys.shrinking import opened, shrink
 from tests.neighbour import Holder
 from tests.picture import assert_sound, picture
 from tests.swollen import make_swollen
-from tests.visit import SIZES, Visit, garden, visit
+from tests.visit import PATIENCE, SIZES, garden, visit
 from tui.desk import Jobs, Running
 from tui.policy.plan import Item, Plan, Step, Totals
-from tui.screens.rescue import RescueDialog
 from tui.widgets.job_bar import job_line
 from tui.widgets.row_table import RowTable
-
-
-async def opened(here: Visit) -> RescueDialog:
-    await here.until(lambda: isinstance(here.screen, RescueDialog))
-    dialog = here.screen
-    assert isinstance(dialog, RescueDialog)
-    await here.until(lambda: dialog.vacuum is not None)
-    await here.pilot.pause()
-    return dialog
 
 
 async def test_from_the_first_screen_to_the_smaller_file_in_three_keys(
@@ -55,54 +45,13 @@ async def test_from_the_first_screen_to_the_smaller_file_in_three_keys(
     assert_sound(path)
 
 
-def words(path: Path) -> str:
-    """Hash over every part, and over every message without the texts of its diffs."""
-    digest = hashlib.sha256()
-    entry = "json_remove(value, '$.patch')"
-    diffs = f"(SELECT json_group_array({entry}) FROM json_each(data, '$.summary.diffs'))"
-    for said in (
-        "SELECT * FROM part ORDER BY id",
-        "SELECT id, session_id, time_created, json_replace(data, '$.summary.diffs',"
-        f" json({diffs})) FROM message ORDER BY id",
-        "SELECT * FROM event_sequence ORDER BY 1",
-    ):
-        for row in execute(path, said):
-            digest.update(repr(row).encode())
-    return digest.hexdigest()
-
-
-NEWEST = """SELECT id, aggregate_id, seq, type FROM (SELECT *, row_number() OVER (
-    PARTITION BY aggregate_id, substr(type, 1, instr(type, '.updated')),
-      coalesce(data ->> '$.part.id', data ->> '$.info.id') ORDER BY seq DESC) AS age FROM event)
-    WHERE age = 1 AND type LIKE '%.updated.1' ORDER BY id"""
-
-
 async def test_a_file_swollen_by_its_event_log_shrinks_and_says_what_it_said(
     tmp_path: Path,
 ) -> None:
     path = make_swollen(tmp_path / "opencode.db", 0.01, huge=3_000_000)
-    rows = [count_rows(path, table) for table in ("session", "message", "part")]
-    said, newest, before = words(path), execute(path, NEWEST), on_disk(path)
-    keys = ["x", "right", "enter"]
-    assert len(keys) <= 10
-    async with visit(path) as here:
-        await here.press(keys[0])
-        dialog = await opened(here)
-        plan = dialog.plan
-        assert [item.id for item in plan] == ["events", "diffs", "vacuum"]
-        assert sum(item.bytes for item in plan) == plan.predicted_bytes
-        await here.press(*keys[1:])
-        await here.idle()
-    freed = before - on_disk(path)
-    print(f"predicted {plan.predicted_bytes:,}, freed {freed:,} of {before:,}")
-    assert abs(freed - plan.predicted_bytes) < 0.03 * freed
-    assert freed > 0.6 * before
-    assert rows == [count_rows(path, table) for table in ("session", "message", "part")]
-    assert words(path) == said
-    assert execute(path, NEWEST) == newest, "of each message, part and session the newest event"
-    emptied = 'data LIKE \'%"patch":%\' AND data NOT LIKE \'%"patch":""%\''
-    assert count_rows(path, "event", emptied) == count_rows(path, "message", emptied) == 0
-    assert_sound(path)
+    shrunk = await shrink(path, PATIENCE)
+    assert shrunk.mistake < 0.03
+    assert shrunk.share < 0.4
 
 
 def test_the_job_bar_says_which_step_of_how_many_is_at_work() -> None:

@@ -1,0 +1,1 @@
+"""What must hold on files of the size and shape that users report."""

@@ -23,6 +23,7 @@ from tests.benchmarks.rivals import comparing
 from tests.benchmarks.seeking import seeking
 from tests.benchmarks.stopwatch import Bench, run
 from tests.benchmarks.table import Row, fact, lines
+from tests.benchmarks.ways import outgrowing, ways
 
 MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "start": starting,
@@ -42,6 +43,9 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "rivals": comparing,
 }
 
+LARGE: dict[str, Callable[[Bench], Iterator[Row]]] = {"ways": ways, "outgrown": outgrowing}
+"""Only where named: minutes, and tens of gigabytes of disk."""
+
 SIZE_S = 770_000_000
 """Bytes of a file that users call too large: the goals were set at this size."""
 
@@ -56,7 +60,7 @@ def main() -> int:
         for what in options.only or MEASUREMENTS:
             print(f"measuring {what} …", file=sys.stderr, flush=True)
             try:
-                rows += MEASUREMENTS[what](bench)
+                rows += {**MEASUREMENTS, **LARGE}[what](bench)
             except (RuntimeError, subprocess.CalledProcessError) as error:
                 rows.append(Row(what, "", f"failed: {error}", 1, 0))
     print("\n".join(lines(rows)))
@@ -71,11 +75,13 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--cold", action="store_true", help="also with an empty page cache")
     parser.add_argument("--runs", type=int, default=5, help="measurements to take the median of")
     parser.add_argument("--folder", type=Path, help="where the temporary copies go")
-    parser.add_argument("only", nargs="*", metavar="WHAT", help=", ".join(MEASUREMENTS))
+    parser.add_argument("only", nargs="*", metavar="WHAT", help=", ".join([*MEASUREMENTS, *LARGE]))
     options = parser.parse_args()
-    unknown = set(options.only) - set(MEASUREMENTS)
+    unknown = set(options.only) - set(MEASUREMENTS) - set(LARGE)
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)} (choose from {', '.join(MEASUREMENTS)})")
+        parser.error(
+            f"unknown: {', '.join(unknown)} (choose from {', '.join([*MEASUREMENTS, *LARGE])})"
+        )
     return options
 
 

@@ -93,13 +93,13 @@ def copying_out(bench: Bench) -> Iterator[Row]:
         discard(source)
 
 
-def peak_of(db: Path, deed: Callable[[], object]) -> Peak:
+def peak_of(db: Path, deed: Callable[[], object], every: float = LOOK) -> Peak:
     """Do it, and say how much its files took at most beyond the one that was there before."""
     over = Event()
     seen = [Peak(0, 0)]
 
     def look() -> None:
-        while not over.wait(LOOK):
+        while not over.wait(every):
             now = _taken(db)
             seen[0] = Peak(max(seen[0].extra, now.extra), max(seen[0].log, now.log))
 

@@ -67,7 +67,8 @@ def main() -> None:
         try:
             next(deed)
         except StopIteration as end:
-            print(end.value.ending, end.value.freed_bytes)
+            done = end.value
+            print(done.ending, done.freed_bytes, done.details["lock_seconds"])
             return
 
 

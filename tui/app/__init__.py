@@ -19,12 +19,12 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 from textual.filter import LineFilter
-from textual.screen import Screen
 
 from tui.actions import ACTIONS, bindings
 from tui.app.census import Census
 from tui.app.log import keep_log, noted
 from tui.app.looks import HIGH_CONTRAST, Ascii
+from tui.app.modes import MODES
 from tui.app.travel import Travel
 from tui.config import Config
 from tui.engine.site import Site, open_site
@@ -47,63 +47,12 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _dashboard() -> Screen[None]:
-    from tui.screens.dashboard import DashboardScreen
-
-    return DashboardScreen()
-
-
-def _files() -> Screen[None]:
-    from tui.screens.files import FilesScreen
-
-    return FilesScreen()
-
-
-def _trash() -> Screen[None]:
-    from tui.screens.trash import TrashScreen
-
-    return TrashScreen()
-
-
-def _jobs() -> Screen[None]:
-    from tui.screens.jobs import JobsScreen
-
-    return JobsScreen()
-
-
-def _projects() -> Screen[None]:
-    from tui.screens.projects import ProjectsScreen
-
-    return ProjectsScreen()
-
-
-def _search() -> Screen[None]:
-    from tui.screens.search import SearchScreen
-
-    return SearchScreen()
-
-
-def _conversation() -> Screen[None]:
-    from tui.screens.conversation import ConversationScreen
-
-    return ConversationScreen()
-
-
 class OcduApp(Travel):
     """See, decide, do: screens read facts here, hand in plans, and are told what came of them."""
 
     TITLE = "ocdu"
     CSS_PATH = "app.tcss"
-    MODES: ClassVar = {
-        "sessions": SessionsScreen,
-        "dashboard": _dashboard,
-        "files": _files,
-        "trash": _trash,
-        "jobs": _jobs,
-        "projects": _projects,
-        "search": _search,
-        "conversation": _conversation,
-    }
+    MODES: ClassVar = MODES
     DEFAULT_MODE = "sessions"
     COMMANDS: ClassVar = {Actions}
     BINDINGS: ClassVar[list[BindingType]] = [

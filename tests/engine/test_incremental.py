@@ -100,6 +100,22 @@ def test_after_a_prune_an_incremental_file_shrinks_by_itself_beside_a_writer(
     assert is_sound(path)
 
 
+def test_where_slices_would_take_long_and_nobody_is_there_the_file_is_copied_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.policy.vacuum.SEARCH", 1.0)
+    given = [session(f"s{n}", octets=900_000, active=days_ago(9)) for n in range(3)]
+    path = make_database(tmp_path / "opencode.db", given, auto_vacuum=2)
+    execute(path, "DELETE FROM part WHERE session_id <> 'ses_s1'")
+    site, said = site_of(path), content(path)
+    outcome = vacuumed(site)
+    assert (outcome.ending, outcome.details["way"]) == ("done", "copy_back")
+    assert execute(path, "PRAGMA auto_vacuum") == [(2,)], "it stays incremental"
+    assert outcome.predicted_bytes == pytest.approx(outcome.freed_bytes, rel=0.01)
+    assert content(path) == said
+    assert is_sound(path)
+
+
 def test_after_a_prune_an_ordinary_file_stays_as_large_as_it_is(tmp_path: Path) -> None:
     path = make_database(tmp_path / "opencode.db", [session("s", octets=300_000), session("t")])
     size = path.stat().st_size

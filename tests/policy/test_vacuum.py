@@ -14,6 +14,7 @@ from tui.policy.vacuum import (
     DISK_FACTOR,
     LIVE_LOCK,
     LOCK_COST,
+    MAP_SHARE,
     MEMORY_SPEED,
     VacuumFacts,
     Wish,
@@ -23,6 +24,7 @@ from tui.policy.vacuum import (
     lock_of,
     plan_checkpoint,
     plan_vacuum,
+    slices_seconds,
 )
 from tui.records import Holder
 from tui.sizes import FileSizes
@@ -56,6 +58,10 @@ SLOW = {"write_speed": 1.0 * MB}
         ({"holders": (OPENCODE,), **SLOW}, "wait"),
         ({"auto_vacuum": 2}, "incremental"),
         ({"auto_vacuum": 2, "holders": (OPENCODE,), **SLOW}, "incremental"),
+        ({"auto_vacuum": 2, "sizes": sizes(free=900_000)}, "copy_back"),
+        ({"auto_vacuum": 2, "sizes": sizes(free=900_000), "holders": (OPENCODE,)}, "incremental"),
+        ({"auto_vacuum": 2, "sizes": sizes(free=900_000), "free_disk": 100 * MB}, "incremental"),
+        ({"auto_vacuum": 2, "sizes": sizes(900_000, 90_000), **SLOW}, "incremental"),
         ({"auto_vacuum": 1, "holders": (OPENCODE,), **SLOW}, "wait"),
         ({"sizes": sizes(free=0)}, "nothing"),
         ({"sizes": sizes(free=0, wal=4 * MB)}, "checkpoint"),
@@ -217,6 +223,25 @@ def test_without_room_for_the_log_no_other_disk_helps() -> None:
     message = decide_vacuum(short).message
     assert "77 bytes are missing beside the database even with the copy on another disk" in message
     assert "--temp-dir" not in message
+
+
+def test_slices_say_how_long_they_take_where_it_is_long() -> None:
+    beside = {"auto_vacuum": 2, "holders": (OPENCODE,)}
+    assert "takes" not in decide_vacuum(facts(**beside)).message
+    long = decide_vacuum(facts(**beside, sizes=sizes(free=900_000)))
+    assert "; it takes about 6 min 38 s, and what is given back by then stays" in long.message
+
+
+def test_twice_as_many_free_pages_take_up_to_four_times_as_long() -> None:
+    few, many = (slices_seconds(sizes(free=free)) for free in (1_000_000, 2_000_000))
+    assert slices_seconds(sizes(free=0)) == 0
+    assert 3 * few < many < 4 * few
+
+
+def test_the_map_of_pages_that_go_is_given_back_too() -> None:
+    decision = decide_vacuum(facts(auto_vacuum=2))
+    assert decision.way == "incremental"
+    assert decision.file_after == sizes().used_bytes - sizes().free_bytes // MAP_SHARE
 
 
 @pytest.mark.parametrize(

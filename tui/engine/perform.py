@@ -75,7 +75,7 @@ def _with_lock(
 
 
 def _given_back(outcome: Outcome, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """An incremental file gives its free pages back at once, in slices nobody notices."""
+    """An incremental file gives its free pages back at once, in a way nobody notices."""
     with site.store.reading() as db:
         wanted = is_incremental(db.connection()) and not stop.is_set()
     from tui.engine.vacuum import vacuum_facts

@@ -66,7 +66,7 @@ def test_a_right_deletion_is_found_right(garden: Path) -> None:
     before = look(garden)
     delete(garden, "ses_idle", "ses_helper")
     found = verdict(garden, before)
-    assert found == Verdict(2, frozenset(), frozenset(), 0, {}, 0, True)
+    assert found == Verdict(2, frozenset(), frozenset(), 0, 0, {}, 0, True)
     assert words_of(found) == "2 of 2 sessions gone; nothing else, no orphan row"
 
 
@@ -75,14 +75,15 @@ def test_a_session_in_use_is_missed_however_long_ago_it_began(garden: Path) -> N
     delete(garden, "ses_idle", "ses_helper", "ses_used")
     found = verdict(garden, before)
     assert found.wrong == {"ses_used"}
-    assert "1 sessions DELETED THOUGH ALIVE" in words_of(found)
+    assert "1 sessions of trees in use deleted too" in words_of(found)
 
 
 def test_a_session_that_should_have_gone_is_found(garden: Path) -> None:
     before = look(garden)
     found = verdict(garden, before)
     assert found.stayed == {"ses_idle", "ses_helper"}
-    assert words_of(found).startswith("0 of 2 sessions gone")
+    assert found.shared == 2, "the tree is shared, though only its root says so"
+    assert words_of(found).startswith("0 of 2 sessions gone (2 of those that stay are in shared")
 
 
 @pytest.mark.parametrize("table", OWNED)
@@ -109,7 +110,7 @@ def test_orphans_that_were_there_before_are_nobodys_fault(garden: Path) -> None:
     assert before.orphans.keys() >= {"part", "message", "todo", "event", "event_sequence"}
     assert before.broken_keys > 0
     delete(garden, "ses_idle", "ses_helper")
-    assert verdict(garden, before) == Verdict(2, frozenset(), frozenset(), 0, {}, 0, True)
+    assert verdict(garden, before) == Verdict(2, frozenset(), frozenset(), 0, 0, {}, 0, True)
 
 
 def test_a_torn_tree_is_found_with_its_child_and_its_broken_keys(garden: Path) -> None:

@@ -22,7 +22,7 @@ LOOK = 0.005
 
 WRITTEN_SINCE = "prt_written_since"
 
-SAID = 140
+SAID = 100
 """Letters of a complaint that are shown."""
 
 Arguments = Callable[[Program], Sequence[str]]
@@ -116,9 +116,9 @@ def write_on(db: Path) -> None:
     with closing(sqlite3.connect(db, timeout=5.0)) as connection, connection:
         connection.execute(
             "INSERT INTO part (id, message_id, session_id, time_created, time_updated, data)"
-            ' SELECT ?, id, session_id, time_created, time_updated, \'{"type":"text","text":""}\''
+            " SELECT ?, id, session_id, time_created, time_updated, ?"
             " FROM message ORDER BY time_created DESC LIMIT 1",
-            (WRITTEN_SINCE,),
+            (WRITTEN_SINCE, '{"type":"text","text":"written since"}'),
         )
 
 
@@ -140,7 +140,7 @@ def on_disk(before: int, after: int, home: Household, extra: int) -> str:
 def complaint(error: RuntimeError) -> str:
     """The beginning of what it said."""
     said = " ".join((str(error).partition(" failed: ")[2] or str(error)).split())
-    return f"FAILED: {said[:SAID]}{'…' if len(said) > SAID else ''}"
+    return f"refused or failed: “{said[:SAID]}{'…' if len(said) > SAID else ''}”"
 
 
 def told(runs: Sequence[Ran]) -> str:

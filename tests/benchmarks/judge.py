@@ -27,6 +27,8 @@ class Seen(NamedTuple):
     """Session -> the root of its tree, across projects."""
     active: Mapping[str, int]
     """Root -> newest activity of its tree."""
+    shared: Set[str]
+    """Roots of trees of which a session is shared."""
     orphans: Mapping[str, int]
     """Table -> rows whose session, message or parent is not there."""
     broken_keys: int
@@ -46,6 +48,8 @@ class Verdict(NamedTuple):
     """Sessions that are gone and should have stayed."""
     stayed: Set[str]
     """Sessions that should have gone and are there."""
+    shared: int
+    """How many of those are in shared trees, which some tools leave alone."""
     torn: int
     """Trees of which a part is gone."""
     orphans: Mapping[str, int]
@@ -63,18 +67,19 @@ def look(db: Path) -> Seen:
     octets = sum(file.stat().st_size for file in (db, _log(db)) if file.exists())
     with closing(_open(db)) as connection:
         try:
-            parents, activity = _sessions(connection)
+            parents, activity, shared = _sessions(connection)
         except sqlite3.DatabaseError as error:
             raise RuntimeError(f"the database cannot be read: {error}") from error
         roots = {id: _root_of(id, parents) for id in parents}
         active: dict[str, int] = {}
         for id, root in roots.items():
             active[root] = max(active.get(root, 0), activity[id])
+        trees = frozenset(roots[id] for id in shared)
         if not _is_sound(connection):
-            return Seen(roots, active, {}, 0, False, octets)
+            return Seen(roots, active, trees, {}, 0, False, octets)
         orphans = {table: count for table, count in _orphans(connection) if count}
         broken_keys = len(connection.execute("PRAGMA foreign_key_check").fetchall())
-        return Seen(roots, active, orphans, broken_keys, True, octets)
+        return Seen(roots, active, trees, orphans, broken_keys, True, octets)
 
 
 def idle_since(seen: Seen, limit: int) -> frozenset[str]:
@@ -95,6 +100,7 @@ def judged(before: Seen, after: Seen, due: Set[str]) -> Verdict:
         len(due),
         gone - due,
         here & due,
+        sum(before.roots[id] in before.shared for id in here & due),
         len({before.roots[id] for id in gone} & {before.roots[id] for id in here}),
         {
             table: count - before.orphans.get(table, 0)
@@ -110,7 +116,7 @@ def words_of(verdict: Verdict) -> str:
     """What is wrong, or that nothing is."""
     wrong = []
     if verdict.wrong:
-        wrong.append(f"{len(verdict.wrong)} sessions DELETED THOUGH ALIVE")
+        wrong.append(f"{len(verdict.wrong)} sessions of trees in use deleted too")
     if verdict.torn:
         wrong.append(f"{verdict.torn} trees torn")
     if verdict.orphans:
@@ -119,8 +125,10 @@ def words_of(verdict: Verdict) -> str:
     if verdict.broken_keys:
         wrong.append(f"{verdict.broken_keys} broken foreign keys")
     if not verdict.is_sound:
-        wrong.append("integrity_check FAILS")
+        wrong.append("integrity_check fails")
     gone = f"{verdict.asked - len(verdict.stayed)} of {verdict.asked} sessions gone"
+    if verdict.shared:
+        gone += f" ({verdict.shared} of those that stay are in shared trees)"
     return "; ".join([gone, *(wrong or ["nothing else, no orphan row"])])
 
 
@@ -174,17 +182,21 @@ def _tables(connection: sqlite3.Connection) -> dict[str, list[str]]:
     }
 
 
-def _sessions(connection: sqlite3.Connection) -> tuple[dict[str, str | None], dict[str, int]]:
-    """Session -> parent, and session -> its own newest activity, over both generations."""
+def _sessions(
+    connection: sqlite3.Connection,
+) -> tuple[dict[str, str | None], dict[str, int], set[str]]:
+    """Session -> parent, session -> its own newest activity, and the shared; both generations."""
     tables = _tables(connection)
     parents: dict[str, str | None] = {}
     activity: dict[str, int] = {}
+    shared: set[str] = set()
     for table, messages in GENERATIONS.items():
         if table not in tables:
             continue
-        for id, parent, time in connection.execute(
-            f"SELECT id, parent_id, time_updated FROM {table}"
+        for id, parent, time, link in connection.execute(
+            f"SELECT id, parent_id, time_updated, share_url FROM {table}"
         ):
+            shared |= {id} if link else set()
             parents[id] = parent or parents.get(id)
             activity[id] = max(activity.get(id, 0), time)
         if messages in tables:
@@ -193,7 +205,7 @@ def _sessions(connection: sqlite3.Connection) -> tuple[dict[str, str | None], di
                 f" FROM {messages} GROUP BY session_id"
             ):
                 activity[id] = max(activity.get(id, 0), time)
-    return parents, activity
+    return parents, activity, shared
 
 
 def _root_of(id: str, parents: Mapping[str, str | None]) -> str:

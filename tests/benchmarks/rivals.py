@@ -95,7 +95,7 @@ def _pruning(
             yield fact("  by the check", words_of(judged(seen, after, due)))
             yield fact("  on the disk", on_disk(seen.octets, after.octets, home, extra))
             yield fact("  brought back", _brought_back(program, home, original))
-            yield from beside(bench, bench.db, words)
+            yield from beside(bench, bench.db, words, due)
         except RuntimeError as error:
             yield fact("  the check", complaint(error))
 
@@ -110,7 +110,7 @@ def _brought_back(program: Program, home: Household, original: Mapping[str, str]
         took = home.run([*program.command, *arguments]).seconds
     except RuntimeError as error:
         return complaint(error)
-    kept = "kept" if take_back(home.db) else "LOST"
+    kept = "kept" if take_back(home.db) else "lost"
     restored = content(home.db)
     differing = sorted(table for table in original if restored.get(table) != original[table])
     rows = f"all but rows of {', '.join(differing)}" if differing else "every row"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from tests.benchmarks.acknowledged import at_work
@@ -13,8 +14,9 @@ from tests.benchmarks.programs import Program
 from tests.benchmarks.stopwatch import Bench
 from tests.benchmarks.table import Row, fact
 
-WRITERS = ("opencode", "another-program")
-"""Names the writer next door goes by: tools look for opencode by name, or for holders by file."""
+WRITERS = (("opencode", "here"), ("another-program", "here"), ("opencode", "elsewhere"))
+"""Names the writer next door goes by, and which file it has open: tools look for opencode by the
+name of its process, or for whoever holds this file."""
 
 
 def vacuuming(bench: Bench, programs: Sequence[Program], seen: Seen) -> Iterator[Row]:
@@ -38,13 +40,19 @@ def vacuuming(bench: Bench, programs: Sequence[Program], seen: Seen) -> Iterator
         yield from beside(bench, source, words)
 
 
-def beside(bench: Bench, source: Path, command: Sequence[str]) -> Iterator[Row]:
-    """The same while somebody has the file open and writes fifty rows a second."""
+def beside(
+    bench: Bench, source: Path, command: Sequence[str], due: Set[str] = frozenset()
+) -> Iterator[Row]:
+    """The same while somebody writes fifty rows a second; `due` are the sessions it deletes."""
     before = source.stat().st_size
-    for name in WRITERS:
+    for name, place in WRITERS:
         home = settle(bench, source)
+        subject = home.db
+        if place == "elsewhere":
+            subject = home.folder / "elsewhere.db"
+            shutil.copy(source, subject)
         outcome = "done"
-        with at_work(home.db, name, bench.environment) as promises:
+        with at_work(subject, name, bench.environment) as promises:
             try:
                 home.run(command)
             except RuntimeError as error:
@@ -53,8 +61,10 @@ def beside(bench: Bench, source: Path, command: Sequence[str]) -> Iterator[Row]:
         words = [
             outcome,
             f"file {before / 1e6:.1f} → {after.octets / 1e6:.1f} MB",
+            *([f"{len(due - after.roots.keys())} of {len(due)} sessions gone"] if due else []),
             f"of {len(promises.written)} acknowledged rows {promises.broken} lost",
             f"{len(promises.errors)} writes refused, longest wait {promises.worst * 1000:.0f} ms",
-            *([] if after.is_sound else ["integrity_check FAILS"]),
+            *([] if after.is_sound else ["integrity_check fails"]),
         ]
-        yield fact(f"  beside “{name}”", "; ".join(words))
+        where = "" if place == "here" else ", which has another file open"
+        yield fact(f"  beside “{name}”{where}", "; ".join(words))

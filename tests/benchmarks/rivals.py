@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from tests.benchmarks.adverse import DAY, PINNED, plant
@@ -150,11 +151,12 @@ def _mark(shape: str, gone: int, planted: int) -> str:
 
 def _some_tree(seen: Seen, limit: int) -> frozenset[str]:
     """A tree of middling activity, not used since, with children where there are any."""
+    sessions = Counter(seen.roots.values())
     roots = sorted(
         (root for root, active in seen.active.items() if active < limit),
-        key=lambda root: (len(tree_of(seen, root)) > 1, seen.active[root], root),
+        key=lambda root: (seen.active[root], root),
     )
     if not roots:
         raise RuntimeError("every session of this file was used today")
-    first = next((n for n, root in enumerate(roots) if len(tree_of(seen, root)) > 1), 0)
-    return tree_of(seen, roots[(first + len(roots)) // 2])
+    families = [root for root in roots if sessions[root] > 1] or roots
+    return tree_of(seen, families[len(families) // 2])

@@ -20,10 +20,14 @@ from pathlib import Path
 PAUSE, LONGEST = 0.020, 180.0
 """Seconds between two writes, and after which it leaves whatever happens."""
 
+NEWEST = """
+SELECT id, session_id, time_created, '{"type":"text","text":"next door"}'
+FROM message ORDER BY time_created DESC LIMIT 1
+"""
+
 WRITE = """
 INSERT INTO part (id, message_id, session_id, time_created, time_updated, data)
-SELECT ?, id, session_id, time_created, time_updated, '{"type":"text","text":"next door"}'
-FROM message ORDER BY time_created DESC LIMIT 1
+VALUES (?1, ?2, ?3, ?4, ?4, ?5)
 """
 
 
@@ -75,6 +79,8 @@ def main(path: str) -> None:
     """Write until standard input ends."""
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
     connection.execute("PRAGMA synchronous = NORMAL")
+    # Found beforehand: a search within the statement would hold the lock as long as it lasts.
+    message = connection.execute(NEWEST).fetchone()
     written: list[str] = []
     errors: list[str] = []
     worst = 0.0
@@ -84,7 +90,7 @@ def main(path: str) -> None:
         id = f"prt_ack_{len(written) + len(errors):08d}"
         began = time.perf_counter()
         try:
-            connection.execute(WRITE, (id,))
+            connection.execute(WRITE, (id, *message))
             written.append(id)
         except sqlite3.Error as error:
             errors.append(str(error))

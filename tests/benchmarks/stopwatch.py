@@ -22,6 +22,19 @@ EVICT = (
 )
 """Runs as a process of its own: closing the descriptor drops SQLite's locks in this one."""
 
+LAUNCH = (
+    "import os, sys, time\n"
+    "report = int(sys.argv[1])\n"
+    "os.set_inheritable(report, False)\n"
+    "began = time.perf_counter()\n"
+    "process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)\n"
+    "_, status, usage = os.wait4(process, 0)\n"
+    "took = time.perf_counter() - began\n"
+    "os.write(report, f'{took} {usage.ru_maxrss} {status}'.encode())\n"
+)
+"""Starts what is measured: a process counts the memory of whoever started it as its own peak, and
+this one is small."""
+
 
 class Ran(NamedTuple):
     """One finished process: wall seconds, peak memory in bytes, what it printed."""
@@ -85,25 +98,28 @@ def discard(db: Path) -> None:
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Ran:
     """Run a process to its end, from exec to exit."""
+    report, told = os.pipe()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaints:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=complaints,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        took = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+        launched = [sys.executable, "-S", "-E", "-c", LAUNCH, str(told), *command]
+        with os.fdopen(report) as reading:
+            process = subprocess.Popen(
+                launched,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=complaints,
+                pass_fds=[told],
+            )
+            os.close(told)
+            ended = reading.read().split()
+            process.wait()
         output.seek(0)
         complaints.seek(0)
         text = output.read().decode("utf-8", "replace")
-        if process.returncode:
+        if len(ended) < 3 or os.waitstatus_to_exitcode(int(ended[2])):
             said = complaints.read().decode("utf-8", "replace") or text
             raise RuntimeError(f"{' '.join(command)[:300]} failed: {said[-600:]}")
-    return Ran(took, usage.ru_maxrss * 1024, text)
+    return Ran(float(ended[0]), int(ended[1]) * 1024, text)
 
 
 def seconds(deed: Callable[[], object]) -> float:

@@ -17,6 +17,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from tui.actions import Keys
 from tui.config import Config
 from tui.forest import Forest
 from tui.places import ProjectRow, Whereabouts
@@ -152,6 +153,8 @@ class Desk(Talks, Protocol):
     surveyed: Surveyed
     running: frozenset[str]
     config: Config
+    keys: Keys
+    """The keys as the user has them, for every text that names one."""
     database: Path
     generation: str
     undecided: int

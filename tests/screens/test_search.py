@@ -104,7 +104,10 @@ async def test_deeds_act_on_the_tree_of_the_hit(tmp_path: Path) -> None:
         await here.idle()
         assert here.sessions() == {"ses_lawn", "ses_beans"}
         assert isinstance(here.screen, SearchScreen)
-        assert "(gone)" in here.screen.list.render_line(1).text
+        assert here.screen.list.count == 0 and "u brings back" in here.screen.list.empty_text
+        await here.press("u")
+        await here.idle()
+        assert [hit.session_id for hit in here.screen.list.hits] == ["ses_lookupslugs"]
 
 
 async def test_nothing_found_is_said(tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ class Travel(Orders):
         if isinstance(self.screen, SearchScreen):
             self.screen.begin_anew()
 
+    def action_largest(self) -> None:
+        """The largest single rows."""
+        self._go("largest")
+
     def open_conversation(
         self, session_id: str, part_id: str | None = None, text: str = ""
     ) -> None:

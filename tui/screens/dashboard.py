@@ -226,6 +226,7 @@ class DashboardScreen(Page):
             self._sums.idle,
             format.plural(days, "day"),
             survey if survey.done else None,
+            desk.keys,
         )
 
     def _show_live(self) -> None:
@@ -247,7 +248,7 @@ class DashboardScreen(Page):
             altogether_text(total(known), self._sums.rescue)
         )
         found = advice(known, self._sums.rescue)
-        keys = [self.key_named(each) for each in found.actions]
+        keys = [desk.keys[each] for each in found.actions]
         self.query_one("#advice", Static).update(advice_text(found, keys))
 
     def _outside(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import Event
 from typing import ClassVar
 
@@ -18,8 +18,10 @@ from textual.widgets import Input, Static
 
 from tui import format
 from tui.actions import bindings
+from tui.desk import Jobs
 from tui.forest import Forest
 from tui.records import Hit, Searched
+from tui.screens.conversation import CHANGES
 from tui.screens.elsewhere import Elsewhere
 from tui.widgets.hit_list import HitList, Talk, parts_of, told
 from tui.widgets.key_bar import Key
@@ -67,6 +69,10 @@ class SearchScreen(Elsewhere):
         self.hits: list[Hit] = []
         self.needle = ""
         """What the hits on show are of."""
+        self._known: set[str] = set()
+        """Sessions that were there when they were found: with one of them its hits go."""
+        self._changed = False
+        """True once a job may have changed what was said since it was searched."""
         self.share: float | None = None
         """How much was looked at; None while nothing is searched for, 1 when all was."""
         self.stop: Event | None = None
@@ -83,6 +89,7 @@ class SearchScreen(Elsewhere):
         """Ready to type."""
         self.list.empty_text = "Type what was said; Enter searches at once."
         self.watch(self.app, "forest", self._forest_changed, init=False)
+        self.watch(self.app, "jobs", self._job_changed, init=False)
         self.field.focus()
 
     def on_unmount(self) -> None:
@@ -103,7 +110,7 @@ class SearchScreen(Elsewhere):
     @on(Input.Submitted)
     def _entered(self) -> None:
         """Search now; the keys go to the hits."""
-        if self.field.value != self.needle or self.share is None:
+        if self.field.value != self.needle or self.share is None or self._changed:
             self._begin()
         if self.field.value:
             self.list.focus()
@@ -137,6 +144,7 @@ class SearchScreen(Elsewhere):
             self._resting.stop()
         self._end()
         self.needle, self.hits, self.share = self.field.value, [], 0.0
+        self._changed = False
         self.list.empty_text = f"Searching for “{self.needle}” …"
         if not self.needle:
             self.share = None
@@ -175,6 +183,8 @@ class SearchScreen(Elsewhere):
         self._telling = False
         if self.is_attached and stop is self.stop and not stop.is_set():
             self.hits += step.hits
+            forest = self.desk.forest
+            self._known |= {hit.session_id for hit in step.hits if hit.session_id in forest}
             self.share = min(step.share, 0.999)
             self._show()
 
@@ -189,13 +199,25 @@ class SearchScreen(Elsewhere):
             self._show()
 
     def _show(self) -> None:
-        self.list.show(self.hits, talks_of(self.hits, self.desk.forest), self.desk.now())
+        hits = self.hits_here()
+        if self.hits and not hits:
+            back = f"{self.desk.keys['undo']} brings back what was pruned"
+            self.list.empty_text = f"What was found is gone from the database; {back}."
+        self.list.show(hits, talks_of(hits, self.desk.forest), self.desk.now())
         self.query_one("#found", Static).update(Content(self._say()))
         self.show_keys()
 
+    def hits_here(self) -> Sequence[Hit]:
+        """Those whose session was not taken away meanwhile."""
+        forest, known = self.desk.forest, self._known
+        return [h for h in self.hits if h.session_id in forest or h.session_id not in known]
+
     def _say(self) -> str:
-        sessions = len({hit.session_id for hit in self.hits})
-        parts = [format.plural(len(self.hits), "hit"), format.plural(sessions, "session")]
+        hits = self.hits_here()
+        sessions = len({hit.session_id for hit in hits})
+        parts = [format.plural(len(hits), "hit"), format.plural(sessions, "session")]
+        if self._changed:
+            parts.append(f"changed since: {self.desk.keys['filter']} ↵ searches again")
         if self.stop is not None or (self.share is not None and self.share < 1):
             parts.append(f"{format.percent(self.share)} searched")
         elif self.share is None and self.hits:
@@ -204,6 +226,12 @@ class SearchScreen(Elsewhere):
 
     def _forest_changed(self, forest: Forest) -> None:
         if self.hits:
+            self._show()
+
+    def _job_changed(self, before: Jobs, after: Jobs) -> None:
+        ended = before.running is not None and after.running is None
+        if ended and self.needle and before.running and before.running.plan.verb in CHANGES:
+            self._changed = True
             self._show()
 
     # from a hit
@@ -253,8 +281,7 @@ class SearchScreen(Elsewhere):
         else:
             yield Key("Esc", "Back", "screen.leave")
         yield Key("↵", "Show in the tree", "screen.choose")
-        wanted = ("open", "archive", "prune_tree", "reclaim", "undo", "help", "quit")
-        yield from self.table_keys(wanted)
+        yield from self.table_keys(("open", *self.DEEDS, "help", "quit"))
 
     def action_choose(self) -> None:
         """Show the session in the tree."""

@@ -3,7 +3,7 @@ theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from textual.screen import Screen
@@ -59,7 +59,7 @@ def _largest() -> Screen[None]:
     return LargestScreen()
 
 
-MODES: Mapping[str, Callable[[], Screen[Any]]] = {
+MODES: dict[str, str | Callable[[], Screen[Any]]] = {
     "sessions": SessionsScreen,
     "dashboard": _dashboard,
     "files": _files,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from threading import Event
 from typing import Protocol
 
+from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
 
 
@@ -16,6 +17,12 @@ class Talks(Protocol):
         self, text: str, ids: Collection[str] | None, stop: Event
     ) -> Iterator[Searched]:
         """Blocking: what was said, growing; in these sessions or in all."""
+
+    def read_dug(self, text: str, stop: Event) -> Iterator[Dug]:
+        """Blocking: what was said in the sessions of the trash, growing."""
+
+    def search_trash(self, text: str = "") -> None:
+        """Look for what was said in the sessions of the trash; at once where there is a text."""
 
     def read_outline(self, session_id: str, stop: Event) -> Iterator[Spoken]:
         """Blocking: the entries of a conversation, growing."""

@@ -47,6 +47,12 @@ def _search() -> Screen[None]:
     return SearchScreen()
 
 
+def _dig() -> Screen[None]:
+    from tui.screens.dig import DigScreen
+
+    return DigScreen()
+
+
 def _conversation() -> Screen[None]:
     from tui.screens.conversation import ConversationScreen
 
@@ -67,6 +73,7 @@ MODES: dict[str, str | Callable[[], Screen[Any]]] = {
     "jobs": _jobs,
     "projects": _projects,
     "search": _search,
+    "dig": _dig,
     "conversation": _conversation,
     "largest": _largest,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from tui.app.orders import Orders
+from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
 
 
@@ -27,6 +28,14 @@ class Travel(Orders):
     def action_largest(self) -> None:
         """The largest single rows."""
         self._go("largest")
+
+    def search_trash(self, text: str = "") -> None:
+        """Look for what was said in the sessions of the trash; at once where there is a text."""
+        from tui.screens.dig import DigScreen
+
+        self._go("dig")
+        if isinstance(self.screen, DigScreen):
+            self.screen.begin_anew(text)
 
     def open_conversation(
         self, session_id: str, part_id: str | None = None, text: str = ""
@@ -60,6 +69,13 @@ class Travel(Orders):
 
         sessions = None if ids is None else frozenset(ids)
         return search(self.site.store, Wanted(text, sessions), stop)
+
+    def read_dug(self, text: str, stop: Event) -> Iterator[Dug]:
+        """What was said in the sessions of the trash, growing."""
+        from tui.engine.trash_search import search_trash
+        from tui.store.search import Wanted
+
+        return search_trash(self.site, Wanted(text), stop)
 
     def read_outline(self, session_id: str, stop: Event) -> Iterator[Spoken]:
         """The entries of a conversation, growing."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
+
+Format = Literal["markdown", "opencode"]
+"""How a conversation is written: to be read, or as `opencode import` reads it."""
 
 
 class Talks(Protocol):
@@ -30,8 +34,14 @@ class Talks(Protocol):
     def read_body(self, entry: Entry, at: int) -> Body:
         """Blocking: what an entry says from `at` on, a piece of it."""
 
-    def write_markdown(self, session_id: str) -> str:
-        """Blocking: write the conversation into the present folder; the path."""
+    def free_file(self, session_id: str, format: Format) -> Path:
+        """A name in the present folder that is not taken, for the session written so."""
+
+    def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
+        """Blocking: write the conversation to a new file; a sentence about what was written.
+
+        Raises OcduError when the file exists or cannot be written, or `stop` was set.
+        """
 
     def open_conversation(
         self, session_id: str, part_id: str | None = None, text: str = ""

@@ -164,20 +164,6 @@ async def test_an_empty_session_says_so_and_every_key_is_harmless(tmp_path: Path
         assert isinstance(here.screen, ConversationScreen)
 
 
-async def test_e_writes_markdown_into_the_present_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    async with visit(hutch(tmp_path)) as here:
-        await reading(here)
-        for name in ("hares.md", "hares-1.md"):
-            await here.press("E")
-            await here.until(lambda: any(name in toast for toast in here.toasts))  # noqa: B023
-            assert "In burrows." in (folder / name).read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("size", [*SIZES, (200, 60)], ids=str)
 async def test_it_is_tidy_in_every_terminal(tmp_path: Path, size: tuple[int, int]) -> None:
     async with visit(hutch(tmp_path), size) as here:

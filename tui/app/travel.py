@@ -7,8 +7,11 @@ from pathlib import Path
 from threading import Event
 
 from tui.app.orders import Orders
+from tui.errors import Refused
+from tui.format import plural, size
 from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
+from tui.talks import Format
 
 
 class Travel(Orders):
@@ -89,11 +92,27 @@ class Travel(Orders):
 
         return read_body(self.site.store, entry, at)
 
-    def write_markdown(self, session_id: str) -> str:
-        """Write the conversation into the present folder; the path."""
-        from tui.engine.markdown import free_name, write_markdown
+    def free_file(self, session_id: str, format: Format) -> Path:
+        """A name in the present folder that is not taken, for the session written so."""
+        from tui.store.export import free_name
 
-        row = self.forest.row(session_id)
-        target = free_name(Path.cwd(), row)
-        write_markdown(self.site.store, row, target)
-        return str(target)
+        ending = ".md" if format == "markdown" else ".json"
+        return free_name(Path.cwd(), self.forest.row(session_id).title, ending)
+
+    def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
+        """Write the conversation to a new file; a sentence about what was written."""
+        from tui.engine.export import write_live
+        from tui.engine.markdown import write_markdown
+
+        store, left_out = self.site.store, ""
+        try:
+            if format == "markdown":
+                write_markdown(store, self.forest.row(session_id), target, stop)
+            else:
+                done = write_live(store, session_id, target, stop)
+                if done.left_out:
+                    left_out = f" {plural(done.left_out, 'malformed row')} left out."
+            octets = target.stat().st_size
+        except OSError as error:
+            raise Refused(f"{target} cannot be written: {error.strerror or error}.") from error
+        return f"{size(octets)} written to {target}.{left_out}"

@@ -14,10 +14,11 @@ from textual.widgets import Input, Static
 
 from tui import format
 from tui.actions import bindings
-from tui.desk import Jobs
+from tui.desk import Jobs, this_thread
 from tui.forest import Forest
 from tui.policy.plan import Plan
 from tui.records import Body, Entry, Spoken
+from tui.screens.export import ExportDialog, Wish
 from tui.screens.within import Within
 from tui.widgets.conversation import Conversation
 from tui.widgets.key_bar import Key
@@ -35,7 +36,7 @@ class ConversationScreen(Within):
         Binding("n", "next(1)", "Next hit or question", show=False),
         Binding("N", "next(-1)", "Hit or question before", show=False),
         Binding("L", "next_largest", "The largest part, then the next", show=False),
-        Binding("E", "export", "Write as Markdown", show=False),
+        Binding("E", "export", "Export", show=False),
         Binding("o", "show", "Show in the tree", show=False),
     ]
 
@@ -215,7 +216,7 @@ class ConversationScreen(Within):
         yield Key("]", "Next question", "screen.question")
         yield Key("/", "Search here", "screen.filter")
         yield Key("L", "Largest", "screen.next_largest")
-        yield Key("E", "Markdown", "screen.export")
+        yield Key("E", "Export", "screen.export")
         yield from self.table_keys((*self.DEEDS, "help", "quit"))
 
     # keys
@@ -249,12 +250,23 @@ class ConversationScreen(Within):
             self.talk.select(entry.key)
 
     def action_export(self) -> None:
-        """Write the conversation as Markdown into the present folder."""
-        desk, id = self.desk, self.session_id
-        desk.ask(lambda: desk.write_markdown(id), self._exported, group="export")
+        """Write the conversation to a file: which kind, and where, is asked."""
+        if self.session_id in self.desk.forest:
+            self.app.push_screen(ExportDialog(self.session_id), self._export)
 
-    def _exported(self, path: str) -> None:
-        self.app.notify(f"Written to {format.clean(path)}", markup=False)
+    def _export(self, wish: Wish | None) -> None:
+        if wish is None:
+            return
+        desk, id = self.desk, self.session_id
+        self.app.notify("Writing …", timeout=1)
+        desk.ask(
+            lambda: desk.write_conversation(id, wish.format, wish.target, this_thread()),
+            self._exported,
+            group="export",
+        )
+
+    def _exported(self, sentence: str) -> None:
+        self.app.notify(format.clean(sentence), markup=False)
 
 
 def sessions_of(plan: Plan) -> set[str]:

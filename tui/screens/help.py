@@ -36,7 +36,7 @@ READING = (
     ("{filter} n N", "search in it; next hit, hit before"),
     ("J K", "half a page down, up"),
     ("L", "the largest part; again: the next largest"),
-    ("E", "write the conversation as Markdown into the present folder"),
+    ("E", "write the conversation to a file: Markdown, or what opencode imports"),
     ("o", "show the session in the tree"),
     ("Esc", "back to where you came from"),
 )
@@ -44,6 +44,7 @@ READING = (
 
 ELSEWHERE = (
     ("↵", "Dashboard: what the line names; Trash: restore; Jobs: all about it"),
+    ("{filter} {search}", "Trash: filter by title, directory, id; search what was said in it"),
     ("e o E", "Trash: empty the batch, what is older than 30 days, all of it"),
     ("d E", "Files: remove what may go of this line, or all that may go"),
     ("l e", "Projects: relink one whose folder moved, remove an empty one"),

@@ -78,7 +78,7 @@ class LargestScreen(Fresh, Elsewhere):
         """Follow the sessions: with one its rows go."""
         self.table.empty_text = "Searching …"
         self.table.focus()
-        self.watch(self.app, "forest", self._show, init=False)
+        self.watch(self.app, "forest", self._forest_changed, init=False)
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
@@ -95,7 +95,7 @@ class LargestScreen(Fresh, Elsewhere):
     def read(self) -> None:
         """Search, in a thread, unless that was done."""
         if self._stale:
-            self._stale = False
+            self._stale = not len(self.desk.forest)  # before the first reading: once more
             self._stop.set()
             self._stop = stop = Event()
             self._telling = False
@@ -103,9 +103,13 @@ class LargestScreen(Fresh, Elsewhere):
             self._say_count()
 
     def job_ended(self, plan: Plan) -> None:
-        """Rows may have gone, come back or shrunk."""
+        """Rows may have gone, come back or shrunk; whose, the next reading of the sessions says."""
         self._stale = True
-        super().job_ended(plan)
+
+    def _forest_changed(self) -> None:
+        self._show()
+        if self.is_current:
+            self.read()
 
     def action_rescan(self) -> None:
         """Search all of the file again."""

@@ -37,6 +37,9 @@ class Talks(Protocol):
     def free_file(self, session_id: str, format: Format) -> Path:
         """A name in the present folder that is not taken, for the session written so."""
 
+    def objection(self, target: Path) -> str:
+        """Why this file cannot be a new one, as a sentence; "" when it can."""
+
     def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
         """Blocking: write the conversation to a new file; a sentence about what was written.
 

@@ -178,8 +178,9 @@ LETTERS = "".join(
     key for action in ACTIONS for key in action.keys.split(",") if re.fullmatch("[b-zA-Z]", key)
 )
 NAMES_A_KEY = re.compile(
-    rf"(?<![\w’'./-])(?<!opencode )[{LETTERS}0-9](?= (undo|bring|take|give|show|tell|list|search|pause|"
-    rf"stop|go|change|decide|does|make|move|lift|restore|relink|again|or [a-zA-Z]\b|is pressed))"
+    rf"(?<![\w’'./-])(?<!opencode )[{LETTERS}0-9](?= (undo|bring|take|give|show|tell|list|"
+    rf"search|pause|stop|go|change|decide|does|make|move|lift|restore|"
+    rf"relink|again|or [a-zA-Z]\b|is pressed))"
     rf"|(?<= )\((?:the )?(?:key )?[{LETTERS}]\)|\b(?:then|press|key) [{LETTERS}0-9]\b(?!\w)"
 )
 OF_ONE_SCREEN = {("projects", "l")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from threading import Event
@@ -98,6 +99,12 @@ class Travel(Orders):
 
         ending = ".md" if format == "markdown" else ".json"
         return free_name(Path.cwd(), self.forest.row(session_id).title, ending)
+
+    def objection(self, target: Path) -> str:
+        """Why this file cannot be a new one, as a sentence; "" when it can."""
+        if os.path.lexists(target):
+            return "This file exists: choose another name, nothing is written over."
+        return "" if target.parent.is_dir() else "There is no such folder."
 
     def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
         """Write the conversation to a new file; a sentence about what was written."""

@@ -75,11 +75,7 @@ class ExportDialog(Dialog[Wish]):
         amount = format.size(octets)
         about = f"about {amount}" if self.format == "opencode" else f"{amount} at most"
         facts = [Content(f"{about}, readable by you alone")]
-        wrong = "" if target else "Type the name of a file."
-        if target and (target.exists() or target.is_symlink()):
-            wrong = "This file exists: choose another name, nothing is written over."
-        elif target and not target.parent.is_dir():
-            wrong = "There is no such folder."
+        wrong = desk.objection(target) if target else "Type the name of a file."
         if wrong:
             facts.append(Content.styled(wrong, "$text-warning"))
         self.query_one("#facts", Static).update(Content("\n").join(facts))

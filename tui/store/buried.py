@@ -17,7 +17,7 @@ import apsw
 from tui.places import Buried
 from tui.records import Hit
 from tui.store import batch
-from tui.store.batch import DELETING, Facts
+from tui.store.batch import DELETING, Facts, TreeLine
 from tui.store.query import fetch
 from tui.store.search import Ground, Wanted, search_ground
 from tui.store.shelf import unpacked_beside
@@ -61,14 +61,14 @@ def _searched(plain: Path, id: str, wanted: Wanted, stop: Event) -> Iterator[Fou
     with closing(connection):
         with batch.opened(plain) as attached:
             facts = batch.facts(attached)
-        roots = _roots(facts)
+        roots, lines = _roots(facts), {line.root: line for line in facts.lines}
         tables = _tables(connection)
         both = {"message", "session_message"} <= tables
         ground = Ground(connection, tables, both, is_buried=True)
         for step in search_ground(ground, wanted, stop):
             hits = [hit for hit in step.hits if hit.session_id in roots]
             told = _told(plain, hits)
-            buried = (_buried(id, facts, roots, told, hit) for hit in hits)
+            buried = (_buried(id, lines, roots, told, hit) for hit in hits)
             yield tuple(buried), UNPACKING + (1 - UNPACKING) * step.share
 
 
@@ -96,9 +96,13 @@ def _told(plain: Path, hits: list[Hit]) -> dict[str, tuple[str, str]]:
 
 
 def _buried(
-    id: str, facts: Facts, roots: dict[str, str], told: dict[str, tuple[str, str]], hit: Hit
+    id: str,
+    lines: dict[str, TreeLine],
+    roots: dict[str, str],
+    told: dict[str, tuple[str, str]],
+    hit: Hit,
 ) -> Buried:
     root = roots[hit.session_id]
-    line = next(line for line in facts.lines if line.root == root)
+    line = lines[root]
     title = told.get(hit.session_id, (line.title, ""))[0]
     return Buried(id, root, title, line.project, hit)

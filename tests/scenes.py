@@ -145,7 +145,7 @@ class PictureApp(OcduApp):
     def free_file(self, session_id: str, format: Format) -> Path:
         """A folder of no machine."""
         ending = "md" if format == "markdown" else "json"
-        return Path("/home/dev/notes") / f"rewrite-the-importer.{ending}"
+        return Path("/home/dev/notes") / f"migrate-the-orders.{ending}"
 
     def objection(self, target: Path) -> str:
         """Nor is it looked for."""

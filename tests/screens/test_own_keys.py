@@ -160,6 +160,11 @@ async def test_the_widgets_of_every_page_have_them(tmp_path: Path) -> None:
             await here.pilot.pause()
             assert here.screen.query_one(JobBar).action_keys["cancel"] == KEYS["cancel"]
         await here.press(OWN["show_sessions"])
+        await here.go_to("ses_oldroses")
+        await here.press(OWN["open"])
+        reading = {key.action: key.key for key in here.screen.query_one(KeyBar).keys}
+        assert reading["screen.filter"] == KEYS["filter"]
+        await here.press("escape")
         here.screen.query_one(Welcome).tell(here.app.keys)
         assert KEYS["rescue"] in text_of(here.screen, "Welcome")
 

@@ -214,7 +214,7 @@ class ConversationScreen(Within):
         yield Key("Esc", "Back", "screen.leave")
         yield Key("␣", "Unfold", "screen.turn_over")
         yield Key("]", "Next question", "screen.question")
-        yield Key("/", "Search here", "screen.filter")
+        yield Key(self.desk.keys["filter"], "Search here", "screen.filter")
         yield Key("L", "Largest", "screen.next_largest")
         yield Key("E", "Export", "screen.export")
         yield from self.table_keys((*self.DEEDS, "help", "quit"))

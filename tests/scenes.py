@@ -39,6 +39,7 @@ from tui.sizes import FileSizes
 from tui.store.batch import TreeLine
 from tui.store.file_kinds import KINDS
 from tui.store.journal import JournalEntry
+from tui.talks import Format
 
 PICTURES = Path(__file__).parent.parent / "screenshots"
 
@@ -81,6 +82,8 @@ SCENES = (
     Scene("rescue", ("x",)),
     Scene("vacuum", ("V",), free_pages=14_000),
     Scene("trash", ("4",)),
+    Scene("trash-filtered", ("4", "slash", *"project:shop", "enter")),
+    Scene("export", ("down", "down", "o", "E", "right")),
     Scene("jobs", ("5",), busy=True),
     Scene("help", ("question_mark",)),
     Scene("projects", ("6",)),
@@ -138,6 +141,15 @@ class PictureApp(OcduApp):
     def read_trash(self) -> Sequence[TrashBatch]:
         """Three prunes of the last weeks."""
         return BATCHES
+
+    def free_file(self, session_id: str, format: Format) -> Path:
+        """A folder of no machine."""
+        ending = "md" if format == "markdown" else "json"
+        return Path("/home/dev/notes") / f"migrate-the-orders.{ending}"
+
+    def objection(self, target: Path) -> str:
+        """Nor is it looked for."""
+        return ""
 
     def read_journal(self) -> Sequence[JournalLine]:
         """What ocdu did so far."""
@@ -216,7 +228,7 @@ FILES = FileSurvey(
 def tree(title: str, project: str, sessions: int, octets: int) -> TreeLine:
     """A tree in the trash."""
     return TreeLine(
-        "ses_1", title, project, "idle", "whole", sessions, sessions * 8, sessions * 27,
+        f"ses_{title}", title, project, "idle", "whole", sessions, sessions * 8, sessions * 27,
         sessions * 70, 0, octets,
     )  # fmt: skip
 

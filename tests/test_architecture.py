@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.actions import ACTIONS, Action
-from tui.screens.page import SHOWN_KEYS
+from tui.actions import ACTIONS, Action, written
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,10 +21,10 @@ FLOOR_0 = (
     "tui.records", "tui.sizes",
 )  # fmt: skip
 SHAPES = ("tui.forest", "tui.narrowing", "tui.ordering", "tui.outline")
-FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
+FLOOR_1 = (*SHAPES, "tui.policy.*")
 STORE = ("tui.store.*",)
 ENGINE = ("tui.engine.*",)
-FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk", "tui.talks")
+FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk", "tui.talks", "tui.toasts")
 WIDGETS = ("tui.widgets.*",)
 SCREENS = ("tui.screens.*",)
 CLI = ("tui.cli.*",)
@@ -112,7 +111,6 @@ OPENS_FILES = {
     "tui.cli.log": "the log",
     "tui.cli.output": "the null device, after a broken pipe",
     "tui.engine.demo": "a new file beside the demo database",
-    "tui.engine.markdown": "a new file for a conversation as Markdown",
     "tui.store.batch": "a trash database that does not exist yet, and its folder to sync it",
     "tui.store.database": "the -wal file, to sync it: SQLite's locks are not on that one",
     "tui.store.descent": "folders, so that no link can lead out of them",
@@ -315,7 +313,7 @@ def test_the_readme_names_every_key_with_its_title(action: Action) -> None:
     """A line of a table: | `a` | Archive … |"""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for key in action.keys.split(","):
-        shown = re.escape(f"`{SHOWN_KEYS.get(key, key)}`")
+        shown = re.escape(f"`{written(key)}`")
         line = rf"^\|[^|]*{shown}[^|]*\|.*\b{re.escape(action.title)}\b"
         assert re.search(line, readme, re.MULTILINE), f"no line for {key}: {action.title}"
 

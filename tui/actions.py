@@ -6,10 +6,11 @@ once and obeyed by all. Keys are plain letters, digits and arrows; nothing lies 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
+from textual.keys import format_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy_id", "y", "Copy id", "Copy the session's id to the clipboard", "Act"),
     # look
     Action("filter", "slash", "Filter", "Filter by title, directory, id, and words such as is:archived size:>10MB idle:30d project: gen:", "Look", footer=True),
-    Action("search", "F,ctrl+f", "Search", "Search what was said, in every conversation; // does the same", "Look", footer=True),
+    Action("search", "F,ctrl+f", "Search", "Search what was said, in every conversation; {filter}/ does the same", "Look", footer=True),
     Action("open", "o", "Read", "Read the conversation of the session", "Look", footer=True),
     Action("next_sort", "s", "Sort", "Sort by size, activity, created, title, messages or cost", "Look", footer=True),
     Action("reverse_sort", "S", "Reverse", "Turn the order round", "Look"),
@@ -82,6 +83,43 @@ def bindings(ids: Iterable[str] | None = None) -> list[Binding]:
         for action in ACTIONS
         if wanted is None or action.id in wanted
     ]
+
+
+KEYS_BY_ID = {action.id: action.keys for action in ACTIONS}
+
+SIGNS = {"space": "␣", "enter": "↵", "escape": "Esc", "tab": "Tab", "backspace": "⌫"}
+"""Keys that print nothing, as they are written."""
+
+
+class Keys(Mapping[str, str]):
+    """The key of every action as the user has it and as it is written: `keys["undo"]` is "u".
+
+    The one place that texts for the user take keys from: `f"{keys['undo']} undoes it."`, or
+    `TEXT.format_map(keys)` for a text with ids of actions in braces.
+    """
+
+    def __init__(self, own: Mapping[str, str] | None = None) -> None:
+        """`own` are the user's, by action id; the table has the rest."""
+        self._own = {**KEYS_BY_ID, **{id: key for id, key in (own or {}).items() if key}}
+
+    def __getitem__(self, id: str) -> str:
+        """The first key of an action."""
+        return written(self._own[id].split(",")[0])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(KEYS_BY_ID)
+
+    def __len__(self) -> int:
+        return len(KEYS_BY_ID)
+
+    def all_of(self, id: str) -> str:
+        """Every key of an action, blanks between them."""
+        return " ".join(written(key) for key in self._own[id].split(","))
+
+
+def written(key: str) -> str:
+    """A key of Textual's as it stands on a screen: "question_mark" is "?"."""
+    return SIGNS.get(key.strip()) or format_key(key.strip())
 
 
 def unknown_keys(keys: Mapping[str, str]) -> list[str]:

@@ -17,9 +17,10 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from tui.actions import Keys
 from tui.config import Config
 from tui.forest import Forest
-from tui.places import ProjectRow, Whereabouts
+from tui.places import BuriedTree, ProjectRow, Whereabouts
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.vacuum import VacuumFacts
 from tui.records import FileSurvey, Holder, LargeRow, Payload, SessionDetail
@@ -97,6 +98,8 @@ class TrashBatch(Protocol):
     def file_bytes(self) -> int: ...
     @property
     def titles(self) -> tuple[str, ...]: ...
+    @property
+    def forest(self) -> tuple[BuriedTree, ...]: ...
 
 
 class JournalLine(Protocol):
@@ -152,6 +155,8 @@ class Desk(Talks, Protocol):
     surveyed: Surveyed
     running: frozenset[str]
     config: Config
+    keys: Keys
+    """The keys as the user has them, for every text that names one."""
     database: Path
     generation: str
     undecided: int

@@ -1,4 +1,5 @@
-"""Records about where things lie: projects, folders, databases, and sessions that have no row.
+"""Records about where things lie: projects, folders, databases, the trash, and sessions that have
+no row.
 
 Like `records`: immutable, shared by all layers; times are Unix milliseconds (UTC), bytes octets.
 """
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 from typing import NamedTuple
+
+from tui.records import Hit
 
 
 class ProjectRow(NamedTuple):
@@ -71,3 +74,38 @@ class LostSession(NamedTuple):
     events: int
     bytes: int
     """Octets of its events."""
+
+
+class BuriedTree(NamedTuple):
+    """One tree in a batch of the trash, as the head of its file tells."""
+
+    root: str
+    title: str
+    project: str
+    directory: str
+    """Of its root; "" where the batch does not say."""
+    sessions: int
+    bytes: int
+    members: tuple[str, ...]
+    """Ids of its sessions, the root first."""
+
+
+class Buried(NamedTuple):
+    """A hit in the trash, and where it lies: `batch` and `root` are what brings it back."""
+
+    batch: str
+    root: str
+    title: str
+    """Of the session it was said in."""
+    project: str
+    hit: Hit
+
+
+class Dug(NamedTuple):
+    """How far a search in the trash is: as `Searched`, over all batches."""
+
+    hits: tuple[Buried, ...]
+    share: float
+    done: bool = False
+    left_out: tuple[str, ...] = ()
+    """Sentences about batches that could not be searched."""

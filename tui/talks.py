@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import Literal, Protocol
 
+from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
+
+Format = Literal["markdown", "opencode"]
+"""How a conversation is written: to be read, or as `opencode import` reads it."""
 
 
 class Talks(Protocol):
@@ -17,14 +22,29 @@ class Talks(Protocol):
     ) -> Iterator[Searched]:
         """Blocking: what was said, growing; in these sessions or in all."""
 
+    def read_dug(self, text: str, stop: Event) -> Iterator[Dug]:
+        """Blocking: what was said in the sessions of the trash, growing."""
+
+    def search_trash(self, text: str = "") -> None:
+        """Look for what was said in the sessions of the trash; at once where there is a text."""
+
     def read_outline(self, session_id: str, stop: Event) -> Iterator[Spoken]:
         """Blocking: the entries of a conversation, growing."""
 
     def read_body(self, entry: Entry, at: int) -> Body:
         """Blocking: what an entry says from `at` on, a piece of it."""
 
-    def write_markdown(self, session_id: str) -> str:
-        """Blocking: write the conversation into the present folder; the path."""
+    def free_file(self, session_id: str, format: Format) -> Path:
+        """A name in the present folder that is not taken, for the session written so."""
+
+    def objection(self, target: Path) -> str:
+        """Why this file cannot be a new one, as a sentence; "" when it can."""
+
+    def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
+        """Blocking: write the conversation to a new file; a sentence about what was written.
+
+        Raises OcduError when the file exists or cannot be written, or `stop` was set.
+        """
 
     def open_conversation(
         self, session_id: str, part_id: str | None = None, text: str = ""

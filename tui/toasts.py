@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from tui import format
+from tui.actions import Keys
 from tui.policy.plan import Outcome, Plan
 from tui.policy.prune import without_history
 
@@ -21,13 +22,13 @@ class Toast(NamedTuple):
     severity: Severity
 
 
-def toast_of(plan: Plan, outcome: Outcome) -> Toast:
-    """The notice for this outcome."""
+def toast_of(plan: Plan, outcome: Outcome, keys: Keys) -> Toast:
+    """The notice for this outcome, with the keys as the user has them."""
     severity = SEVERITY.get(outcome.ending, "information")
     told = _TOLD.get(plan.verb)
     if outcome.ending != "done" or told is None:
         return Toast(outcome.message, severity)
-    return Toast(told(plan, outcome), severity)
+    return Toast(told(plan, outcome, keys), severity)
 
 
 def _what(plan: Plan, outcome: Outcome) -> str:
@@ -39,26 +40,24 @@ def _what(plan: Plan, outcome: Outcome) -> str:
     return f"{format.plural(done.trees, 'tree')} ({format.plural(done.sessions, 'session')})"
 
 
-def _archived(plan: Plan, outcome: Outcome) -> str:
-    return f"{_what(plan, outcome)} archived; this frees no space. u undoes it."
+def _archived(plan: Plan, outcome: Outcome, keys: Keys) -> str:
+    what = _what(plan, outcome)
+    return f"{what} archived; this frees no space. {keys['undo']} undoes it."
 
 
-def _unarchived(plan: Plan, outcome: Outcome) -> str:
-    return f"{_what(plan, outcome)} is active again. u undoes it."
+def _unarchived(plan: Plan, outcome: Outcome, keys: Keys) -> str:
+    return f"{_what(plan, outcome)} is active again. {keys['undo']} undoes it."
 
 
-def _pruned(plan: Plan, outcome: Outcome) -> str:
+def _pruned(plan: Plan, outcome: Outcome, keys: Keys) -> str:
     amount = format.size(outcome.done.bytes)
     without = "" if outcome.details.get("events_kept", True) else without_history(plan.items)
+    shrinks = f"the file shrinks after a vacuum ({keys['vacuum']})."
+    what = _what(plan, outcome)
     if outcome.batch is None:
-        return (
-            f"{_what(plan, outcome)} deleted for good — {amount}; "
-            "the file shrinks after a vacuum (V)."
-        )
-    return (
-        f"{_what(plan, outcome)} moved to trash — {amount}{without}; "
-        "the file shrinks after a vacuum (V). u undoes it."
-    )
+        return f"{what} deleted for good — {amount}; {shrinks}"
+    undo = f"{keys['undo']} undoes it."
+    return f"{what} moved to trash — {amount}{without}; {shrinks} {undo}"
 
 
 _TOLD = {"archive": _archived, "unarchive": _unarchived, "prune": _pruned}

@@ -64,3 +64,21 @@ def test_wrong_calls_say_what_is_right(
 ) -> None:
     said = ocdu("search", *options, "--db", talks)
     assert said.exit_code == 2 and says in said.err
+
+
+def test_what_was_pruned_is_found_in_the_trash_and_comes_back(ocdu: Ocdu, talks: Path) -> None:
+    ocdu("prune", "ses_oldbeds", "--yes", "--db", talks)
+    said = ocdu("search", "where are the roses", "--trash", "--json", "--db", talks)
+    assert (said.exit_code, said.json["outcome"], said.json["complete"]) == (0, "done", True)
+    [hit] = said.json["hits"]
+    assert (hit["root"], hit["title"], hit["project"]) == ("ses_oldbeds", "Old beds", "house")
+    assert hit["snippet"][hit["at"] : hit["at"] + hit["length"]] == "Where are the ROSES"
+    read = ocdu("search", "rose", "--trash", "--db", talks)
+    assert "Old beds  ses_oldbeds" in read.out and "New beds" not in read.out
+    assert "2 hits in 1 tree of the trash. `ocdu trash restore ID`" in read.out
+    assert ocdu("search", "rose", "--trash", "--project", "moon", "--db", talks).out.startswith(
+        "0 hits"
+    )
+    ocdu("trash", "restore", f"{hit['batch']}/{hit['root']}", "--yes", "--db", talks)
+    assert ocdu("search", "where are", "--json", "--db", talks).json["hits"]
+    assert ocdu("search", "where are", "--trash", "--json", "--db", talks).json["hits"] == []

@@ -103,7 +103,7 @@ def test_after_a_prune_an_incremental_file_shrinks_by_itself_beside_a_writer(
 def test_where_slices_would_take_long_and_nobody_is_there_the_file_is_copied_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.policy.vacuum.SEARCH", 1.0)
+    monkeypatch.setattr("tui.policy.vacuum_slices.SEARCH", 1.0)
     given = [session(f"s{n}", octets=900_000, active=days_ago(9)) for n in range(3)]
     path = make_database(tmp_path / "opencode.db", given, auto_vacuum=2)
     execute(path, "DELETE FROM part WHERE session_id <> 'ses_s1'")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.factories import days_ago, execute, make_database, session
+from tests.factories import Turn, days_ago, execute, make_database, session
 from tests.visit import garden, visit
+from tui.screens.dig import DigScreen
 from tui.screens.relink import RelinkDialog
 from tui.widgets.row_table import RowTable
 
@@ -40,31 +41,36 @@ async def test_everything_idle_in_one_project_is_archived(tmp_path: Path) -> Non
     assert keys_in_the_readme("archive everything idle for 60 days in one project") == len(keys)
 
 
-async def test_what_was_pruned_is_found_where_the_search_points(tmp_path: Path) -> None:
+async def test_what_was_pruned_is_found_by_a_word_said_in_it_and_comes_back(tmp_path: Path) -> None:
+    said = [Turn("What goes with quinces?", "Cheese.")]
     path = make_database(
         tmp_path / "o.db",
         [
-            session("Talk of quinces", active=days_ago(40), octets=9_000),
-            session("Another", active=days_ago(9)),
+            session("Dinner", active=days_ago(40),
+                    children=[session("Look it up", turns=said, active=days_ago(40))]),
+            session("Another", turns=[Turn("Nothing")], active=days_ago(9)),
         ],
-    )
+    )  # fmt: skip
     async with visit(path) as here:
-        await here.go_to("ses_talkofquinces")
-        await here.press("d")
-        await here.idle()
-        keys = ["F", "enter", "4", "enter"]
+        for id in ("ses_dinner", "ses_another"):
+            await here.go_to(id)
+            await here.press("d")
+            await here.idle()
+        assert here.sessions() == set()
+        keys = ["F", "enter", "enter", "enter"]
         await here.press(keys[0], *"quinces", keys[1])
         hits = here.screen.list  # type: ignore[attr-defined]
-        await here.until(lambda: "4 lists what is in it" in hits.empty_text)
-        await here.press("escape", keys[2])
-        table = here.screen.query_one(RowTable)
-        await here.until(lambda: table.count == 1)
-        assert "Talk of quinces" in table.rows[0].cells[-1][0]
+        await here.until(lambda: "Enter looks for it in the trash" in hits.empty_text)
+        await here.press(keys[2])
+        dig = here.screen
+        assert isinstance(dig, DigScreen)
+        await here.until(lambda: len(dig.hits) == 1 and dig.stop is None)
         await here.press(keys[3])
-        await here.until(lambda: "ses_talkofquinces" in here.sessions())
+        await here.until(lambda: here.sessions() == {"ses_dinner", "ses_lookitup"})
         await here.idle()
-    task = "find by a word what was pruned, and restore it"
-    assert keys_in_the_readme(task) == len(keys) + 1  # Esc leaves the line that takes letters
+    assert keys_in_the_readme("find by a word said in it what was pruned, and restore it") == len(
+        keys
+    )
 
 
 async def test_a_project_is_moved(tmp_path: Path) -> None:

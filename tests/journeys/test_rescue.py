@@ -13,6 +13,7 @@ from tests.neighbour import Holder
 from tests.picture import assert_sound, picture
 from tests.swollen import make_swollen
 from tests.visit import PATIENCE, SIZES, garden, visit
+from tui.actions import Keys
 from tui.desk import Jobs, Running
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.widgets.job_bar import job_line
@@ -57,7 +58,7 @@ async def test_a_file_swollen_by_its_event_log_shrinks_and_says_what_it_said(
 def test_the_job_bar_says_which_step_of_how_many_is_at_work() -> None:
     plan = Plan("rescue", (Item("compacted", "compacted", "", Totals(parts=2)),) * 3)
     step = Step(400, 3000, 5_000_000, "1 of 3: compacted, reclaiming")
-    line = str(job_line(Jobs(Running(1, plan, step, 0)), 1_000, 120))
+    line = str(job_line(Jobs(Running(1, plan, step, 0)), 1_000, 120, Keys()))
     assert "getting space back" in line and "1 of 3: compacted, reclaiming" in line
     assert "13%" in line and "5.0 MB" in line and "z pauses" in line
 

@@ -154,12 +154,14 @@ def test_an_unknown_step_is_named() -> None:
 
 
 def test_it_says_what_can_be_undone() -> None:
-    assert "nothing brings it back" in way_back(rescue())
+    assert "nothing brings it back" in way_back(rescue(), "undo")
     events = Payload("a", "events", 9, 20 * PAGE, 20 * PAGE, counts=(("events", 9),))
     forest = Forest.of([row("a"), row("b")])
     plan = plan_rescue(forest, [*FOUND, events], FACTS, NOW, keep=True)
-    said = way_back(plan)
-    assert said.startswith("u brings back compacted, summarised, each for itself, from copies of")
+    said = way_back(plan, "undo")
+    assert said.startswith(
+        "undo brings back compacted, summarised, each for itself, from copies of"
+    )
     assert said.endswith("; not events.")
-    assert way_back(plan_rescue(forest, [], FACTS, NOW, keep=True)) == ""
-    assert way_back(plan_rescue(forest, [events], FACTS, NOW, keep=True)).endswith("back.")
+    assert way_back(plan_rescue(forest, [], FACTS, NOW, keep=True), "undo") == ""
+    assert way_back(plan_rescue(forest, [events], FACTS, NOW, keep=True), "undo").endswith("back.")

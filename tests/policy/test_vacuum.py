@@ -19,13 +19,13 @@ from tui.policy.vacuum import (
     VacuumFacts,
     Wish,
     decide_vacuum,
-    held_by,
     is_worthwhile,
     lock_of,
     plan_checkpoint,
     plan_vacuum,
-    slices_seconds,
 )
+from tui.policy.vacuum_slices import slices_seconds
+from tui.policy.vacuum_words import held_by
 from tui.records import Holder
 from tui.sizes import FileSizes
 
@@ -229,7 +229,7 @@ def test_slices_say_how_long_they_take_where_it_is_long() -> None:
     beside = {"auto_vacuum": 2, "holders": (OPENCODE,)}
     assert "takes" not in decide_vacuum(facts(**beside)).message
     long = decide_vacuum(facts(**beside, sizes=sizes(free=900_000)))
-    assert "; it takes about 6 min 38 s, and what is given back by then stays" in long.message
+    assert "; it takes about 6 min 38 s, and what came back by then stays" in long.message
 
 
 def test_twice_as_many_free_pages_take_up_to_four_times_as_long() -> None:

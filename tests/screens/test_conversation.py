@@ -128,18 +128,31 @@ async def test_nothing_found_is_said(tmp_path: Path) -> None:
 
 async def test_deeds_act_on_its_tree_and_say_when_it_is_gone(tmp_path: Path) -> None:
     async with visit(hutch(tmp_path)) as here:
-        screen = await reading(here, "ses_burrow")
+        await reading(here, "ses_burrow")
         await here.press("a")
         await here.idle()
         assert here.archived() == {"ses_hares", "ses_burrow"}
         await here.press("u", "d")
         await here.idle()
         assert here.sessions() == {"ses_empty"}
-        assert "is gone" in str(screen.query_one("#talk-head", Static).content)
+        assert isinstance(here.screen, SessionsScreen), "there is nothing left to read"
         await here.press("u")
         await here.idle()
+        assert here.sessions() == {"ses_hares", "ses_burrow", "ses_empty"}
+        screen = await reading(here, "ses_burrow")
         assert "Burrow" in str(screen.query_one("#talk-head", Static).content)
-        assert screen.ids_here() == frozenset({"ses_hares", "ses_burrow"})
+
+
+async def test_a_session_that_others_delete_is_said_to_be_gone(tmp_path: Path) -> None:
+    path = hutch(tmp_path)
+    async with visit(path) as here:
+        screen = await reading(here, "ses_empty")
+        execute(path, "DELETE FROM session WHERE id = 'ses_empty'")
+        await here.press("R")
+        await here.until(lambda: "ses_empty" not in here.app.forest)
+        await here.pilot.pause()
+        assert here.screen is screen
+        assert "is gone" in str(screen.query_one("#talk-head", Static).content)
 
 
 async def test_an_empty_session_says_so_and_every_key_is_harmless(tmp_path: Path) -> None:
@@ -149,20 +162,6 @@ async def test_an_empty_session_says_so_and_every_key_is_harmless(tmp_path: Path
         for key in ("space", "enter", "n", "N", "L", "J", "K", "G", "right_square_bracket", "h"):
             await here.press(key)
         assert isinstance(here.screen, ConversationScreen)
-
-
-async def test_e_writes_markdown_into_the_present_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    async with visit(hutch(tmp_path)) as here:
-        await reading(here)
-        for name in ("hares.md", "hares-1.md"):
-            await here.press("E")
-            await here.until(lambda: any(name in toast for toast in here.toasts))  # noqa: B023
-            assert "In burrows." in (folder / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("size", [*SIZES, (200, 60)], ids=str)

@@ -10,9 +10,9 @@ from textual.screen import ModalScreen
 
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, Visit, garden, visit
-from tui.actions import ACTIONS
+from tui.actions import ACTIONS, Keys, written
 from tui.screens.help import help_text
-from tui.screens.page import SHOWN_KEYS, Page
+from tui.screens.page import Page
 from tui.screens.palette import Actions
 from tui.screens.sessions import SessionsScreen
 from tui.widgets.key_bar import KeyBar, fitting
@@ -126,12 +126,12 @@ async def test_escape_leaves_every_dialog_while_it_still_loads(tmp_path: Path) -
 
 async def test_the_help_names_every_key_and_no_line_is_wider_than_it_may_be() -> None:
     for width in (44, 70):
-        lines = str(help_text({}, width)).splitlines()
+        lines = str(help_text(Keys(), width)).splitlines()
         assert max(map(len, lines)) <= width
         text = "\n".join(lines)
         for action in ACTIONS:
             for key in action.keys.split(","):
-                assert re.search(rf"^(.* )?{re.escape(SHOWN_KEYS.get(key, key))} ", text, re.M), key
+                assert re.search(rf"^(.* )?{re.escape(written(key))} ", text, re.M), key
 
 
 async def test_the_palette_offers_every_action(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from tests.factories import days_ago, execute, make_database, session
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, Visit, garden, visit
-from tui.screens.largest import NONE, PREVIEW, LargestDialog
+from tui.screens.largest import NONE, PREVIEW, LargestScreen
 from tui.widgets.row_table import RowTable
 
 
@@ -27,12 +27,12 @@ def forest(path: Path) -> Path:
 
 
 async def searched(here: Visit) -> RowTable:
-    """The table of the dialog, once the whole file was searched."""
+    """The table, once the whole file was searched."""
     await here.press("L")
-    assert isinstance(here.screen, LargestDialog)
-    counts = here.screen.query_one("#counts", Static)
+    assert isinstance(here.screen, LargestScreen)
+    counts = here.screen.query_one("#summary", Static)
     await here.until(lambda: "searching" not in str(counts.content))
-    return here.screen.query_one(RowTable)
+    return here.screen.table
 
 
 async def test_rows_over_a_megabyte_stand_there_the_largest_first(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ async def test_escape_leaves_everything_as_it_was(tmp_path: Path) -> None:
 async def test_without_large_rows_it_says_so(tmp_path: Path) -> None:
     async with visit(garden(tmp_path)) as here:
         table = await searched(here)
-        assert table.count == 0 and table.empty_text == NONE
+        assert table.count == 0 and table.empty_text == NONE.format_map(here.app.keys)
         await here.press("enter")
-        assert isinstance(here.screen, LargestDialog)
+        assert isinstance(here.screen, LargestScreen)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -16,7 +16,9 @@ from tests.screens.tidy import untidy
 from tests.visit import SIZES, Visit, visit
 from tui.records import Hit, Searched
 from tui.screens.conversation import ConversationScreen
-from tui.screens.search import MOST, SearchScreen
+from tui.screens.dig import DigScreen
+from tui.screens.search import SearchScreen
+from tui.screens.seeking import MOST
 from tui.screens.sessions import SessionsScreen
 from tui.widgets.hit_list import HitList
 
@@ -104,16 +106,23 @@ async def test_deeds_act_on_the_tree_of_the_hit(tmp_path: Path) -> None:
         await here.idle()
         assert here.sessions() == {"ses_lawn", "ses_beans"}
         assert isinstance(here.screen, SearchScreen)
-        assert "(gone)" in here.screen.list.render_line(1).text
+        assert here.screen.list.count == 0 and "u brings back" in here.screen.list.empty_text
+        await here.press("u")
+        await here.idle()
+        assert [hit.session_id for hit in here.screen.list.hits] == ["ses_lookupslugs"]
 
 
 async def test_nothing_found_is_said(tmp_path: Path) -> None:
     async with visit(talks(tmp_path)) as here:
         hits = await searched(here, "unicorn")
         assert "Nobody said “unicorn”" in hits.empty_text
-        for key in ("a", "d", "D", "P", "o", "y", "enter"):
+        for key in ("a", "d", "D", "P", "o", "y"):
             await here.press(key)
             assert isinstance(here.screen, SearchScreen)
+        await here.press("enter")
+        assert isinstance(here.screen, DigScreen) and here.screen.needle == "unicorn"
+        await here.press("escape")
+        assert isinstance(here.screen, SearchScreen)
 
 
 class Slow:

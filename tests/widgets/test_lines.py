@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.actions import Keys
 from tui.desk import Jobs, Live, Running
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.screens.page import is_not_small
@@ -107,7 +108,7 @@ def job(step: Step | None, items: int = 1) -> Jobs:
 @pytest.mark.parametrize("width", [50, 80, 120])
 @pytest.mark.parametrize("items", [1, 4])
 def test_the_job_bar_tells_verb_progress_and_time_left(width: int, items: int) -> None:
-    line = job_line(job(Step(30, 60, 5_000_000, "to trash"), items), 10_000, width)
+    line = job_line(job(Step(30, 60, 5_000_000, "to trash"), items), 10_000, width, Keys())
     assert line.cell_length <= width
     assert "pruning" in line.plain
     if width == 120:
@@ -118,9 +119,9 @@ def test_a_vacuum_that_waits_for_opencode_says_so() -> None:
     from tui.policy.vacuum import VacuumDecision
 
     plan = Plan("vacuum", (), options=VacuumDecision("wait", "waits"))
-    assert "nobody" in job_line(Jobs(None, ((1, plan),)), 0, 80).plain
+    assert "nobody" in job_line(Jobs(None, ((1, plan),)), 0, 80, Keys()).plain
 
 
 def test_paused_is_said_in_words() -> None:
-    line = job_line(job(Step(1, 2))._replace(paused=True), 0, 100).plain
+    line = job_line(job(Step(1, 2))._replace(paused=True), 0, 100, Keys()).plain
     assert "‖" in line and "goes on" in line

@@ -20,7 +20,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.filter import LineFilter
 
-from tui.actions import ACTIONS, bindings
+from tui.actions import ACTIONS, Keys, bindings
 from tui.app.census import Census
 from tui.app.log import keep_log, noted
 from tui.app.looks import HIGH_CONTRAST, Ascii
@@ -71,6 +71,7 @@ class OcduApp(Travel):
         super().__init__()
         self.site = site
         self.config = config or Config()
+        self.keys = Keys(self.config.keys)
         self.clock = clock
         self.database: Path = site.store.path
         self.generation = site.store.schema.generation
@@ -88,7 +89,8 @@ class OcduApp(Travel):
         if self.config.look.theme in self.available_themes:
             self.theme = self.config.look.theme
         else:
-            self.say(f"There is no theme {self.config.look.theme}: `ctrl+p` lists them.")
+            palette = self.keys["command_palette"]
+            self.say(f"There is no theme {self.config.look.theme}: `{palette}` lists them.")
         if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
             # Like `q`: the terminal is given back, and a job stops between two of its steps.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
@@ -160,21 +162,12 @@ class OcduApp(Travel):
         if path is None:
             return
         if self.jobs.running is not None:
-            self.say("A job is at work here: let it end, or cancel it with Z, before you leave.")
+            cancel = self.keys["cancel"]
+            self.say(f"A job is at work here: let it end, or cancel it with {cancel}, first.")
             return
         self.next_database = path
         self.stop.set()
         self.exit()
-
-    def action_largest(self) -> None:
-        """The largest single rows."""
-        from tui.screens.largest import LargestDialog
-
-        self.push_screen(LargestDialog(), self._chosen)
-
-    def _chosen(self, id: str | None) -> None:
-        if id is not None:
-            self.show_session(id)
 
     def show_session(self, session_id: str) -> None:
         """Go to a session in the tree."""
@@ -196,11 +189,12 @@ class OcduApp(Travel):
         from tui.screens.reclaim import ReclaimDialog
         from tui.screens.scope import ALL, scopes
 
-        page, choices = self.screen, [ALL]
+        page, choices, narrow = self.screen, [ALL], False
         if isinstance(page, Page):
             here = page.ids_here(), page.tree_here(), page.project_here()
-            choices = scopes(self.forest, *here)
-        self.push_screen(ReclaimDialog([level], choices), self._decided)
+            choices, narrow = scopes(self.forest, *here), page.is_narrow()
+        first = 0 if narrow else len(choices) - 1
+        self.push_screen(ReclaimDialog([level], choices, first), self._decided)
 
     def action_rescue(self) -> None:
         """Get back as much as possible without deleting a session."""
@@ -241,7 +235,11 @@ class OcduApp(Travel):
         (self.worker.resume if self.worker.paused else self.worker.pause)()
         self._queue_changed()
         if self.jobs.running is None:
-            rests = "rests until z is pressed again" if self.worker.paused else "goes on"
+            rests = (
+                f"rests until {self.keys['pause']} is pressed again"
+                if self.worker.paused
+                else "goes on"
+            )
             self.say(f"The work in the background {rests}.")
 
     def action_cancel(self) -> None:

@@ -16,6 +16,7 @@ from textual.reactive import var
 from textual.worker import get_current_worker
 
 from tui import format
+from tui.actions import Keys
 from tui.app.log import noted
 from tui.config import Config
 from tui.engine.site import Site
@@ -41,6 +42,7 @@ class Asking(App[None]):
 
     site: Site
     config: Config
+    keys: Keys
     forest: var[Forest] = var(Forest.of(()), init=False)
     database: Path
     stop: Event

@@ -73,7 +73,8 @@ class Orders(Loading):
 
     def _taken_up(self, plan: Plan | None) -> None:
         if plan is not None and self.submit(plan) is not None:
-            self.say(f"A vacuum ordered earlier is taken up (Z takes it back): {plan.message}")
+            back = f"{self.keys['cancel']} takes it back"
+            self.say(f"A vacuum ordered earlier is taken up ({back}): {plan.message}")
 
     def cancel(self, job: int | None = None) -> None:
         """Stop this job, or the running one, after its current step."""
@@ -89,7 +90,7 @@ class Orders(Loading):
 
         pin(self.site.ledger, {id: self.forest.row(id).title for id in ids}, pinned)
         what = "pinned: in no plan but by name" if pinned else "not pinned any more"
-        self.say(f"{plural(len(ids), 'tree')} {what}. u undoes it.")
+        self.say(f"{plural(len(ids), 'tree')} {what}. {self.keys['undo']} undoes it.")
         self.load()
         self.look_back()
 
@@ -124,7 +125,7 @@ class Orders(Loading):
         self._quiet.discard(message.job)
         if not quiet:
             self._begun_with = ()
-            toast = toast_of(message.plan, message.outcome)
+            toast = toast_of(message.plan, message.outcome, self.keys)
             self.say(toast.text, toast.severity)
         touched = {id for item in message.plan for id in item.sessions or (item.id,)}
         self.load(touched)
@@ -193,9 +194,9 @@ class Orders(Loading):
     def _consent(self, given: bool) -> None:
         self.site.ledger.set_consent(given)
         self.undecided = 0
-        key = self.config.keys.get("consent", "B").split(",")[0]
         if not given:
-            self.say(f"Nothing is reclaimed by itself in this database; {key} changes that.")
+            change = f"{self.keys['consent']} changes that"
+            self.say(f"Nothing is reclaimed by itself in this database; {change}.")
 
     def _reclaim_quietly(self, payloads: tuple[Payload, ...]) -> None:
         from tui.policy.reclaim import ReclaimPolicy, plan_reclaim

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from threading import Event
 
 from tui.app.orders import Orders
+from tui.errors import Refused
+from tui.format import plural, size
+from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
+from tui.talks import Format
 
 
 class Travel(Orders):
@@ -23,6 +28,18 @@ class Travel(Orders):
         self._go("search")
         if isinstance(self.screen, SearchScreen):
             self.screen.begin_anew()
+
+    def action_largest(self) -> None:
+        """The largest single rows."""
+        self._go("largest")
+
+    def search_trash(self, text: str = "") -> None:
+        """Look for what was said in the sessions of the trash; at once where there is a text."""
+        from tui.screens.dig import DigScreen
+
+        self._go("dig")
+        if isinstance(self.screen, DigScreen):
+            self.screen.begin_anew(text)
 
     def open_conversation(
         self, session_id: str, part_id: str | None = None, text: str = ""
@@ -57,6 +74,13 @@ class Travel(Orders):
         sessions = None if ids is None else frozenset(ids)
         return search(self.site.store, Wanted(text, sessions), stop)
 
+    def read_dug(self, text: str, stop: Event) -> Iterator[Dug]:
+        """What was said in the sessions of the trash, growing."""
+        from tui.engine.trash_search import search_trash
+        from tui.store.search import Wanted
+
+        return search_trash(self.site, Wanted(text), stop)
+
     def read_outline(self, session_id: str, stop: Event) -> Iterator[Spoken]:
         """The entries of a conversation, growing."""
         from tui.store.transcript import outline
@@ -69,11 +93,33 @@ class Travel(Orders):
 
         return read_body(self.site.store, entry, at)
 
-    def write_markdown(self, session_id: str) -> str:
-        """Write the conversation into the present folder; the path."""
-        from tui.engine.markdown import free_name, write_markdown
+    def free_file(self, session_id: str, format: Format) -> Path:
+        """A name in the present folder that is not taken, for the session written so."""
+        from tui.store.export import free_name
 
-        row = self.forest.row(session_id)
-        target = free_name(Path.cwd(), row)
-        write_markdown(self.site.store, row, target)
-        return str(target)
+        ending = ".md" if format == "markdown" else ".json"
+        return free_name(Path.cwd(), self.forest.row(session_id).title, ending)
+
+    def objection(self, target: Path) -> str:
+        """Why this file cannot be a new one, as a sentence; "" when it can."""
+        if os.path.lexists(target):
+            return "This file exists: choose another name, nothing is written over."
+        return "" if target.parent.is_dir() else "There is no such folder."
+
+    def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
+        """Write the conversation to a new file; a sentence about what was written."""
+        from tui.engine.export import write_live
+        from tui.engine.markdown import write_markdown
+
+        store, left_out = self.site.store, ""
+        try:
+            if format == "markdown":
+                write_markdown(store, self.forest.row(session_id), target, stop)
+            else:
+                done = write_live(store, session_id, target, stop)
+                if done.left_out:
+                    left_out = f" {plural(done.left_out, 'malformed row')} left out."
+            octets = target.stat().st_size
+        except OSError as error:
+            raise Refused(f"{target} cannot be written: {error.strerror or error}.") from error
+        return f"{size(octets)} written to {target}.{left_out}"

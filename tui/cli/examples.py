@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "search": (
         ("ocdu search 'flaky test'", "what was said, newest first; case does not matter"),
         ("ocdu search panic --kind tool --since 30d --json", "in tool output of the last month"),
+        ("ocdu search quinces --trash", "what was pruned, and what brings it back"),
     ),
     "stats": (
         ("ocdu stats", "where the bytes are, what each action gives back"),

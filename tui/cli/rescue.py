@@ -36,7 +36,7 @@ def run(call: Call) -> Answer:
     keep = call.config.reclaim.keep
     plan = plan_rescue(forest, found, facts, call.now, call.running, without, keep=keep)
     question = f"Get {size(plan.predicted_bytes)} back"
-    answer = carry_out(call, plan, question, warning=way_back(plan))
+    answer = carry_out(call, plan, question, warning=way_back(plan, "`ocdu undo`"))
     waits = answer.data.get("details", {}).get("vacuum_waits", False)
     return _with_vacuum(call, answer) if waits and call.options.wait else answer
 

@@ -97,27 +97,26 @@ def _markdown(call: Call, row: SessionRow) -> Answer:
             sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
         return Answer("done", "")
     target = Path(call.options.markdown).expanduser()
-    octets = write_markdown(call.site.store, row, target)
+    octets = write_markdown(call.site.store, row, target, call.stop)
     data = {"file": str(target), "bytes": octets}
     return Answer("done", f"Wrote {size(octets)} to {target}.", data)
 
 
 def _export(call: Call, id: str) -> Answer:
     """The session in opencode's own format, row by row; other writers are not kept waiting."""
+    from tui.engine.export import write_live
     from tui.format import plural
-    from tui.store.export import LIVE, new_file, write_session
+    from tui.store.export import LIVE, write_session
 
     to_terminal = call.options.export == "-"
     if to_terminal and call.options.json:
         raise WrongCall("--export - and --json both want standard output: name a file.")
-    with call.site.store.reading() as db:
-        connection = db.connection()
-        if to_terminal:
-            write_session(connection, LIVE, id, sys.stdout.buffer.write)
-            return Answer("done", "")
-        target = Path(call.options.export).expanduser()
-        with new_file(target) as write:
-            done = write_session(connection, LIVE, id, write)
+    if to_terminal:
+        with call.site.store.reading() as db:
+            write_session(db.connection(), LIVE, id, sys.stdout.buffer.write)
+        return Answer("done", "")
+    target = Path(call.options.export).expanduser()
+    done = write_live(call.site.store, id, target, call.stop)
     message = f"Wrote {plural(done.messages, 'message')} to {target}: `opencode import` reads it."
     if done.left_out:
         message += f" {plural(done.left_out, 'malformed row')} left out."

@@ -56,7 +56,7 @@ WantedBy=timers.target
 
 # Save both files, then:
 #   systemctl --user daemon-reload && systemctl --user enable --now {LABEL}.timer
-# What it did: ocdu, key 5, or journalctl --user -u {LABEL}
+# What it did: ocdu jobs, or journalctl --user -u {LABEL}
 """
 
 

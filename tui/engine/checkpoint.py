@@ -17,7 +17,7 @@ import apsw
 from tui.engine.background import in_background, interrupting
 from tui.format import size
 from tui.policy.plan import Outcome, Plan, Step
-from tui.policy.vacuum import held_by
+from tui.policy.vacuum_words import held_by
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained, file_size, wal_of
 from tui.store.holders import holders, reader_of, writer_of
 

@@ -1,16 +1,28 @@
-"""Sessions of the trash as files that the stock `opencode import` reads."""
+"""Sessions, of the database or of the trash, as files that the stock `opencode import` reads."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 from tui.engine.site import Site
 from tui.engine.trash import Batch, batches
 from tui.errors import WrongCall
-from tui.store.export import TRASH, Exported, Write, new_file, write_session
+from tui.store.database import Store
+from tui.store.export import LIVE, TRASH, Exported, Write, checked, new_file, write_session
 from tui.store.session_files import SESSION_ID
 from tui.store.shelf import reading
+
+
+def write_live(store: Store, id: str, target: Path, stop: Event | None = None) -> Exported:
+    """Write a session of the database to a new file, row by row; no other writer waits for it.
+
+    Raises Refused when the file exists, when the session cannot be written so, or when `stop` was
+    set; then nothing is kept.
+    """
+    with store.reading() as db, new_file(target) as write:
+        return write_session(db.connection(), LIVE, id, checked(write, stop or Event()))
 
 
 class Chosen(NamedTuple):

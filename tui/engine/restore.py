@@ -33,7 +33,8 @@ class TrashOptions:
 
 
 def plan_restore(site: Site, names: Sequence[str]) -> Plan:
-    """Bring back whole batches or single trees; names are ids of either, or unique beginnings.
+    """Bring back whole batches or single trees; names are ids of either, or unique beginnings, or
+    BATCH/ROOT for the one tree of this very batch.
 
     Raises WrongCall for an unknown or ambiguous name.
     """
@@ -52,6 +53,9 @@ def plan_restore(site: Site, names: Sequence[str]) -> Plan:
 
 
 def _named(known: list[Batch], name: str) -> list[tuple[Batch, TreeLine]]:
+    exact = [(b, line) for b in known for line in b.lines if name == f"{b.id}/{line.root}"]
+    if exact:
+        return exact
     whole = [each for each in known if each.id == name] or [
         each for each in known if name and each.id.startswith(name)
     ]

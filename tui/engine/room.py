@@ -45,8 +45,8 @@ def check_room(site: Site, plan: Plan, *, events: bool) -> None:
         raise Refused(
             f"The trash in {folder} needs {size(needed)} for a moment and its disk has "
             f"{size(free)} free, {size(needed - free)} ({needed - free} bytes) too few: nothing "
-            "was pruned. Prune less at a time, empty the trash, or delete for good with "
-            "--permanent (in the app D), which nothing undoes."
+            "was pruned. Prune less at a time, empty the trash, or delete for good "
+            "(--permanent on the command line), which nothing undoes."
         )
 
 

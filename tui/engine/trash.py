@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tui.engine.site import Site
 from tui.errors import WrongCall
 from tui.format import plural, size
+from tui.places import BuriedTree
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.quantity import parse_age
 from tui.store import batch
@@ -34,6 +35,8 @@ class Batch(NamedTuple):
     """False when event rows were left out."""
     members: Mapping[str, tuple[str, ...]] = {}
     """Root -> the ids of its tree, the root first."""
+    directories: Mapping[str, str] = {}
+    """Root -> where it worked, as far as the file says."""
 
     @property
     def trees(self) -> int:
@@ -54,6 +57,17 @@ class Batch(NamedTuple):
     def titles(self) -> tuple[str, ...]:
         """What the trees were called."""
         return tuple(line.title for line in self.lines)
+
+    @property
+    def forest(self) -> tuple[BuriedTree, ...]:
+        """Its trees, for looking through them."""
+        return tuple(
+            BuriedTree(
+                line.root, line.title, line.project, self.directories.get(line.root, ""),
+                line.sessions, line.bytes, self.members.get(line.root, (line.root,)),
+            )
+            for line in self.lines
+        )  # fmt: skip
 
 
 def batches(folder: Path, database: str | None = None) -> list[Batch]:
@@ -76,7 +90,7 @@ def _read(path: Path) -> Batch | None:
     lines = tuple(line for line in facts.lines if line.state != batch.DELETING)
     return Batch(
         path.stem, path, facts.created, facts.database, lines if facts.rows else (),
-        file_size(path), facts.events, facts.members,
+        file_size(path), facts.events, facts.members, facts.directories,
     )  # fmt: skip
 
 

@@ -24,8 +24,8 @@ from tui.policy.vacuum import (
     VacuumFacts,
     Wish,
     decide_vacuum,
-    held_by,
 )
+from tui.policy.vacuum_words import held_by
 from tui.records import Holder
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.disk import (

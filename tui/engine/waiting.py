@@ -20,7 +20,8 @@ import psutil
 from tui.engine.site import Site
 from tui.engine.vacuum import vacuum_facts
 from tui.policy.plan import Outcome, Plan, Step
-from tui.policy.vacuum import VacuumDecision, Wish, held_by, plan_vacuum
+from tui.policy.vacuum import VacuumDecision, Wish, plan_vacuum
+from tui.policy.vacuum_words import held_by
 from tui.store.database import Store
 from tui.store.holders import holders
 from tui.store.ledger import Ledger

@@ -139,8 +139,11 @@ def plan_level(
     return plan_reclaim(known, payloads, policy, now_ms, running)
 
 
-def way_back(plan: Plan) -> str:
-    """A sentence: what of this rescue can be undone; "" when it takes nothing away."""
+def way_back(plan: Plan, undo: str) -> str:
+    """A sentence: what of this rescue can be undone; "" when it takes nothing away.
+
+    `undo` is what brings it back, as it is called where this is read: a key or a command.
+    """
     levels = [item.id for item in plan if item.id in LEVELS]
     kept = (
         kept_levels(levels) if isinstance(plan.options, RescueOptions) and plan.options.keep else []
@@ -150,7 +153,7 @@ def way_back(plan: Plan) -> str:
     if not kept:
         return "What the steps take cannot be read again; nothing brings it back."
     copies = size(sum(item.bytes for item in plan if item.id in kept))
-    said = f"u brings back {', '.join(kept)}, each for itself, from copies of about {copies}"
+    said = f"{undo} brings back {', '.join(kept)}, each for itself, from copies of about {copies}"
     lost = gone_for_good(levels)
     return f"{said}; not {', '.join(lost)}." if lost else f"{said}."
 

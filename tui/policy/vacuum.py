@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from tui.format import count, duration, size
+from tui.format import size
 from tui.places import Place
 from tui.policy.plan import Item, Plan, Totals
+from tui.policy.vacuum_slices import BRIEF, slices_seconds
+from tui.policy.vacuum_words import no_room, sentence
 from tui.records import Holder
 from tui.sizes import BTree, FileSizes
 
@@ -45,20 +47,6 @@ DISK_FACTOR = 2.1
 
 INCREMENTAL_NEED = 16_000_000
 """Bytes the log may grow to during an incremental vacuum (measured: 5 MB)."""
-
-BRIEF = 10.0
-"""Seconds that a vacuum in slices may take before another way is thought of."""
-
-SLICE_DUTY = 0.6
-"""Share of the time that an incremental vacuum works; the rest is the neighbours'."""
-
-MOVE = 4e-5
-"""Seconds to give one page back in a slice (measured)."""
-
-SEARCH = 5e-10
-"""Seconds for each page given back and each free page: SQLite looks for the one at the end of the
-file in the whole list of free pages, so that twice as many take four times as long (measured:
-0.6 ms a page at 1.2 million)."""
 
 INCREMENTAL = 2
 """SQLite's number for auto_vacuum=INCREMENTAL."""
@@ -143,7 +131,7 @@ def decide_vacuum(facts: VacuumFacts) -> VacuumDecision:
     short = missing_bytes(facts, way)
     return VacuumDecision(
         way="refused" if facts.network_fs or facts.refusal or short else way,
-        message=_refusal(facts, way, short) or _sentence(facts, way, lock),
+        message=_refusal(facts, way, short) or sentence(facts, way, lock, _frees(facts, way)),
         lock_seconds=lock,
         needs_bytes=sum(_needs(facts, way)),
         frees_bytes=_frees(facts, way),
@@ -216,28 +204,12 @@ def copy_back_seconds(result: int, speed: float) -> float:
     return result * max(LOCK_COST / (speed or ASSUMED_SPEED), 1 / MEMORY_SPEED)
 
 
-def slices_seconds(sizes: FileSizes) -> float:
-    """Seconds until an incremental vacuum has given everything back."""
-    free = sizes.free_pages
-    return (free * MOVE + free * free / 2 * SEARCH) / SLICE_DUTY
-
-
 def missing_bytes(facts: VacuumFacts, way: Way) -> int:
     """Disk missing for this way, on the file system that lacks most; 0 when there is enough."""
     at_copy, at_log = _needs(facts, way)
     if facts.same_device:
         return max(0, at_copy + at_log - facts.free_disk)
     return max(0, at_copy - facts.free_temp, at_log - facts.free_disk)
-
-
-def held_by(holders: tuple[Holder, ...]) -> str:
-    """The holders as the subject of a sentence: "opencode (pid 4121) is"."""
-    names = [f"{holder.name} (pid {holder.pid})" for holder in holders[:3]]
-    if len(holders) > 3:
-        names.append(f"{len(holders) - 3} more")
-    if len(names) == 1:
-        return names[0] + " is"
-    return " and ".join((", ".join(names[:-1]), names[-1])) + " are"
 
 
 def _way(facts: VacuumFacts) -> Way:
@@ -292,59 +264,4 @@ def _refusal(facts: VacuumFacts, way: Way, short: int) -> str | None:
             f"{facts.name} lies on a network file system, where SQLite's locks may not hold: "
             "use --force if only this machine uses it."
         )
-    return _no_room(facts, way, short) if short else None
-
-
-def _no_room(facts: VacuumFacts, way: Way, short: int) -> str:
-    """How many bytes are missing, and what would make the vacuum possible."""
-    at_copy, at_log = _needs(facts, way)
-    needs = f"The vacuum needs {size(at_copy + at_log)} of free disk meanwhile and"
-    if at_log > facts.free_disk:
-        lacking = at_log - facts.free_disk
-        else_ = " even with the copy on another disk" if at_copy else ""
-        return (
-            f"{needs} {count(lacking)} bytes are missing beside the database{else_}: "
-            "make room first, for instance with `ocdu files`."
-        )
-    fitting = [place for place in facts.places if place.free >= at_copy]
-    where = (
-        f"`--temp-dir {fitting[0].folder}` ({size(fitting[0].free)} free there)"
-        if fitting
-        else f"`--temp-dir DIR` on a disk with {size(at_copy)} free"
-    )
-    return (
-        f"{needs} {count(short)} bytes are missing: put the copy elsewhere with {where}, "
-        "or make room first, for instance with `ocdu files`."
-    )
-
-
-def _sentence(facts: VacuumFacts, way: Way, lock: float) -> str:
-    frees = size(_frees(facts, way))
-    if way == "checkpoint":
-        return f"No page is free; folding the write-ahead log in gives back {frees}."
-    if way == "incremental":
-        takes = slices_seconds(facts.sizes)
-        long = (
-            f"; it takes about {duration(takes)}, and what is given back by then stays so when it "
-            "is stopped"
-        )
-        return (
-            f"{frees} can be given back in slices that a running opencode does not notice"
-            f"{long if takes > BRIEF else ''}."
-        )
-    if way == "wait":
-        return (
-            f"{held_by(facts.holders)} using this database, and the vacuum would lock it for about "
-            f"{duration(lock)}: it can start when nobody has the database open."
-        )
-    who = f"{held_by(facts.holders)} using it and" if facts.holders else "nobody uses it and it"
-    verb = "waits" if len(facts.holders) == 1 else "wait"
-    doing = verb if facts.holders else "is locked"
-    long = f"about {duration(lock)}" if lock >= 0.1 else "a moment"
-    if facts.converts:
-        return (
-            f"The file is rewritten once and made incremental ({frees} come back now): {who} "
-            f"{doing} for {long}; from then on free pages go back in slices beside a running "
-            "opencode."
-        )
-    return f"{frees} can be given back: {who} {doing} for {long}."
+    return no_room(facts, _needs(facts, way), short) if short else None

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui import format
+from tui.actions import Keys
 from tui.policy.plan import Plan
 from tui.policy.prune import without_history
 from tui.records import Payload
@@ -83,17 +84,17 @@ class ConfirmDialog(Dialog[bool]):
         return True
 
 
-def prune_question(plan: Plan, reason: str = "") -> Question:
+def prune_question(plan: Plan, keys: Keys, reason: str = "") -> Question:
     """Before trees go to the trash that somebody may still need."""
     totals = plan.totals
-    what = _named(plan)
+    back = f"{keys['undo']} brings it back"
     return Question(
         "Move to trash",
         tuple(
             sentence
             for sentence in (
                 reason,
-                f"{what} would move to the trash; u brings it back{_without_history(plan)}.",
+                f"{_named(plan)} would move to the trash; {back}{_without_history(plan)}.",
                 "The public page of a shared session stays on line." if "shared" in reason else "",
             )
             if sentence
@@ -108,14 +109,14 @@ def _without_history(plan: Plan) -> str:
     return "" if getattr(policy, "events", True) else without_history(plan.items)
 
 
-def delete_question(plan: Plan) -> Question:
+def delete_question(plan: Plan, keys: Keys) -> Question:
     """Before trees go for good: the number of sessions has to be typed."""
     totals = plan.totals
     return Question(
         "Delete for good",
         (
             f"{_named(plan)} would be deleted without a copy in the trash.",
-            "Nothing brings it back: u cannot undo this.",
+            f"Nothing brings it back: {keys['undo']} cannot undo this.",
         ),
         f"Delete {format.plural(totals.sessions, 'session')} — {format.size(totals.bytes)}",
         typed=str(totals.sessions),
@@ -124,7 +125,7 @@ def delete_question(plan: Plan) -> Question:
     )
 
 
-def empty_question(plan: Plan) -> Question:
+def empty_question(plan: Plan, keys: Keys) -> Question:
     """Before batches of the trash go for good."""
     totals = plan.totals
     sessions = format.plural(totals.sessions, "session")
@@ -132,7 +133,7 @@ def empty_question(plan: Plan) -> Question:
         "Empty trash",
         (
             f"{sessions} in the trash would be gone for good.",
-            "Nothing brings them back: u cannot undo this.",
+            f"Nothing brings them back: {keys['undo']} cannot undo this.",
         ),
         f"Delete {sessions} from the trash — {format.size(totals.bytes)}",
         safe="Keep the trash",

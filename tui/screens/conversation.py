@@ -14,11 +14,17 @@ from textual.widgets import Input, Static
 
 from tui import format
 from tui.actions import bindings
+from tui.desk import Jobs, this_thread
 from tui.forest import Forest
+from tui.policy.plan import Plan
 from tui.records import Body, Entry, Spoken
+from tui.screens.export import ExportDialog, Wish
 from tui.screens.within import Within
 from tui.widgets.conversation import Conversation
 from tui.widgets.key_bar import Key
+
+CHANGES = ("reclaim", "rescue", "undo", "redo")
+"""Jobs after which a conversation may say something else."""
 
 
 class ConversationScreen(Within):
@@ -30,7 +36,7 @@ class ConversationScreen(Within):
         Binding("n", "next(1)", "Next hit or question", show=False),
         Binding("N", "next(-1)", "Hit or question before", show=False),
         Binding("L", "next_largest", "The largest part, then the next", show=False),
-        Binding("E", "export", "Write as Markdown", show=False),
+        Binding("E", "export", "Export", show=False),
         Binding("o", "show", "Show in the tree", show=False),
     ]
 
@@ -43,6 +49,8 @@ class ConversationScreen(Within):
         """What is looked for in it."""
         self._asked: tuple[str, ...] = ()
         self._largest = 0
+        self._taken = False
+        """True once this session was ordered away from here: then nothing is left to read."""
 
     def body(self) -> Iterable[Widget]:
         """What it is, the conversation, the line to search in it."""
@@ -53,7 +61,8 @@ class ConversationScreen(Within):
     def on_mount(self) -> None:
         """Read what was asked for meanwhile."""
         self.talk.focus()
-        self.watch(self.app, "forest", self.say_head, init=False)
+        self.watch(self.app, "forest", self._forest_changed, init=False)
+        self.watch(self.app, "jobs", self._job_changed, init=False)
         if self.session_id:
             self._begin()
 
@@ -65,6 +74,7 @@ class ConversationScreen(Within):
         """Open a session; with a part (or message) at its place, and at a text in it."""
         again = session_id == self.session_id and self.share == 1
         self.session_id, self._goal, self._text = session_id, part_id, text
+        self._taken = False
         if not self.is_mounted:
             return
         self.talk.focus()
@@ -124,6 +134,30 @@ class ConversationScreen(Within):
             if self._text:
                 self.search_for(self._text, key)
 
+    # what deeds change
+
+    def _submit(self, plan: Plan) -> None:
+        """Who sends the session away reads on where they came from, once it is gone."""
+        super()._submit(plan)
+        self._taken = plan.verb == "prune"
+
+    def _forest_changed(self, forest: Forest) -> None:
+        self.say_head()
+        if self._taken and self.session_id not in forest and self.is_current:
+            self._taken = False
+            self.desk.go_back()
+
+    def _job_changed(self, before: Jobs, after: Jobs) -> None:
+        """What a job took out of this session, or put back, is read again, from the same place."""
+        if before.running is None or after.running is not None or not self.session_id:
+            return
+        plan = before.running.plan
+        whole = plan.verb != "reclaim"
+        if plan.verb in CHANGES and (whole or self.session_id in sessions_of(plan)):
+            here = self.talk.here
+            self._goal = here.key if here else None
+            self._begin()
+
     @on(Conversation.Wanted)
     def _wanted(self, event: Conversation.Wanted) -> None:
         keys = tuple(entry.key for entry in event.entries)
@@ -158,7 +192,8 @@ class ConversationScreen(Within):
         forest = self.desk.forest
         head = self.query_one("#talk-head", Static)
         if self.session_id not in forest:
-            words = "This session is gone from the database; u brings back what was pruned."
+            back = f"{self.desk.keys['undo']} brings back what was pruned"
+            words = f"This session is gone from the database; {back}."
             head.update(Content.styled(words, "$text-warning"))
             return
         row = forest.row(self.session_id)
@@ -179,10 +214,10 @@ class ConversationScreen(Within):
         yield Key("Esc", "Back", "screen.leave")
         yield Key("␣", "Unfold", "screen.turn_over")
         yield Key("]", "Next question", "screen.question")
-        yield Key("/", "Search here", "screen.filter")
+        yield Key(self.desk.keys["filter"], "Search here", "screen.filter")
         yield Key("L", "Largest", "screen.next_largest")
-        yield Key("E", "Markdown", "screen.export")
-        yield from self.table_keys(("archive", "prune_tree", "reclaim", "undo", "help", "quit"))
+        yield Key("E", "Export", "screen.export")
+        yield from self.table_keys((*self.DEEDS, "help", "quit"))
 
     # keys
 
@@ -215,9 +250,25 @@ class ConversationScreen(Within):
             self.talk.select(entry.key)
 
     def action_export(self) -> None:
-        """Write the conversation as Markdown into the present folder."""
-        desk, id = self.desk, self.session_id
-        desk.ask(lambda: desk.write_markdown(id), self._exported, group="export")
+        """Write the conversation to a file: which kind, and where, is asked."""
+        if self.session_id in self.desk.forest:
+            self.app.push_screen(ExportDialog(self.session_id), self._export)
 
-    def _exported(self, path: str) -> None:
-        self.app.notify(f"Written to {format.clean(path)}", markup=False)
+    def _export(self, wish: Wish | None) -> None:
+        if wish is None:
+            return
+        desk, id = self.desk, self.session_id
+        self.app.notify("Writing …", timeout=1)
+        desk.ask(
+            lambda: desk.write_conversation(id, wish.format, wish.target, this_thread()),
+            self._exported,
+            group="export",
+        )
+
+    def _exported(self, sentence: str) -> None:
+        self.app.notify(format.clean(sentence), markup=False)
+
+
+def sessions_of(plan: Plan) -> set[str]:
+    """Ids of the sessions a plan is about."""
+    return {id for item in plan for id in item.sessions or (item.id,)}

@@ -55,6 +55,10 @@ class Deeds(Page):
         forest = self.desk.forest
         return frozenset(id for root in self.chosen_ids() for id in forest.tree_of(root).ids)
 
+    def is_narrow(self) -> bool:
+        """Marks are meant before everything."""
+        return self.ids_here() is not None
+
     def action_archive(self) -> None:
         """Archive at once; where all are archived already, bring them back."""
         ids, forest = self.chosen_ids(), self.desk.forest
@@ -80,7 +84,7 @@ class Deeds(Page):
             return
         from tui.screens.confirm import prune_question
 
-        self._ask(prune_question(plan, reason), plan)
+        self._ask(prune_question(plan, desk.keys, reason), plan)
 
     def action_delete(self) -> None:
         """Without trash: always asks, and wants the count typed."""
@@ -88,7 +92,7 @@ class Deeds(Page):
             from tui.screens.confirm import delete_question
 
             plan = self._prune_plan(ids, permanent=True)
-            self._ask(delete_question(plan), plan)
+            self._ask(delete_question(plan, self.desk.keys), plan)
 
     def _prune_plan(self, ids: Iterable[str], permanent: bool = False) -> Plan:
         desk = self.desk

@@ -100,16 +100,18 @@ class Details(Deeds):
         )  # fmt: skip
 
     def _gains(self, roots: Iterable[str], what: str, octets: int) -> tuple[Gain, ...]:
-        """What `r` and `d` would give back here."""
+        """What a reclaim and a prune would give back here."""
         desk = self.desk
         ids = {id for root in roots for id in desk.forest.tree_of(root).ids}
         found: Counter[str] = Counter()
         for each in desk.payloads or ():
             if each.session_id in ids:
                 found[each.level] += freeable(each)
-        counted = desk.payloads is not None
-        reclaim = [Gain("r", what, found[each]) for each, what in LEVELS.items() if counted]
-        return (*reclaim, Gain("d", what, octets))
+        counted, keys = desk.payloads is not None, desk.keys
+        reclaim = [
+            Gain(keys["reclaim"], what, found[each]) for each, what in LEVELS.items() if counted
+        ]
+        return (*reclaim, Gain(keys["prune_tree"], what, octets))
 
     def _show_detail(self, detail: SessionDetail) -> None:
         desk = self.desk

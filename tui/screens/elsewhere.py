@@ -7,7 +7,10 @@ from tui.screens.deeds import Deeds
 
 
 class Elsewhere(Deeds):
-    """A page without a session tree, on which `a d D r P y` act all the same."""
+    """A page without a session tree, on which `a d D p r P y` act all the same."""
+
+    DEEDS = ("archive", "prune_tree", "prune", "reclaim", "undo")
+    """What the last line of such a page names of them."""
 
     def session_here(self) -> str | None:
         """Id of the session that is meant; None where there is none."""
@@ -24,10 +27,17 @@ class Elsewhere(Deeds):
         row = forest.row(id) if id and id in forest else None
         return (row.project_id, row.project) if row else None
 
+    def tree_here(self) -> str | None:
+        """That session."""
+        return self.session_here()
+
     def ids_here(self) -> frozenset[str] | None:
-        """The sessions of its tree: what a reclaim is about."""
-        ids, forest = self.chosen_ids(), self.desk.forest
-        return frozenset(forest.tree_of(ids[0]).ids) if ids else None
+        """There are no marks here."""
+        return None
+
+    def is_narrow(self) -> bool:
+        """The page is about one session, so a reclaim begins with its tree."""
+        return bool(self.chosen_ids())
 
     def is_whole_group(self) -> bool:
         """There are no groups here."""

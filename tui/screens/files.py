@@ -77,7 +77,9 @@ class FilesScreen(Page):
             return
         survey = surveyed.survey
         if survey.done:
-            self.table.empty_text = "There is nothing beside the database.\n2 shows what is in it."
+            self.table.empty_text = (
+                "There is nothing beside the database.\n{show_dashboard} shows what is in it."
+            ).format_map(self.desk.keys)
         self.table.show(survey.rows, self.desk.now())
         self.query_one("#summary", Static).update(summary_of(survey))
         self._say()
@@ -96,7 +98,7 @@ class FilesScreen(Page):
             Key("d", "Remove", "screen.remove"),
             Key("E", "Remove all that may go", "screen.remove_all"),
             Key("↵", "Fold", "screen.fold"),
-            Key("R", "Count again", "screen.rescan"),
+            Key(self.desk.keys["rescan"], "Count again", "screen.rescan"),
             *self.table_keys(("show_sessions", "help", "quit")),
         )
 

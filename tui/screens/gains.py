@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tui import format
+from tui.actions import Keys
 from tui.desk import Live, freeable
 from tui.forest import Forest
 from tui.policy.plan import Plan
@@ -57,6 +58,7 @@ class Known(NamedTuple):
     """The prune by the configured age."""
     age: str = "30 days"
     survey: FileSurvey | None = None
+    keys: Keys = Keys()
 
 
 def get_back(known: Known) -> list[GetBack]:
@@ -70,41 +72,47 @@ def _reclaims(known: Known) -> Iterable[GetBack]:
         found[payload.level] += freeable(payload)
     for level, (what, loses, nothing) in RECLAIMS.items():
         if level not in UNASKED:
-            elsewhere = f"not counted here; r does, or ocdu reclaim --level {level} --dry-run"
-            yield GetBack(f"reclaim:{level}", "r", what, None, elsewhere)
+            does = f"{known.keys['reclaim']} does"
+            elsewhere = f"not counted here; {does}, or ocdu reclaim --level {level} --dry-run"
+            yield _line(known, f"reclaim:{level}", what, None, elsewhere)
             continue
         octets = None if known.payloads is None else found[level]
-        yield GetBack(f"reclaim:{level}", "r", what, octets, nothing if octets == 0 else loses)
+        yield _line(known, f"reclaim:{level}", what, octets, nothing if octets == 0 else loses)
     if found["migrated"]:
         what, loses = "copies that 1.x left behind", "1.x no longer shows these sessions"
-        yield GetBack("reclaim:migrated", "r", what, found["migrated"], loses)
+        yield _line(known, "reclaim:migrated", what, found["migrated"], loses)
 
 
 def _idle(known: Known) -> GetBack:
     plan = known.idle
     trees = format.plural(len(plan) if plan else 0, "tree")
-    why = "goes to the trash; u brings it back"
+    why = f"goes to the trash; {known.keys['undo']} brings it back"
     if plan is not None and not plan.items:
         why = plan.message
     octets = (plan.predicted_bytes or plan.totals.bytes) if plan is not None else None
-    return GetBack("prune", "p", f"{trees} idle for {known.age}", octets, why)
+    return _line(known, "prune", f"{trees} idle for {known.age}", octets, why)
 
 
 def _pages(known: Known) -> Iterable[GetBack]:
     sizes = known.live.sizes if known.live else None
     log, free = (sizes.wal_bytes, sizes.free_bytes) if sizes else (None, None)
     safe = safe_bytes(known.survey) if known.survey is not None else None
-    yield GetBack(
-        "checkpoint", "c", "write-ahead log", log, "the log is empty" if log == 0 else "nothing"
+    yield _line(
+        known, "checkpoint", "write-ahead log", log, "the log is empty" if log == 0 else "nothing"
     )
-    yield GetBack(
-        "show_files", "3", "files that may go", safe,
+    yield _line(
+        known, "show_files", "files that may go", safe,
         "nothing beside the database may go" if safe == 0 else "see there: each says what it is",
     )  # fmt: skip
-    yield GetBack(
-        "vacuum", "V", "vacuum now", free,
-        "no free pages yet: prune or reclaim first, then V" if free == 0 else "nothing",
+    yield _line(
+        known, "vacuum", "vacuum now", free,
+        f"no free pages yet: prune or reclaim first, then {known.keys['vacuum']}"
+        if free == 0 else "nothing",
     )  # fmt: skip
+
+
+def _line(known: Known, action: str, what: str, octets: int | None, loses: str) -> GetBack:
+    return GetBack(action, known.keys[action.partition(":")[0]], what, octets, loses)
 
 
 def safe_bytes(survey: FileSurvey) -> int:

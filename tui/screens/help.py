@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from textwrap import wrap
 from typing import ClassVar
 
@@ -14,10 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import ACTIONS
+from tui.actions import ACTIONS, Keys
 from tui.desk import desk_of
 from tui.narrowing import KEYS
-from tui.screens.page import SHOWN_KEYS
 
 MOVING = (
     ("j k ↑ ↓", "move"),
@@ -35,10 +33,10 @@ MOVING = (
 READING = (
     ("␣ l h ↵", "unfold and fold; on the last line of a long text, read on"),
     ("] [", "next question, question before"),
-    ("/ n N", "search in it; next hit, hit before"),
+    ("{filter} n N", "search in it; next hit, hit before"),
     ("J K", "half a page down, up"),
     ("L", "the largest part; again: the next largest"),
-    ("E", "write the conversation as Markdown into the present folder"),
+    ("E", "write the conversation to a file: Markdown, or what opencode imports"),
     ("o", "show the session in the tree"),
     ("Esc", "back to where you came from"),
 )
@@ -46,6 +44,7 @@ READING = (
 
 ELSEWHERE = (
     ("↵", "Dashboard: what the line names; Trash: restore; Jobs: all about it"),
+    ("{filter} {search}", "Trash: filter by title, directory, id; search what was said in it"),
     ("e o E", "Trash: empty the batch, what is older than 30 days, all of it"),
     ("d E", "Files: remove what may go of this line, or all that may go"),
     ("l e", "Projects: relink one whose folder moved, remove an empty one"),
@@ -61,7 +60,7 @@ FILTERING = (
     ("-word", "turns a word round; blanks stay together in quotes"),
     ("Tab", "completes the word"),
 )
-"""What may be typed behind `/`: everything must hold."""
+"""What may be typed into the filter line: everything must hold."""
 
 KEY_CELLS = 11
 
@@ -72,7 +71,8 @@ class HelpDialog(ModalScreen[None]):
     """Any key that leaves brings back the screen before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "leave", "Back", show=False),
+        Binding("escape,q,enter", "leave", "Back", show=False),
+        Binding("question_mark", "leave", "Back", show=False, id="help"),
         Binding("j,down", "scroll_down", show=False),
         Binding("k,up", "scroll_up", show=False),
     ]
@@ -88,7 +88,7 @@ class HelpDialog(ModalScreen[None]):
         """The lines are broken to the width."""
         frame = self.query_one("#frame")
         width = frame.content_size.width - 2 or 60
-        self.query_one("#keys", Static).update(help_text(desk_of(self).config.keys, width))
+        self.query_one("#keys", Static).update(help_text(desk_of(self).keys, width))
 
     def action_leave(self) -> None:
         """Back."""
@@ -103,24 +103,23 @@ class HelpDialog(ModalScreen[None]):
         self.query_one("#frame").scroll_up(animate=False)
 
 
-def help_text(keys: Mapping[str, str], width: int) -> Content:
-    """All groups below each other; `keys` are the user's own, by action id."""
+def help_text(keys: Keys, width: int) -> Content:
+    """All groups below each other, with the keys as the user has them."""
     lines = [Content.styled("Move and mark", "bold $text-accent")]
     lines += [_line(key, meaning, width) for key, meaning in MOVING]
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]
         for action in ACTIONS:
             if action.group == group:
-                named = keys.get(action.id, action.keys).split(",")
-                shown = " ".join(SHOWN_KEYS.get(key, key) for key in named)
-                lines.append(_line(shown, action.help, width))
+                meaning = action.help.format_map(keys)
+                lines.append(_line(keys.all_of(action.id), meaning, width))
     for heading, told in (
         ("Read a conversation", READING),
         ("On the other screens and in dialogs", ELSEWHERE),
         ("Words of the filter line", FILTERING),
     ):
         lines += [Content(""), Content.styled(heading, "bold $text-accent")]
-        lines += [_line(key, meaning, width) for key, meaning in told]
+        lines += [_line(key.format_map(keys), meaning, width) for key, meaning in told]
     return Content("\n").join(lines)
 
 

@@ -99,7 +99,8 @@ class JobsScreen(Page):
 
     def _show(self) -> None:
         self.table.empty_text = (
-            "ocdu has not changed anything in this database yet.\n2 shows what is worth doing."
+            "ocdu has not changed anything in this database yet.\n"
+            "{show_dashboard} shows what is worth doing.".format_map(self.desk.keys)
         )
         self.table.show(COLUMNS, self._rows())
         self._say_message()

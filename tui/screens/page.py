@@ -18,10 +18,6 @@ from tui.widgets.job_bar import JobBar
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.status_header import Status, StatusHeader
 
-SHOWN_KEYS = {"question_mark": "?", "slash": "/", "colon": ":", "space": "␣", "enter": "↵"}
-"""How keys with long names are written."""
-
-
 UNDO_CELLS = 26
 """Of what `u` would undo, so many cells in the last line: other keys need room as well."""
 
@@ -79,6 +75,10 @@ class Page(Screen[None]):
         """Sessions chosen by marks; None means everything."""
         return None
 
+    def is_narrow(self) -> bool:
+        """True where a reclaim is rather about the first of what there is here than about all."""
+        return False
+
     def _show_status(self) -> None:
         desk = self.desk
         found = sum(freeable(payload) for payload in desk.payloads or ())
@@ -89,12 +89,12 @@ class Page(Screen[None]):
 
     def _show_jobs(self, jobs: Jobs) -> None:
         bar = self.query_one(JobBar)
-        bar.now = self.desk.now()
+        bar.action_keys, bar.now = self.desk.keys, self.desk.now()
         bar.jobs = jobs
 
     def _show_undecided(self, octets: int) -> None:
         bar = self.query_one(JobBar)
-        bar.key, bar.undecided = self.key_named("consent"), octets
+        bar.action_keys, bar.undecided = self.desk.keys, octets
 
     def show_keys(self) -> None:
         """Write the last line anew."""
@@ -108,19 +108,10 @@ class Page(Screen[None]):
         """These actions of the table as entries of the last line, with the user's own keys."""
         wanted = set(ids)
         return [
-            Key(self.key_of(action), self._title(action), self.address(action.id))
+            Key(self.desk.keys[action.id], self._title(action), self.address(action.id))
             for action in ACTIONS
             if action.id in wanted and (action.id != "undo" or self.desk.undoable)
         ]
-
-    def key_of(self, action: Action) -> str:
-        """The first key of an action as it is written on screen."""
-        key = self.desk.config.keys.get(action.id, action.keys).split(",")[0]
-        return SHOWN_KEYS.get(key, key)
-
-    def key_named(self, id: str) -> str:
-        """The same by the id of the action."""
-        return self.key_of(next(action for action in ACTIONS if action.id == id))
 
     def address(self, id: str) -> str:
         """Where an action lives: on this screen, else on the app."""

@@ -9,6 +9,7 @@ from typing import Any
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui.actions import ACTIONS, Action
+from tui.desk import desk_of
 from tui.screens.page import Page
 
 
@@ -17,20 +18,21 @@ class Actions(Provider):
 
     async def discover(self) -> Hits:
         """All of them, in the order of the table."""
+        keys = desk_of(self.screen).keys
         for action in ACTIONS:
             if (run := self._runner(action)) is not None:
-                yield DiscoveryHit(action.title, run, help=action.help)
+                yield DiscoveryHit(action.title, run, help=action.help.format_map(keys))
         for title, help, run_app in self._of_the_app():
             yield DiscoveryHit(title, run_app, help=help)
 
     async def search(self, query: str) -> Hits:
         """Those whose title or explanation matches."""
-        matcher = self.matcher(query)
+        matcher, keys = self.matcher(query), desk_of(self.screen).keys
         for action in ACTIONS:
-            text = f"{action.title}: {action.help}"
+            text = f"{action.title}: {action.help.format_map(keys)}"
             score = matcher.match(text)
             if score > 0 and (run := self._runner(action)) is not None:
-                yield Hit(score, matcher.highlight(text), run, help=f"key {action.keys}")
+                yield Hit(score, matcher.highlight(text), run, help=f"key {keys.all_of(action.id)}")
         for title, help, run_app in self._of_the_app():
             if (score := matcher.match(title)) > 0:
                 yield Hit(score, matcher.highlight(title), run_app, help=help)

@@ -13,13 +13,12 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.desk import Jobs
 from tui.forest import Forest
 from tui.places import ProjectRow
 from tui.policy.plan import Plan
 from tui.policy.projects import plan_remove
 from tui.screens.confirm import ConfirmDialog, remove_project_question
-from tui.screens.page import Page
+from tui.screens.fresh import Fresh
 from tui.screens.relink import RelinkDialog
 from tui.widgets.key_bar import Key
 from tui.widgets.row_table import Column, Row, RowTable
@@ -43,7 +42,7 @@ class Share(NamedTuple):
     """Id of the session that was active last."""
 
 
-class ProjectsScreen(Page):
+class ProjectsScreen(Fresh):
     """Enter shows a project's newest session; `l` relinks, `e` removes an empty one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,15 +63,6 @@ class ProjectsScreen(Page):
         self.table.empty_text = "Reading the projects …"
         self.table.focus()
         self.watch(self.app, "forest", self._show, init=False)
-        self.watch(self.app, "jobs", self._job_changed, init=False)
-
-    def on_screen_resume(self) -> None:
-        """Look again whenever it is shown."""
-        self.read()
-
-    def _job_changed(self, before: Jobs, after: Jobs) -> None:
-        if before.running is not None and after.running is None and self.is_current:
-            self.read()
 
     def read(self) -> None:
         """Read the projects, and look whether their folders exist."""

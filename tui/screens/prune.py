@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.actions import Keys
 from tui.forest import Forest
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune, without_history
@@ -104,7 +105,7 @@ class PruneDialog(Dialog[Plan]):
         self.query_one("#counts", Static).update(Content(counts(plan)))
         self.query_one("#items", PlanTable).show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan.excluded)))
-        self.query_one("#fate", Static).update(Content(fate(plan)))
+        self.query_one("#fate", Static).update(Content(fate(plan, self.desk.keys)))
         totals = plan.totals
         sessions = format.plural(totals.sessions, "session")
         verb = f"Delete {sessions} for good" if policy.permanent else f"Move {sessions} to trash"
@@ -204,7 +205,7 @@ def counts(plan: Plan) -> str:
     return " · ".join(named)
 
 
-def fate(plan: Plan) -> str:
+def fate(plan: Plan, keys: Keys) -> str:
     """What becomes of the trees that go, and whether there is a way back."""
     policy = plan.options
     if not plan.items or not isinstance(policy, PrunePolicy):
@@ -212,7 +213,7 @@ def fate(plan: Plan) -> str:
     if policy.permanent:
         return "deleted for good: nothing undoes this"
     without = "" if policy.events else without_history(plan.items)
-    return f"moves to trash, u undoes it{without}"
+    return f"moves to trash, {keys['undo']} undoes it{without}"
 
 
 def left_out(excluded: Mapping[str, int]) -> str:

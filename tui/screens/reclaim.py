@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.actions import Keys
 from tui.desk import freeable
 from tui.policy.plan import Plan
 from tui.policy.reclaim import (
@@ -58,12 +59,15 @@ class ReclaimDialog(Dialog[Plan]):
     ]
 
     def __init__(
-        self, levels: Iterable[str] = ("compacted",), scopes: Sequence[Scope] = (ALL,)
+        self,
+        levels: Iterable[str] = ("compacted",),
+        scopes: Sequence[Scope] = (ALL,),
+        first: int = 0,
     ) -> None:
-        """`scopes` are the choices for whom it counts; marks come first and are taken at once."""
+        """`scopes` are the choices for whom it counts; `first` is the place of the one at first."""
         super().__init__()
         self.levels = set(levels)
-        self.scopes = tuple(scopes)
+        self.scopes, self.first_scope = tuple(scopes), first
         self.found: dict[Scope, list[Payload]] = {}
         """What was counted so far."""
         self.whole: set[Scope] = set()
@@ -74,18 +78,12 @@ class ReclaimDialog(Dialog[Plan]):
     def body(self) -> Iterable[Widget]:
         """For whom, the levels, the sentences of one, the items."""
         yield Choice(
-            "for", [(each.label, each) for each in self.scopes], place=self._first(), id="scope"
+            "for", [(each.label, each) for each in self.scopes], place=self.first_scope, id="scope"
         )
         yield RowTable(id="levels")
         yield Static(id="sentence", markup=False)
         yield PlanTable(id="items")
         yield Static(id="left-out", markup=False)
-
-    def _first(self) -> int:
-        """The marked trees where there are any, else everything."""
-        return (
-            0 if self.scopes[0].ids and "marked" in self.scopes[0].label else len(self.scopes) - 1
-        )
 
     def on_mount(self) -> None:
         """Show the levels, then count their bytes in a thread."""
@@ -183,7 +181,7 @@ class ReclaimDialog(Dialog[Plan]):
         desk, policy = self.desk, self.policy()
         self.plan = plan = plan_reclaim(desk.forest, payloads, policy, desk.now(), desk.running)
         table.show(plan)
-        self.query_one("#left-out", Static).update(Content(left_out(plan, policy)))
+        self.query_one("#left-out", Static).update(Content(left_out(plan, policy, desk.keys)))
         amount = format.size(plan.predicted_bytes)
         self.offer(
             f"Reclaim {what_goes(plan)} — {amount}" if plan.items else "Nothing to reclaim",
@@ -216,7 +214,7 @@ class ReclaimDialog(Dialog[Plan]):
         return self.plan
 
 
-def left_out(plan: Plan, policy: ReclaimPolicy) -> str:
+def left_out(plan: Plan, policy: ReclaimPolicy, keys: Keys) -> str:
     """Whether there is a way back, and why payloads stay."""
     parts = [
         f"{format.count(number)} {WHY.get(reason, reason)}"
@@ -227,5 +225,5 @@ def left_out(plan: Plan, policy: ReclaimPolicy) -> str:
         parts.append(f"{format.plural(odd, 'row')} of an unknown shape")
     back = way_back(plan, policy)
     lost = f"what goes ({format.size(plan.totals.bytes)}) cannot be undone"
-    said = f"The conversation stays; {f'u {back}' if back else lost}."
+    said = f"The conversation stays; {keys['undo'] + ' ' + back if back else lost}."
     return f"{said} Left out: {', '.join(parts)}." if parts else said

@@ -61,7 +61,8 @@ class RelinkDialog(Dialog[Plan]):
         self.plan = plan
         possible = bool(plan.items) and not plan.refused
         look = "$text-warning" if plan.refused else "$foreground-muted"
-        said = plan.message + (" What was said keeps the old paths; u undoes." if possible else "")
+        undo = f" What was said keeps the old paths; {self.desk.keys['undo']} undoes."
+        said = plan.message + (undo if possible else "")
         self.query_one("#verdict", Static).update(Content.styled(format.clean(said), look))
         self.query_one(PlanTable).show(plan)
         sessions = format.plural(plan.totals.sessions, "session")

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.actions import Keys
 from tui.policy.plan import Item, Plan
 from tui.policy.reclaim import LEVELS
 from tui.policy.rescue import VACUUM, RescueOptions, plan_rescue, rescue_steps, way_back
@@ -116,7 +117,9 @@ class RescueDialog(Dialog[Plan]):
         else:
             self.plan = plan = self._planned(self.without)
             live = self.desk.live
-            self.query_one("#verdict", Static).update(verdict(plan, live.on_disk if live else 0))
+            self.query_one("#verdict", Static).update(
+                verdict(plan, live.on_disk if live else 0, self.desk.keys)
+            )
             self.query_one("#left-out", Static).update(Content(left_out(plan.excluded)))
             amount = format.size(plan.predicted_bytes)
             some = bool(plan.items)
@@ -142,7 +145,7 @@ class RescueDialog(Dialog[Plan]):
         return self.plan
 
 
-def verdict(plan: Plan, on_disk: int) -> Content:
+def verdict(plan: Plan, on_disk: int, keys: Keys) -> Content:
     """The total, and what a vacuum at the end means for a running opencode."""
     lines = [Content.styled(format.clean(plan.message), "bold")]
     decision = plan.options.vacuum if isinstance(plan.options, RescueOptions) else None
@@ -153,6 +156,6 @@ def verdict(plan: Plan, on_disk: int) -> Content:
         spell = f"about {format.duration(lock)}" if lock >= 0.1 else "a moment"
         who = ", once nobody uses it any more" if decision.way == "wait" else ""
         lines.append(Content(f"The vacuum locks the database for {spell}{who}."))
-    if back := way_back(plan):
+    if back := way_back(plan, keys["undo"]):
         lines.append(Content(back))
     return Content("\n").join(lines)

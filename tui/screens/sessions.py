@@ -25,7 +25,7 @@ from tui.widgets.filter_words import completed, hint_of
 from tui.widgets.session_detail import SessionDetailPanel
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
-from tui.widgets.welcome import HEIGHT, NAMED, WIDTH, Welcome
+from tui.widgets.welcome import HEIGHT, WIDTH, Welcome
 
 T = TypeVar("T")
 
@@ -130,11 +130,13 @@ class SessionsScreen(Details):
         self._say_summary()
 
     def _why_empty(self) -> str:
+        keys = self.desk.keys
         if not len(self.desk.forest):
-            return "There are no sessions in this database.\nO shows where others can be."
+            others = f"{keys['databases']} shows where others can be."
+            return f"There are no sessions in this database.\n{others}"
         if self.filter_bar.needle:
             return f"Nothing matches “{self.filter_bar.needle}”.\nEsc shows everything again."
-        return f"No {VIEW_NAMES[self.view]} sessions.\nv shows the others."
+        return f"No {VIEW_NAMES[self.view]} sessions.\n{keys['next_view']} shows the others."
 
     def _say_summary(self) -> None:
         outline = self.sessions.outline
@@ -157,7 +159,7 @@ class SessionsScreen(Details):
     def _welcome(self, newcomer: bool) -> None:
         """The card of the first start, where there is room for it."""
         if newcomer and self.app.size.width >= WIDTH and self.app.size.height >= HEIGHT:
-            self.query_one(Welcome).tell({id: self.key_named(id) for id in NAMED})
+            self.query_one(Welcome).tell(self.desk.keys)
 
     def _grow_older(self) -> None:
         self.sessions.now = self.desk.now()

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.actions import Keys
 from tui.desk import Live
 from tui.policy.plan import Plan
 from tui.policy.vacuum import VacuumDecision
@@ -58,7 +59,7 @@ class VacuumDialog(Dialog[Plan]):
             return
         self.plan = plan
         decision: VacuumDecision = plan.options
-        self.query_one("#facts", Static).update(facts(decision, self.desk.live))
+        self.query_one("#facts", Static).update(facts(decision, self.desk.live, self.desk.keys))
         self.query_one(Choice).display = decision.way not in ("incremental", "refused")
         self.offer(verb(decision), possible=bool(plan.items))
 
@@ -80,7 +81,7 @@ def verb(decision: VacuumDecision) -> str:
     }.get(decision.way, f"Vacuum now — {amount}")
 
 
-def facts(decision: VacuumDecision, live: Live | None) -> Content:
+def facts(decision: VacuumDecision, live: Live | None, keys: Keys) -> Content:
     """The facts as aligned lines, the sentence last."""
     lines: list[Content] = []
     if live is not None:
@@ -100,8 +101,9 @@ def facts(decision: VacuumDecision, live: Live | None) -> Content:
     if decision.lock_seconds:
         lines.append(_line("locked for", f"about {format.duration(decision.lock_seconds)}"))
     look = {"refused": "$text-error", "wait": "$text-warning", "nothing": "$foreground-muted"}
-    next_step = " x, r or d make pages free first." if decision.way == "nothing" else ""
-    said = format.clean(decision.message) + next_step
+    said = format.clean(decision.message)
+    if decision.way == "nothing":
+        said += " {rescue}, {reclaim} or {prune_tree} make pages free first.".format_map(keys)
     sentence = Content.styled(said, look.get(decision.way, ""))
     return Content("\n").join([*lines, Content(""), sentence])
 

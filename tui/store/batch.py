@@ -12,9 +12,10 @@ done the file is packed (`tui.store.packing`).
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from tui.store.database import as_text
 from tui.store.query import fetch
 from tui.store.schema import SHARED, Schema
 
@@ -78,6 +80,8 @@ class Facts(NamedTuple):
     lines: tuple[TreeLine, ...]
     members: dict[str, tuple[str, ...]]
     """Root -> the ids of its tree, the root first."""
+    directories: dict[str, str]
+    """Root -> where it worked; nothing of those packed before this was noted."""
 
 
 def new_batch(
@@ -176,6 +180,7 @@ def facts(connection: apsw.Connection) -> Facts:
     found = fetch(connection, "SELECT name, value FROM trash.ocdu_manifest")
     manifest: dict[str, Any] = {str(name): value for name, value in found}
     lines = tuple(tree_lines(connection))
+    roots = [line.root for line in lines]
     return Facts(
         int(manifest.get("format", 0)),
         int(manifest.get("created", 0)),
@@ -184,7 +189,25 @@ def facts(connection: apsw.Connection) -> Facts:
         bool(manifest.get("events", 1)),
         lines,
         {line.root: members(connection, line.root) for line in lines},
+        {id: place for id, (_, place) in told(connection, roots).items() if place},
     )
+
+
+def told(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Title and directory of sessions in the attached batch; not of those that it has no row of."""
+    found: dict[str, tuple[str, str]] = {}
+    for table in ("session_v2", "session"):  # where both have it, 1.x wrote it last
+        columns = "SELECT name FROM pragma_table_info(?, 'trash')"
+        here = {name for (name,) in fetch(connection, columns, (table,))}
+        if {"title", "directory", "ocdu_session"} <= here:
+            rows = fetch(
+                connection,
+                "SELECT ocdu_session, CAST(title AS BLOB), CAST(directory AS BLOB)"
+                f' FROM trash."{table}" WHERE ocdu_session IN (SELECT value FROM json_each(?))',
+                (json.dumps(list(ids)),),
+            )
+            found |= {as_text(id): (as_text(title), as_text(place)) for id, title, place in rows}
+    return found
 
 
 def tree_lines(connection: apsw.Connection) -> list[TreeLine]:

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 import apsw
@@ -108,6 +109,25 @@ def new_file(path: Path) -> Iterator[Write]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def checked(write: Write, stop: Event) -> Write:
+    """The same, but it raises Refused once `stop` is set: `new_file` then keeps nothing."""
+
+    def write_on(block: bytes) -> None:
+        if stop.is_set():
+            raise Refused("Writing was stopped; nothing of it was kept.")
+        write(block)
+
+    return write_on
+
+
+def free_name(folder: Path, title: str, ending: str) -> Path:
+    """A name in the folder that is not taken, made of a title and safe everywhere."""
+    words = "".join(char if char.isalnum() and char.isascii() else "-" for char in title)
+    stem = "-".join(word for word in words.lower().split("-") if word)[:60] or "session"
+    names = (folder / f"{stem}{f'-{n}' if n else ''}{ending}" for n in range(10_000))
+    return next((path for path in names if not os.path.lexists(path)), folder / stem)
 
 
 def write_session(connection: apsw.Connection, source: Source, id: str, write: Write) -> Exported:

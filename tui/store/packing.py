@@ -89,7 +89,11 @@ def _read_header(file: IO[bytes]) -> dict[str, Any]:
 def _header_bytes(facts: Facts, sha256: str, plain_bytes: int) -> bytes:
     """As long for one hash as for another, so that it can be written before the hash is known."""
     trees = [
-        {**line._asdict(), "members": list(facts.members.get(line.root, ()))}
+        {
+            **line._asdict(),
+            "members": list(facts.members.get(line.root, ())),
+            "directory": facts.directories.get(line.root, ""),
+        }
         for line in facts.lines
     ]
     header = {
@@ -106,9 +110,11 @@ def _facts_of(header: dict[str, Any]) -> Facts:
         TreeLine(**{name: tree[name] for name in TreeLine._fields}) for tree in header["trees"]
     )
     members = {tree["root"]: tuple(tree["members"]) for tree in header["trees"]}
+    told = ((tree["root"], tree.get("directory")) for tree in header["trees"])
+    places = {root: str(place) for root, place in told if place}
     return Facts(
         int(header["format"]), int(header["created"]), str(header["database"]),
-        bool(header["rows"]), bool(header["events"]), lines, members,
+        bool(header["rows"]), bool(header["events"]), lines, members, places,
     )  # fmt: skip
 
 

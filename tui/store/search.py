@@ -53,15 +53,16 @@ _LISTED = """SELECT 0, count(*), json_group_array(r) FILTER (WHERE hit) FROM (
   SELECT rowid AS r, {hit} AS hit FROM "{table}"
   WHERE rowid IN (SELECT value FROM json_each(:listed)) ORDER BY rowid DESC LIMIT -1)"""
 
-_ROW = f"""SELECT CAST(id AS BLOB), CAST({{message}} AS BLOB), CAST(session_id AS BLOB),
+_ROW = f"""SELECT CAST(id AS BLOB), CAST({{message}} AS BLOB), CAST("{{owner}}" AS BLOB),
     time_created, octet_length(data), CAST({{type}} AS BLOB),
     CASE WHEN octet_length(data) > {LARGE} THEN NULL
       WHEN json_valid(data) THEN CAST({{extracted}} AS BLOB) END
   FROM "{{table}}" WHERE rowid = ?"""
 
+_MESSAGE = "FROM message WHERE id = :id"
+
 _ROLE = """SELECT CASE WHEN octet_length(data) > 1000000 THEN 'user'
-    WHEN json_valid(data) THEN CAST(json_extract(data, '$.role') AS BLOB) END
-  FROM message WHERE id = ?"""
+    WHEN json_valid(data) THEN CAST(json_extract(data, '$.role') AS BLOB) END """
 """Only what a user wrote weighs a megabyte: it holds the diffs of the turn."""
 
 
@@ -77,47 +78,66 @@ class Wanted:
     kinds: frozenset[str] = frozenset(KINDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Tables to search in: those of opencode's database, or of a batch of the trash."""
+
+    connection: apsw.Connection
+    tables: frozenset[str]
+    """With a column `data`."""
+    both: bool
+    """True when it holds sessions of both generations: what was copied from 1.x counts once."""
+    is_buried: bool = False
+    """True for a batch of the trash."""
+
+    @property
+    def owner(self) -> str:
+        """The column that says whose a row is."""
+        return "ocdu_session" if self.is_buried else "session_id"
+
+
 def search(store: Store, wanted: Wanted, stop: Event | None = None) -> Iterator[Searched]:
     """Hits, the newest row first within each table; ends early when `stop` is set.
 
     One hit for each field of a row. The last one that is yielded is `done`, unless stopped.
     """
-    if not wanted.text:
-        yield Searched((), 1.0, True)
-        return
-    tables = [table for table in _tables(store, wanted) if store.schema.has(table, "data")]
+    schema = store.schema
+    tables = {"part", "message"}
+    if schema.has("session_v2") and schema.has("session_message", "seq"):
+        tables.add("session_message")
+    found = frozenset(table for table in tables if schema.has(table, "data"))
     ahead = prefetched(store.path) if wanted.sessions is None else nullcontext()
     with ahead, store.reading() as db:
-        weights = [scalar(db.connection(), f'SELECT max(rowid) FROM "{t}"') or 0 for t in tables]
-        whole, done = sum(weights) or 1, 0
-        for table, weight in zip(tables, weights, strict=True):
-            scan = _Scan(db.connection(), table, wanted, stop or Event())
-            for hits, share in scan.run(
-                both=store.schema.has("session_v2") and store.schema.has("message")
-            ):
+        both = schema.has("session_v2") and schema.has("message")
+        yield from search_ground(Ground(db.connection(), found, both), wanted, stop or Event())
+
+
+def search_ground(ground: Ground, wanted: Wanted, stop: Event) -> Iterator[Searched]:
+    """The same wherever the tables are."""
+    if wanted.text:
+        order = ("part", "message", "session_message")
+        tables = [table for table in order if table in ground.tables]
+        if "error" not in wanted.kinds:
+            tables = [table for table in tables if table != "message"]
+        tops = [scalar(ground.connection, f'SELECT max(rowid) FROM "{t}"') or 0 for t in tables]
+        whole, done = sum(tops) or 1, 0
+        for table, weight in zip(tables, tops, strict=True):
+            for hits, share in _Scan(ground, table, wanted, stop).run():
                 yield Searched(tuple(hits), (done + share * weight) / whole)
-            if stop is not None and stop.is_set():
+            if stop.is_set():
                 return
             done += weight
     yield Searched((), 1.0, True)
 
 
-def _tables(store: Store, wanted: Wanted) -> Iterator[str]:
-    """Tables with words of the kinds that are wanted."""
-    yield "part"
-    if "error" in wanted.kinds:
-        yield "message"
-    if store.schema.has("session_v2") and store.schema.has("session_message", "seq"):
-        yield "session_message"
-
-
 class _Scan:
     """One table, from its newest row down."""
 
-    def __init__(
-        self, connection: apsw.Connection, table: str, wanted: Wanted, stop: Event
-    ) -> None:
-        self._connection, self._table, self._wanted, self._stop = connection, table, wanted, stop
+    def __init__(self, ground: Ground, table: str, wanted: Wanted, stop: Event) -> None:
+        self._ground, self._connection = ground, ground.connection
+        self._table, self._wanted, self._stop = table, wanted, stop
+        # A batch of the trash has an index of sessions only.
+        self._message = _MESSAGE + f' AND "{ground.owner}" = :session' * ground.is_buried
         self._needle = Needle(wanted.text)
         self._rows = FIRST_ROWS
         self._deadline: float | None = None
@@ -132,14 +152,12 @@ class _Scan:
             type="type" if table == "session_message" else "''",
             extracted=extracted(table),
             table=table,
+            owner=ground.owner,
         )
 
-    def run(self, *, both: bool) -> Iterator[tuple[list[Hit], float]]:
-        """(hits, share of the table that was looked at) after every slice.
-
-        With `both` generations in the file a row of 2.x that was copied from 1.x counts once.
-        """
-        migrated = both and self._table == "session_message"
+    def run(self) -> Iterator[tuple[list[Hit], float]]:
+        """(hits, share of the table that was looked at) after every slice."""
+        migrated = self._ground.both and self._table == "session_message"
         for rowids, share in self._listed() if self._wanted.sessions else self._falling():
             found: list[Hit] = []
             for rowid in rowids:
@@ -171,7 +189,7 @@ class _Scan:
         """Rows of the wanted sessions; their rowids come from an index alone."""
         ids = json.dumps(sorted(self._wanted.sessions or ()))
         statement = (
-            f'SELECT rowid FROM "{self._table}" WHERE session_id IN'
+            f'SELECT rowid FROM "{self._table}" WHERE "{self._ground.owner}" IN'
             " (SELECT value FROM json_each(?)) ORDER BY rowid DESC"
         )
         rowids = [rowid for (rowid,) in fetch(self._connection, statement, (ids,))]
@@ -211,11 +229,11 @@ class _Scan:
         for id, message, session, made, octets, type, extract in fetch(
             self._connection, self._row, (rowid,)
         ):
-            known = "SELECT 1 FROM message WHERE id = ?"
-            if migrated and scalar(self._connection, known, (as_text(id),)):
+            owned = {"id": as_text(id), "session": as_text(session)}
+            if migrated and scalar(self._connection, f"SELECT 1 {self._message}", owned):
                 continue
             ids = (as_text(session), as_text(message), as_text(id), int(made or 0))
-            role = self._role(as_text(message))
+            role = self._role(as_text(message), as_text(session))
             if octets > LARGE:
                 yield from self._hits_in_large(rowid, ids, as_text(type), role)
                 continue
@@ -226,10 +244,11 @@ class _Scan:
                     told.add(word[:2])
                     yield _hit(ids, word[:2], word.text, place)
 
-    def _role(self, message: str) -> str:
+    def _role(self, message: str, session: str) -> str:
         if self._table != "part":
             return ""
-        found = as_text(scalar(self._connection, _ROLE, (message,)))
+        ids = {"id": message, "session": session}
+        found = as_text(scalar(self._connection, _ROLE + self._message, ids))
         return found if found in ("user", "assistant") else ""
 
     def _hits_in_large(

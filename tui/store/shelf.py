@@ -14,6 +14,7 @@ back and renamed, and only then does the old one go.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Generator, Iterator
@@ -87,7 +88,7 @@ def _known(path: Path) -> Found:
     return found
 
 
-def _unpacked(path: Path, found: Found, target: Path) -> Iterator[int]:
+def _unpacked(path: Path, found: Found, target: Path) -> Generator[int, None, None]:
     free = shutil.disk_usage(path.parent).free
     needed = found.plain_bytes + SPARE
     if free < needed:
@@ -169,6 +170,25 @@ def reading(path: Path) -> Iterator[apsw.Connection]:
             yield connection
     finally:
         target.unlink(missing_ok=True)
+
+
+def unpacked_beside(path: Path, stop: Event) -> Generator[float, None, Path]:
+    """A finished batch as a plain file to read, which is the batch itself where that is plain.
+
+    Yields the share that is done; ends early, with half a file, once `stop` is set. Each caller
+    gets a file of its own and removes it; one that was killed leaves it to `remove_passing`.
+    Raises as `take_down` does.
+    """
+    found = _known(path)
+    if not found.is_packed:
+        return path
+    target = path.with_name(f"{path.stem}-{secrets.token_hex(4)}{READING}")
+    with closing(_unpacked(path, found, target)) as octets:
+        for done in octets:
+            if stop.is_set():
+                break
+            yield done / max(1, found.plain_bytes)
+    return target
 
 
 def passing(folder: Path) -> list[Path]:

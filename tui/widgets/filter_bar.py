@@ -63,11 +63,16 @@ class FilterBar(Vertical):
     field = query_one(Input)
     summary = query_one("#summary", Static)
 
+    def __init__(self, placeholder: str = "title, id, directory, is: size: idle:") -> None:
+        """`placeholder` says what may be typed."""
+        super().__init__()
+        self.placeholder = placeholder
+
     def compose(self) -> ComposeResult:
         """The field, hidden at first, and the summary."""
         with Horizontal():
             yield Static("/", id="slash", markup=False)
-            yield _Field(compact=True, placeholder="title, id, directory, is: size: idle:")
+            yield _Field(compact=True, placeholder=self.placeholder)
             yield Static(id="summary", markup=False)
         yield Static(id="filter-hint", markup=False)
 

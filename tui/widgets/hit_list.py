@@ -37,6 +37,10 @@ class HitList(LineList):
         hit: Hit
 
     @dataclass
+    class Missed(Message):
+        """Enter, where there is no hit to choose."""
+
+    @dataclass
     class Moved(Message):
         """The cursor stands on another hit."""
 
@@ -108,8 +112,8 @@ class HitList(LineList):
 
     def action_choose(self) -> None:
         """Tell which one was meant."""
-        if self.here is not None:
-            self.post_message(self.Chosen(self.here))
+        here = self.here
+        self.post_message(self.Missed() if here is None else self.Chosen(here))
 
     def line_clicked(self, line: int, x: int, times: int) -> None:
         """A double click chooses."""

@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui import format
+from tui.actions import Keys
 from tui.desk import Jobs, Running
 
 DOING = {
@@ -42,8 +43,8 @@ class JobBar(Widget):
     now: reactive[int] = reactive(0, repaint=False, init=False)
     undecided: reactive[int] = reactive(0, init=False)
     """Octets that could go by themselves, if the user said so; 0 for none."""
-    key: str = "B"
-    """What decides about them."""
+    action_keys = Keys()
+    """The keys as the user has them."""
 
     def watch_jobs(self, jobs: Jobs) -> None:
         """Appear with the first job, vanish with the last."""
@@ -63,8 +64,8 @@ class JobBar(Widget):
         """The line at the present width."""
         jobs = self.jobs
         if self.undecided and not (jobs.running or jobs.waiting):
-            return undecided_line(self.undecided, self.key, self.size.width)
-        return job_line(jobs, self.now, self.size.width)
+            return undecided_line(self.undecided, self.action_keys["consent"], self.size.width)
+        return job_line(jobs, self.now, self.size.width, self.action_keys)
 
 
 def undecided_line(octets: int, key: str, width: int) -> Content:
@@ -83,11 +84,12 @@ def undecided_line(octets: int, key: str, width: int) -> Content:
     return line.truncate(width, ellipsis=True)
 
 
-def job_line(jobs: Jobs, now: int, width: int) -> Content:
+def job_line(jobs: Jobs, now: int, width: int, keys: Keys) -> Content:
     """The job bar as one line of at most `width` cells."""
-    hint = "z goes on" if jobs.paused else "z pauses  Z stops"
+    pause = keys["pause"]
+    hint = f"{pause} goes on" if jobs.paused else f"{pause} pauses  {keys['cancel']} stops"
     if jobs.running is None:
-        return Content(f" ◷ {_waiting(jobs)}").truncate(width, ellipsis=True)
+        return Content(f" ◷ {_waiting(jobs, keys)}").truncate(width, ellipsis=True)
     head = Content.assemble(
         (" ‖ " if jobs.paused else " ▶ ", "$text-warning" if jobs.paused else "$text-success"),
         format.clean(_title(jobs.running)),
@@ -101,9 +103,10 @@ def job_line(jobs: Jobs, now: int, width: int) -> Content:
     return Content.assemble(line, " " * room, (hint, "$foreground-muted"))
 
 
-def _waiting(jobs: Jobs) -> str:
+def _waiting(jobs: Jobs, keys: Keys) -> str:
     if any(getattr(plan.options, "way", "") == "wait" for _, plan in jobs.waiting):
-        return "the vacuum begins when nobody uses the database any more   Z takes it back"
+        back = f"{keys['cancel']} takes it back"
+        return f"the vacuum begins when nobody uses the database any more   {back}"
     return f"{format.plural(len(jobs.waiting), 'job')} waiting"
 
 

@@ -16,9 +16,6 @@ LINES = (
 )
 """Ids of actions in braces stand for their keys."""
 
-NAMED = ("filter", "search", "open", "rescue", "vacuum", "prune_tree", "archive", "undo",
-         "show_dashboard", "help")  # fmt: skip
-
 WIDTH, HEIGHT = 80, 28
 """Cells and lines of a terminal below which it would take room that the tree needs."""
 

@@ -220,11 +220,7 @@ def _again(plan: Plan) -> list[dict[str, object]]:
 def _way_back(plan: Plan) -> str:
     """What undo brings back of it."""
     lost = gone_for_good(levels_of(plan))
-    return (
-        f"; undo (u) brings back all but {', '.join(lost)}"
-        if lost
-        else ("; undo (u) brings it back")
-    )
+    return f"; undo brings back all but {', '.join(lost)}" if lost else "; undo brings it back"
 
 
 def plan_again(sessions: Sequence[Mapping[str, Any]]) -> Plan:

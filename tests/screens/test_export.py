@@ -1,0 +1,123 @@
+"""`E` in a conversation: a new private file in either format, never over one that is there."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from threading import Event
+
+import pytest
+from textual.widgets import Input, Static
+
+from tests.factories import execute
+from tests.screens.test_conversation import hutch, reading
+from tests.screens.tidy import untidy
+from tests.visit import SIZES, Visit, visit
+from tui.cli.main import main
+from tui.errors import Refused
+from tui.screens.conversation import ConversationScreen
+from tui.screens.export import ExportDialog
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where one is."""
+    made = tmp_path / "notes"
+    made.mkdir()
+    monkeypatch.chdir(made)
+    return made
+
+
+async def exported(here: Visit, *keys: str) -> str:
+    """What the app says when all is written."""
+    before = len(here.toasts)
+    await here.press("E", *keys, "enter", "enter")
+    assert isinstance(here.screen, ConversationScreen)
+    await here.until(lambda: any(" written to " in each for each in here.toasts[before:]))
+    return here.toasts[-1]
+
+
+async def test_markdown_takes_a_name_that_is_free(tmp_path: Path, folder: Path) -> None:
+    async with visit(hutch(tmp_path)) as here:
+        await reading(here)
+        for name in ("hares.md", "hares-1.md"):
+            assert str(folder / name) in await exported(here)
+            assert "In burrows." in (folder / name).read_text(encoding="utf-8")
+            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+
+
+async def test_json_is_what_the_command_line_writes(tmp_path: Path, folder: Path) -> None:
+    path = hutch(tmp_path)
+    async with visit(path) as here:
+        await reading(here)
+        assert "hares.json" in await exported(here, "right")
+    other = folder / "other.json"
+    assert main(["show", "ses_hares", "--export", str(other), "--db", str(path)]) == 0
+    assert (folder / "hares.json").read_bytes() == other.read_bytes()
+    assert stat.S_IMODE((folder / "hares.json").stat().st_mode) == 0o600
+
+
+async def test_malformed_rows_are_left_out_and_counted(tmp_path: Path, folder: Path) -> None:
+    path = hutch(tmp_path)
+    execute(path, "UPDATE part SET data = '{broken' WHERE id = 'prt_hares_0u_0'")
+    async with visit(path) as here:
+        await reading(here)
+        assert "1 malformed row left out" in await exported(here, "right")
+
+
+async def test_it_says_how_large_and_writes_over_nothing(tmp_path: Path, folder: Path) -> None:
+    mine = folder / "mine.md"
+    mine.write_text("precious")
+    async with visit(hutch(tmp_path)) as here:
+        await reading(here)
+        await here.press("E")
+        assert isinstance(here.screen, ExportDialog)
+        facts = here.screen.query_one("#facts", Static)
+        assert "kB at most, readable by you alone" in str(facts.content)
+        field = here.screen.query_one("#file", Input)
+        for name, says in ((str(mine), "exists"), ("", "Type the name"), ("no/x", "no such")):
+            field.value = name
+            await here.pilot.pause()
+            assert says in str(facts.content)
+            await here.press("enter", "enter", "enter")
+            assert isinstance(here.screen, ExportDialog)
+        await here.press("escape")
+    assert mine.read_text() == "precious"
+    assert [each.name for each in folder.iterdir()] == ["mine.md"]
+
+
+async def test_a_name_that_was_typed_stays_when_the_kind_changes(
+    tmp_path: Path, folder: Path
+) -> None:
+    async with visit(hutch(tmp_path)) as here:
+        await reading(here)
+        await here.press("E")
+        field = here.screen.query_one("#file", Input)
+        assert field.value.endswith("hares.md")
+        await here.press("right")
+        assert field.value.endswith("hares.json")
+        field.value = "talk.txt"
+        await here.press("right")
+        assert field.value == "talk.txt"
+
+
+@pytest.mark.parametrize("format", ["markdown", "opencode"])
+async def test_what_is_stopped_leaves_nothing(tmp_path: Path, folder: Path, format: str) -> None:
+    stop = Event()
+    stop.set()
+    async with visit(hutch(tmp_path)) as here:
+        with pytest.raises(Refused, match="stopped"):
+            here.app.write_conversation("ses_hares", format, folder / "x", stop)  # type: ignore[arg-type]
+        with pytest.raises(Refused, match="cannot be written"):
+            here.app.write_conversation("ses_hares", format, folder / "no" / "x", Event())  # type: ignore[arg-type]
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_it_is_tidy_in_every_terminal(
+    tmp_path: Path, folder: Path, size: tuple[int, int]
+) -> None:
+    async with visit(hutch(tmp_path), size) as here:
+        await reading(here)
+        await here.press("E")
+        assert untidy(here.screen) == []

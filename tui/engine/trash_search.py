@@ -1,0 +1,55 @@
+"""What was said in the sessions of the trash: batch by batch, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+
+from tui.engine.site import Site
+from tui.engine.trash import batches
+from tui.errors import OcduError
+from tui.places import Buried, Dug
+from tui.store.buried import search_batch
+from tui.store.database import SQLITE_EXCEPTIONS
+from tui.store.search import Wanted
+
+
+def search_trash(site: Site, wanted: Wanted, stop: Event) -> Iterator[Dug]:
+    """Hits with the batch they lie in, growing; ends early when `stop` is set.
+
+    A batch that cannot be read is left out, and said with the last step; it stops no other.
+    """
+    if not wanted.text:
+        yield Dug((), 1.0, True)
+        return
+    known = batches(site.ledger.trash_folder, site.ledger.database)
+    whole, done = sum(each.file_bytes for each in known) or 1, 0
+    left_out: list[str] = []
+    for each in known:
+        try:
+            for hits, share in search_batch(each.path, wanted, stop):
+                yield Dug(hits, (done + share * each.file_bytes) / whole)
+        except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
+            left_out.append(f"{each.id} was not searched: {error}")
+        if stop.is_set():
+            return
+        done += each.file_bytes
+    yield Dug((), 1.0, True, tuple(left_out))
+
+
+def search_trash_all(
+    site: Site, wanted: Wanted, limit: int, stop: Event, project: str | None = None
+) -> tuple[list[Buried], tuple[str, ...]]:
+    """At most so many hits, the newest first, and sentences about what could not be searched.
+
+    `project` is the name of the only one whose trees count.
+    """
+    found: list[Buried] = []
+    left_out: tuple[str, ...] = ()
+    for step in search_trash(site, wanted, stop):
+        found += [each for each in step.hits if project in (None, each.project)]
+        left_out = step.left_out
+        if len(found) >= limit:
+            break
+    found.sort(key=lambda each: (each.hit.time, each.hit.part_id), reverse=True)
+    return found[:limit], left_out

@@ -1,0 +1,105 @@
+"""Export: a conversation as a file; what it is written as, where to, and about how large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from tui import format
+from tui.screens.dialog import Dialog
+from tui.talks import Format
+from tui.widgets.choice import Choice
+
+FORMATS: tuple[tuple[str, Format], ...] = (
+    ("Markdown, to be read", "markdown"),
+    ("JSON, as `opencode import` reads it", "opencode"),
+)
+
+
+class Wish(NamedTuple):
+    """What is to be written, and where to."""
+
+    format: Format
+    target: Path
+
+
+class ExportDialog(Dialog[Wish]):
+    """Returns what was chosen; a name that is taken is never offered, nor written over."""
+
+    heading = "Export the conversation"
+    safe = "Not now"
+    first = "#format"
+    hint = "← → the kind · ↓ the file"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__()
+        self.session_id = session_id
+        self._offered = ""
+        """The name put into the field; one that was typed is kept."""
+
+    def body(self) -> Iterable[Widget]:
+        """The kind, the file, how large."""
+        yield Choice("write as", FORMATS, id="format")
+        yield Input(compact=True, id="file", placeholder="file to write")
+        yield Static(id="facts", markup=False)
+
+    def on_mount(self) -> None:
+        """Offer a free name."""
+        self._chosen()
+
+    @property
+    def format(self) -> Format:
+        """What it is written as."""
+        chosen: Format = self.query_one("#format", Choice).value
+        return chosen
+
+    @on(Choice.Changed)
+    def _chosen(self) -> None:
+        field = self.query_one("#file", Input)
+        if field.value == self._offered:
+            self._offered = str(self.desk.free_file(self.session_id, self.format))
+            field.value = self._offered
+        self._preview()
+
+    @on(Input.Changed, "#file")
+    def _preview(self) -> None:
+        target, desk = self._target(), self.desk
+        usage = desk.forest.usage_of(self.session_id)
+        octets = usage.bytes - usage.event_bytes if usage else None
+        amount = format.size(octets)
+        about = f"about {amount}" if self.format == "opencode" else f"{amount} at most"
+        facts = [Content(f"{about}, readable by you alone")]
+        wrong = desk.objection(target) if target else "Type the name of a file."
+        if wrong:
+            facts.append(Content.styled(wrong, "$text-warning"))
+        self.query_one("#facts", Static).update(Content("\n").join(facts))
+        self.offer(f"Write it — {about}", possible=not wrong)
+
+    def _target(self) -> Path | None:
+        typed = self.query_one("#file", Input).value.strip()
+        return Path(typed).expanduser().absolute() if typed else None
+
+    @on(Input.Submitted, "#file")
+    def _submitted(self) -> None:
+        self._to_the_button()
+
+    def key_enter(self) -> None:
+        """From the kind to the button."""
+        if self.query_one("#format").has_focus:
+            self._to_the_button()
+
+    def _to_the_button(self) -> None:
+        button = self.query_one("#act", Button)
+        if not button.disabled:
+            button.focus()
+
+    def answer(self) -> Wish | None:
+        """Kind and file."""
+        target = self._target()
+        return Wish(self.format, target) if target else None

@@ -12,7 +12,7 @@ import apsw
 from tui.engine.burial import Deletion
 from tui.engine.served import Service
 from tui.engine.site import Site
-from tui.errors import Refused
+from tui.errors import NotNow
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals, items_as_json
 from tui.store.generations import importer_of
@@ -73,7 +73,7 @@ class PruneJob:
         version = data_version(self.connection)
         self.others_wrote = self.others_wrote or version != self.version
         if _shape(self.connection) != self.shape:
-            raise Refused("opencode is changing this database's schema: prune again afterwards.")
+            raise NotNow("opencode is changing this database's schema: prune again afterwards.")
         if version != self.seen_version:
             self._look_closer()
         self.seen_version = version
@@ -81,7 +81,7 @@ class PruneJob:
     def _look_closer(self) -> None:
         columns = self.site.store.schema.columns
         if not importer_of(self.connection, columns).is_settled:
-            raise Refused("opencode 2.x imports sessions of 1.x now: prune again afterwards.")
+            raise NotNow("opencode 2.x imports sessions of 1.x now: prune again afterwards.")
         if self.deletion is not None:
             self.deletion.look()
 

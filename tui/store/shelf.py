@@ -23,7 +23,7 @@ from threading import Event
 
 import apsw
 
-from tui.errors import OcduError, Refused
+from tui.errors import NotNow, OcduError
 from tui.format import size
 from tui.store import batch
 from tui.store.batch import TRASH, UNFINISHED, sync_folder
@@ -66,7 +66,7 @@ def trash_bytes(folder: Path) -> int:
 def take_down(path: Path) -> Generator[int, None, Path]:
     """Make a finished batch a plain `.unfinished` file; yields octets done, returns its path.
 
-    Raises Refused when there is no room to unpack it, OcduError when it is damaged: the batch stays
+    Raises NotNow when there is no room to unpack it, OcduError when it is damaged: the batch stays
     as it is then.
     """
     found = _known(path)
@@ -91,7 +91,7 @@ def _unpacked(path: Path, found: Found, target: Path) -> Iterator[int]:
     free = shutil.disk_usage(path.parent).free
     needed = found.plain_bytes + SPARE
     if free < needed:
-        raise Refused(
+        raise NotNow(
             f"To unpack the batch {path.stem}, {path.parent} needs {size(needed)}, and "
             f"{size(needed - free)} of it are missing: make room there, then try again."
         )
@@ -179,21 +179,32 @@ def passing(folder: Path) -> list[Path]:
 def remove_passing(folder: Path, database: str) -> list[Path]:
     """Remove half-written files of this database's batches, and old ones of nobody's.
 
-    Needs the ledger's lock: a job of this database that is under way makes such files.
+    One whose batch cannot be read stays: another ocdu, on another database, may be writing to that
+    batch at this moment. Needs the ledger's lock: a job of this database that is under way makes
+    such files.
     """
     removed = []
     for path in passing(folder):
-        owner = _owner(path)
-        age = time.time() - path.lstat().st_mtime
-        if owner == database or (owner is None and age > ABANDONED):
+        if _owners(path) <= {database} if _beside(path) else _is_abandoned(path):
             path.unlink(missing_ok=True)
             removed.append(path)
     return removed
 
 
-def _owner(path: Path) -> str | None:
-    for ending in (UNFINISHED, TRASH):
-        found = look_into(path.with_suffix(ending))
-        if found is not None:
-            return found.facts.database
-    return None
+def _beside(path: Path) -> list[Path]:
+    """The batch that a passing file belongs to; whole files only."""
+    siblings = (path.with_suffix(ending) for ending in (UNFINISHED, TRASH))
+    return [each for each in siblings if each.exists()]
+
+
+def _owners(path: Path) -> set[str | None]:
+    """Whose the batch is; None among them when it cannot be told now."""
+    found = [look_into(each) for each in _beside(path)]
+    return {None if each is None else each.facts.database for each in found}
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        return time.time() - path.lstat().st_mtime > ABANDONED
+    except OSError:
+        return False  # its maker has just removed it

@@ -87,7 +87,7 @@ OWN_POLICY = {
     "files": "files",
     "projects": "projects",
     "recover": "recover",
-    "undo": "prune",
+    "ways": "prune",
     "rescue": "rescue",
     "retention": "retention",
     "doctor": "doctor",

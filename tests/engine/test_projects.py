@@ -76,9 +76,13 @@ def test_a_folder_known_under_both_paths_keeps_its_lines(site: Site) -> None:
             "INSERT INTO project_directory (project_id, directory, time_created)"
             f" SELECT id, '{path}', 1 FROM project",
         )
+    before = execute(site.store.path, "SELECT * FROM project_directory ORDER BY directory")
     outcome = run(relink(site), site)
-    assert outcome.ending == "partial"
-    assert count_rows(site.store.path, "project_directory") == 2
+    assert outcome.ending == "done" and "1 path stood there already" in outcome.message
+    known = "SELECT * FROM project_directory ORDER BY directory"
+    assert execute(site.store.path, known) == before
+    run(plan_undo(site), site)
+    assert execute(site.store.path, known) == before
     assert_sound(site.store.path)
 
 

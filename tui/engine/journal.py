@@ -6,19 +6,18 @@ import logging
 import time
 from collections.abc import Collection, Generator
 from dataclasses import asdict
-from threading import Event
 from typing import Any
 
 import apsw
 
-from tui.engine.archive import intended_undo, write_stamps
+from tui.engine.intended import intended_undo, take_back
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.format import plural
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.store.database import SQLITE_EXCEPTIONS
-from tui.store.journal import GIVING_BACK, JournalEntry
+from tui.store.journal import GIVING_BACK, RUNNING, JournalEntry
 
 log = logging.getLogger("ocdu")
 
@@ -132,6 +131,25 @@ class JobLine:
         """Note how it ended; False where that was not possible."""
         return self._change(state=state, ended=_now(), **columns)
 
+    def fail(self, message: str) -> None:
+        """Note that it failed, once what it left half done was put right.
+
+        A line that says still that it runs has something left to be put right at the next start;
+        one whose batch can be undone stays so.
+        """
+        if self._number is None:
+            return
+        try:
+            record = self._ledger.record(self._number)
+        except SQLITE_EXCEPTIONS as error:
+            log.warning("Journal entry %d could not be read: %s", self._number, error)
+            return
+        state = record.entry.state if record else ""
+        if state == "partial":
+            self._change(message=message)
+        elif state != RUNNING:
+            self.end("failed", message=message)
+
     def _change(self, **columns: Any) -> bool:
         if self._number is None:
             return False
@@ -177,13 +195,8 @@ def _settled(site: Site, entry: JournalEntry) -> str:
 
         begun = finish_recover(site, [item["id"] for item in record.plan.get("items", ())])
         return f"{what}: {plural(begun, 'session')} it had begun were finished."
-    stamps = (entry.undo or {}).get("stamps")
-    if stamps and not site.store.refusal:
-        back = {id: (pair[1], pair[0]) for id, pair in stamps.items()}
-        done: dict[str, tuple[int | None, int | None]] = {}
-        for _ in write_stamps(site, back, Event(), done):
-            pass
-        return f"{what}: it was taken back for {plural(len(done), 'session')}, nothing remains."
+    if not site.store.refusal and (became := take_back(site, entry)):
+        return f"{what}: {became}."
     return f"{what}: {LEFT_AS_IT_IS.get(entry.verb, 'what was done by then is in place')}."
 
 

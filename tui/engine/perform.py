@@ -100,8 +100,8 @@ def _journalled(
         _put_right_now(site)
         raise
     except Exception as error:
-        if _put_right_now(site):  # else its line still says that it runs, and the next start sees
-            line.end("failed", message=str(error))
+        _put_right_now(site)
+        line.fail(str(error))
         raise
     for sentence in recover(site):  # what ended early is put right at once, if it can be
         log.warning("%s", sentence)
@@ -122,12 +122,10 @@ def _journalled(
     return outcome
 
 
-def _put_right_now(site: Site) -> bool:
-    """What an error left half done; False when it cannot be mended now: the next start finds it."""
+def _put_right_now(site: Site) -> None:
+    """What an error left half done; what cannot be mended now the next start finds."""
     with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
         put_right_here(site)
-        return not site.ledger.has_running()
-    return False
 
 
 def _one_of_many(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:

@@ -13,6 +13,7 @@ from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.projects import Move, RelinkOptions, RemoveOptions
+from tui.store.query import scalar
 
 
 def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
@@ -21,18 +22,28 @@ def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, O
     return (yield from write_moves(plan.options.moves, site, stop))
 
 
-def write_moves(moves: Iterable[Move], site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """Write paths in slices; the outcome holds what turns them back."""
-    wanted = list(moves)
-    done: list[Move] = []
+def write_moves(
+    moves: Iterable[Move], site: Site, stop: Event, done: list[Move] | None = None
+) -> Generator[Step, None, Outcome]:
+    """Write paths in slices; the outcome holds what turns them back.
+
+    Fills `done` with those that were written: not those that stood there before.
+    """
+    wanted = list(dict.fromkeys(moves))
+    done = [] if done is None else done
+    there: list[Move] = []
     with site.store.writing() as db:
-        deeds = (partial(_write, db.connection(), move, done) for move in wanted)
+        deeds = (partial(_write, db.connection(), move, done, there) for move in wanted)
         for count in in_slices(db.connection(), deeds, stop):
             yield Step(count, len(wanted), phase="relinking")
     sessions = len({move.id for move in done if move.table.startswith("session")})
-    left = len(wanted) - len(done)
+    left = len(wanted) - len(done) - len(there)
     message = f"{plural(len(done), 'path')} of {plural(sessions, 'session')} moved."
-    if left:
+    if there:
+        message += f" {plural(len(there), 'path')} stood there already."
+    if left and stop.is_set():
+        message += f" Stopped: {plural(left, 'path')} left as they are."
+    elif left:
         message += f" {plural(left, 'path')} had changed meanwhile and stayed."
     ending: Ending = "done" if not left else "partial" if done else "nothing"
     return Outcome(
@@ -42,6 +53,20 @@ def write_moves(moves: Iterable[Move], site: Site, stop: Event) -> Generator[Ste
         excluded={"changed": left} if left else {},
         details={"paths": len(done), "undo": {"moves": [list(turned(move)) for move in done]}},
     )
+
+
+def intended_moves(plan: Plan) -> list[list[str]]:
+    """What turns the planned relink back, as the journal keeps it."""
+    assert isinstance(plan.options, RelinkOptions)
+    return [list(turned(move)) for move in plan.options.moves]
+
+
+def moves_taken_back(site: Site, moves: Iterable[Sequence[str]]) -> int:
+    """Write kept paths where what the relink was to write stands; how many did."""
+    done: list[Move] = []
+    for _ in write_moves(moves_from(moves), site, Event(), done):
+        pass
+    return len(done)
 
 
 def moves_from(memory: Iterable[Sequence[str]]) -> Iterator[Move]:
@@ -54,8 +79,13 @@ def turned(move: Move) -> Move:
     return move._replace(before=move.after, after=move.before)
 
 
-def _write(connection: apsw.Connection, move: Move, done: list[Move]) -> None:
-    """OR IGNORE: where a folder is already known under its new path, its old line stays."""
+def _write(connection: apsw.Connection, move: Move, done: list[Move], there: list[Move]) -> None:
+    """Where a folder is already known under its new path, both its lines stay as they are: after
+    the move nobody could tell which of them was there before."""
+    place = f'"{move.table}" WHERE "{move.id_column}" = ? AND "{move.column}" IS ?'
+    if scalar(connection, f"SELECT EXISTS (SELECT 1 FROM {place})", (move.id, move.after)):
+        there.append(move)
+        return
     connection.execute(
         f'UPDATE OR IGNORE "{move.table}" SET "{move.column}" = ?'
         f' WHERE "{move.id_column}" = ? AND "{move.column}" IS ?',

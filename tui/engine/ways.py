@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from threading import Event
 from typing import Any, NamedTuple
 
-from tui.engine.archive import write_stamps
+from tui.engine.archive import standing, write_stamps
 from tui.engine.pin import write_pins
 from tui.engine.projects import moves_from, turned, write_moves
 from tui.engine.prune import apply_prune
@@ -83,7 +83,9 @@ def _stamp(
     done: dict[str, Pair] = {}
     for _ in write_stamps(site, pairs, stop, done):
         yield Step(len(done), len(pairs), phase="stamping")
-    return _told(what, len(done), len(pairs))
+    # An undo that was killed has turned some of them before.
+    there = standing(site, {id: pair[1] for id, pair in pairs.items() if id not in done})
+    return _told(what, len(done) + there, len(pairs))
 
 
 # prune

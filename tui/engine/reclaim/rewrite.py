@@ -104,7 +104,8 @@ class Work:
 
     def missed(self, session_id: str) -> None:
         """Note a session in which something is no longer as planned."""
-        self.tally = self.tally.missed(session_id)
+        if session_id not in self.at_work:  # of those it is told already why nothing was found
+            self.tally = self.tally.missed(session_id)
 
     def begin_slice(self) -> None:
         """A new transaction begins."""

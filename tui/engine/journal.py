@@ -131,8 +131,8 @@ class JobLine:
         """Note how it ended; False where that was not possible."""
         return self._change(state=state, ended=_now(), **columns)
 
-    def fail(self, message: str) -> None:
-        """Note that it failed, once what it left half done was put right.
+    def fail(self, state: str, message: str) -> None:
+        """Note that it failed or was refused, once what it left half done was put right.
 
         A line that says still that it runs has something left to be put right at the next start;
         one whose batch can be undone stays so.
@@ -144,11 +144,11 @@ class JobLine:
         except SQLITE_EXCEPTIONS as error:
             log.warning("Journal entry %d could not be read: %s", self._number, error)
             return
-        state = record.entry.state if record else ""
-        if state == "partial":
+        found = record.entry.state if record else ""
+        if found == "partial":
             self._change(message=message)
-        elif state != RUNNING:
-            self.end("failed", message=message)
+        elif found != RUNNING:
+            self.end(state, message=message)
 
     def _change(self, **columns: Any) -> bool:
         if self._number is None:

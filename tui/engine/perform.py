@@ -100,8 +100,9 @@ def _journalled(
         _put_right_now(site)
         raise
     except Exception as error:
+        told = _told_of(error, site)  # now: what follows may make room
         _put_right_now(site)
-        line.fail(str(error))
+        line.fail(told.ending, told.message)
         raise
     for sentence in recover(site):  # what ended early is put right at once, if it can be
         log.warning("%s", sentence)
@@ -155,6 +156,13 @@ def _undo_of(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
     if outcome.batch:
         return {"trees": items_as_json(plan)}
     return None
+
+
+def _told_of(error: Exception, site: Site) -> Outcome:
+    """An error as the journal keeps it: in the words the user gets."""
+    if isinstance(error, (OcduError, OSError, *SQLITE_EXCEPTIONS)):
+        return _failed(explained_fully(error, site))
+    return Outcome("failed", str(error))
 
 
 def _failed(error: OcduError) -> Outcome:

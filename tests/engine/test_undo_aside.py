@@ -163,8 +163,9 @@ def test_a_redo_that_comes_to_nothing_is_set_aside_too(site: Site) -> None:
     assert run(plan_redo(site), site).done.sessions == 1
 
 
-def test_redo_takes_only_what_was_undone(site: Site) -> None:
+def test_redo_takes_only_what_was_undone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prune stopped after its first tree: the others were never pruned."""
+    monkeypatch.setattr("tui.engine.pace.SLICE", 0.0)
     stop = Event()
     steps = perform(plan_for(site, "ses_alpha", "ses_beta", "ses_gamma"), site, stop)
     for step in steps:
@@ -173,6 +174,7 @@ def test_redo_takes_only_what_was_undone(site: Site) -> None:
             break
     drained(steps)
     left = execute(site.store.path, "SELECT id FROM session ORDER BY id")
+    assert len(left) == 2
     run(plan_undo(site), site)
     run(plan_redo(site), site)
     assert execute(site.store.path, "SELECT id FROM session ORDER BY id") == left

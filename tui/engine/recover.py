@@ -2,6 +2,10 @@
 
 In slices, parents first, each row only where there is none; doing it again adds what is missing. A
 rebuilt session carries a label behind its title. Nothing is deleted.
+
+Whole objects are what 1.x writes, and rows of 1.x are what they make: in a file of both generations
+a rebuilt session is one that 1.x shows and 2.x does not, as are those that 1.x begins there. What
+2.x wrote in a history cannot be rebuilt.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from tui.store.rebuild import (
     PART_STATEMENT,
     SESSION,
     Newest,
+    is_of_2x,
     is_there,
     newest_events,
     project_statement,
@@ -52,7 +57,7 @@ def apply_recover(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
             for _ in in_slices(connection, deeds, stop):
                 yield Step(seen, len(plan), phase="rebuilding")
             seen += 1
-    return _outcome(plan, made, len(plan) - seen)
+    return _outcome(plan, made, len(plan) - seen, is_beside_2x=site.store.schema.has("session_v2"))
 
 
 def finish_recover(site: Site, ids: Iterable[str]) -> int:
@@ -79,6 +84,9 @@ def _deeds(
     if exists(connection, id) and not begun_before:
         made["changed"] += 1
         return
+    if is_of_2x(connection, schema, id):
+        made["of_2x"] += 1
+        return
     rows, unreadable = newest_events(connection, id)
     made["unreadable"] += unreadable
     if not rows or rows[0].table != SESSION:
@@ -98,12 +106,14 @@ def _make(connection: apsw.Connection, schema: Schema, row: Newest, made: Counte
     made[row.table if connection.changes() else "left"] += 1
 
 
-def _outcome(plan: Plan, made: Counter[str], not_begun: int) -> Outcome:
+def _outcome(plan: Plan, made: Counter[str], not_begun: int, *, is_beside_2x: bool) -> Outcome:
     done = Totals(made[SESSION], made[SESSION], made["message"], made["part"])
     message = (
         f"{plural(done.sessions, 'session')} rebuilt with {plural(done.messages, 'message')} and "
         f"{plural(done.parts, 'part')}; the title says so."
     )
+    if is_beside_2x and done.sessions:
+        message += " 2.x does not show sessions of 1.x: open them in opencode 1.x, or export them."
     for count, what in (
         (made["unreadable"], "unreadable event"),
         (made["left"], "part without its message"),
@@ -111,7 +121,14 @@ def _outcome(plan: Plan, made: Counter[str], not_begun: int) -> Outcome:
     ):
         if count:
             message += f" {plural(count, what)} could not be used."
-    left = not_begun + made["changed"] + made["headless"]
+    if made["of_2x"]:
+        message += (
+            f" {plural(made['of_2x'], 'history')} of opencode 2.x, which keeps no whole messages "
+            "there, cannot be rebuilt: import an export of it, or a copy of the file."
+        )
+    left = not_begun + made["changed"] + made["headless"] + made["of_2x"]
     ending: Ending = "done" if not left else "partial" if done.sessions else "nothing"
+    if made["of_2x"] and not done.sessions:
+        ending = "refused"
     excluded = {"changed": made["changed"]} if made["changed"] else {}
     return Outcome(ending, message, done=done, excluded=excluded)

@@ -1,4 +1,4 @@
-"""Jobs that were killed or failed: what they changed is turned back, and the verb named is theirs."""
+"""Jobs that were killed or failed: what they changed is turned back, in the words of their verb."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_restore_of_a_plain_batch_killed_before_its_first_row(
 def test_a_restore_killed_between_two_trees_is_not_told_as_a_prune(site: Site, verb: str) -> None:
     before = picture(site.store.path)
     run(plan_for(site, "ses_one", "ses_far"), site)
-    for step in range(1, 60, 4):
+    for step in range(1, 60, 6):
         if not dies(site.store.path, verb, step):
             break
         said = " ".join(put_right(site))

@@ -186,5 +186,5 @@ def _restore_outcome(back: Totals, left: int, failure: str) -> Outcome:
         message += f" {failure}"
     if left:
         message += f" {plural(left, 'tree')} stayed in the trash."
-    ending: Ending = "partial" if left or failure else "done"
-    return Outcome(ending, message, done=back)
+    stayed: Ending = "partial" if back.trees else "nothing"
+    return Outcome(stayed if left or failure else "done", message, done=back)

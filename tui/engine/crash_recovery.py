@@ -133,14 +133,14 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
         said = [_told_of_whole(job, len(facts.lines))]
     if not facts.rows:
         path.unlink()
-        site.ledger.interrupted(None, facts.created)
+        site.ledger.interrupted(None, facts.created, message=" ".join(said))
         return said
     kept = _put_away(path, is_copy=is_copy)
     if kept is None or is_copy:
-        site.ledger.interrupted(None, facts.created)
+        site.ledger.interrupted(None, facts.created, message=" ".join(said))
     else:
         memory = _trees_in(kept) if sessions is None else _reclaimed(job, sessions)
-        site.ledger.interrupted(kept.stem, facts.created, memory)
+        site.ledger.interrupted(kept.stem, facts.created, memory, " ".join(said))
     return said
 
 

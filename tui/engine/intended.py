@@ -1,7 +1,9 @@
 """What reverses a job that is killed before it can say what it did, and taking such a job back.
 
-Half an archive or half a relink is of no use to anybody: the next start takes it back. What a prune
-or a reclaim took lies in its batch, which tells of it (`tui.engine.crash_recovery`).
+Half an archive or half a relink is of no use to anybody: the next start takes it back. Of a
+recovery
+it makes the session whole that was under way. What a prune or a reclaim took lies in its batch,
+which tells of it (`tui.engine.crash_recovery`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ def intended_undo(plan: Plan) -> dict[str, Any] | None:
         return {"stamps": intended_stamps(plan)}
     if plan.verb == "relink":
         return {"moves": intended_moves(plan)}
+    if plan.verb == "recover":
+        return {"recovering": [item.id for item in plan]}
     if plan.verb == "reclaim":
         from tui.engine.reclaim import kept_sessions  # its engine loads it anyway
 
@@ -36,9 +40,10 @@ def intended_undo(plan: Plan) -> dict[str, Any] | None:
 
 
 def take_back(site: Site, entry: JournalEntry) -> str | None:
-    """Reverse what a killed archive or relink did; what became of it, None for other jobs.
+    """Reverse what a killed archive or relink did, or finish a recovery; what became of it.
 
-    Exactly what it changed: a stamp or a path that is not what the job was to write stays.
+    None for other jobs. Exactly what it changed: a stamp or a path that is not what the job was to
+    write stays.
     """
     memory = entry.undo or {}
     if stamps := memory.get("stamps"):
@@ -47,4 +52,9 @@ def take_back(site: Site, entry: JournalEntry) -> str | None:
     if moves := memory.get("moves"):
         back = plural(moves_taken_back(site, moves), "path")
         return f"it was taken back for {back}, nothing remains: relink again"
+    if "recovering" in memory:
+        from tui.engine.recover import finish_recover  # for this rare case only
+
+        begun = finish_recover(site, memory["recovering"])
+        return "the session under way was finished" if begun else "it had not begun"
     return None

@@ -14,7 +14,6 @@ from tui.engine.intended import intended_undo, take_back
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.errors import OcduError
-from tui.format import plural
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.store.database import SQLITE_EXCEPTIONS
 from tui.store.journal import GIVING_BACK, RUNNING, JournalEntry
@@ -167,11 +166,12 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
     Needs the ledger's lock: nothing runs then. Batches are put right before (`crash_recovery`),
     which closes the lines they belong to. Returns a sentence for each job. One that cannot be taken
     back now, because a disk is full or somebody holds the lock, keeps its line for the next time
-    and is in nobody's way; so do the ones named `waiting`, whose batch tells about them later.
+    and is in nobody's way; so do the ones named `waiting`, whose batch tells about them later, and
+    what would have to be taken back in a database that must not be written.
     """
     said = []
     for entry in site.ledger.left_running():
-        if entry.id in waiting:
+        if entry.id in waiting or (entry.undo and site.store.refusal):
             continue
         try:
             said.append(_settled(site, entry))
@@ -180,7 +180,10 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
             said.append(f"The interrupted {entry.verb} of {entry.title} was not taken back: {why}")
             if isinstance(error, PASSING) or isinstance(error.__cause__, PASSING):
                 continue
-        site.ledger.end(entry.id, "interrupted", message=said[-1], undo=None)
+        try:
+            site.ledger.end(entry.id, "interrupted", message=said[-1], undo=None)
+        except SQLITE_EXCEPTIONS as error:  # a full disk must not keep whoever makes room from it
+            log.warning("Journal entry %d could not be closed: %s", entry.id, error)
     return said
 
 
@@ -190,12 +193,7 @@ def _settled(site: Site, entry: JournalEntry) -> str:
     if record is not None and record.phases:
         last = record.phases[-1]
         what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
-    if entry.verb == "recover" and record is not None and not site.store.refusal:
-        from tui.engine.recover import finish_recover  # for this rare case only
-
-        begun = finish_recover(site, [item["id"] for item in record.plan.get("items", ())])
-        return f"{what}: {plural(begun, 'session')} it had begun were finished."
-    if not site.store.refusal and (became := take_back(site, entry)):
+    if became := take_back(site, entry):
         return f"{what}: {became}."
     return f"{what}: {LEFT_AS_IT_IS.get(entry.verb, 'what was done by then is in place')}."
 

@@ -11,7 +11,7 @@ a rebuilt session is one that 1.x shows and 2.x does not, as are those that 1.x 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from threading import Event
 
@@ -30,7 +30,7 @@ from tui.store.rebuild import (
     SESSION,
     Newest,
     is_of_2x,
-    is_there,
+    is_rebuilt,
     newest_events,
     project_statement,
     session_statement,
@@ -60,17 +60,21 @@ def apply_recover(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
     return _outcome(plan, made, len(plan) - seen, is_beside_2x=site.store.schema.has("session_v2"))
 
 
-def finish_recover(site: Site, ids: Iterable[str]) -> int:
-    """Go on with sessions a killed job had begun; how many those were."""
+def finish_recover(site: Site, ids: Sequence[str]) -> bool:
+    """Go on with the session that a killed job was at; False when it had not begun with any.
+
+    Only the last it began can be unfinished. The ones before it are whole, and opencode may have
+    gone on with them: nothing that was removed there since comes back.
+    """
     made: Counter[str] = Counter()
     with site.store.writing() as db:
         connection = db.connection()
-        begun = [id for id in ids if is_there(connection, id)]
-        for id in begun:
-            deeds = _deeds(connection, site.store.schema, id, made, begun_before=True)
+        begun = next((id for id in reversed(ids) if is_rebuilt(connection, id)), None)
+        if begun is not None:
+            deeds = _deeds(connection, site.store.schema, begun, made, begun_before=True)
             for _ in in_slices(connection, deeds, Event()):
                 pass
-    return len(begun)
+    return begun is not None
 
 
 def _deeds(

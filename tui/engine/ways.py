@@ -14,13 +14,14 @@ from tui.engine.reclaim import apply_reclaim, plan_again
 from tui.engine.reclaim.keeping import undo_reclaim
 from tui.engine.restore import apply_restore, plan_restore
 from tui.engine.site import Site
-from tui.errors import Refused
+from tui.errors import NotNow, Refused
 from tui.format import plural
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals, items_from_json
 from tui.policy.prune import PrunePolicy
-from tui.store.batch import TRASH
+from tui.store.batch import TRASH, UNFINISHED
 from tui.store.journal import TURNED, JournalEntry
 from tui.store.packing import look_into
+from tui.store.shelf import WAITING
 
 Turn = Callable[[Site, JournalEntry, Event], Generator[Step, None, Outcome]]
 """Turns one entry, back or again; the outcome says what of it came true. `unfinished` among its
@@ -93,6 +94,8 @@ def _stamp(
 
 def _trees_back(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step, None, Outcome]:
     path = site.ledger.trash_folder / f"{entry.batch}{TRASH}"
+    if path.with_suffix(UNFINISHED).exists():
+        raise NotNow(f"{WAITING} ({path.stem}): nothing was changed. See `ocdu doctor`.")
     if look_into(path) is None:
         raise Refused(f"The batch {path} is damaged: nothing was changed, and the file stays.")
     return (yield from apply_restore(plan_restore(site, [path.stem]), site, stop))

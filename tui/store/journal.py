@@ -158,25 +158,32 @@ class Journal:
         self.update(entry, state=state, ended=_now(), **columns)
 
     def interrupted(
-        self, batch: str | None, created: int, undo: Mapping[str, Any] | None = None
+        self,
+        batch: str | None,
+        created: int,
+        undo: Mapping[str, Any] | None = None,
+        message: str = "",
     ) -> None:
         """A job never came to its end: its entry says so, and can be undone if copies were kept.
 
         `created` (ms) is when the batch was made, which tells whose it is: an older one may have
-        waited until now. `undo` is what turns back and does again what the batch holds. Call with
-        the lock of `exclusive`: nothing of this database runs then.
+        waited until now. `undo` is what turns back and does again what the batch holds, `message`
+        what became of it. Call with the lock of `exclusive`: nothing of this database runs then.
         """
         mine = (Entry.database == self.database) & (Entry.state == RUNNING)
         owner = self.maker_of(created)
         with self._connection():
             if batch and owner is not None:
-                found = {"state": "partial", "batch": batch, "undo": _json(undo or {"trees": []})}
-                Entry.update(found).where(Entry.id == owner).bind(self._db).execute()
+                known = {"batch": batch, "undo": _json(undo or {"trees": []}), "message": message}
+                Entry.update(state="partial", **known).where(Entry.id == owner).bind(
+                    self._db
+                ).execute()
             # What a killed archive is taken back by stands in its line: that stays for `settle`.
             # A restore cut short is no way to restore again.
             others = Entry.verb.in_(OF_BATCHES) & Entry.verb.not_in(MAKERS)
             ended = mine & (others | (Entry.id == owner))
-            Entry.update(state="interrupted", undo=None).where(ended).bind(self._db).execute()
+            told = Entry.update(state="interrupted", undo=None, message=message)
+            told.where(ended).bind(self._db).execute()
 
     def maker_of(self, created: int) -> int | None:
         """The number of the job that was killed with a batch it made at that time (ms), or None."""

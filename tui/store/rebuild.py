@@ -203,6 +203,7 @@ PART_STATEMENT = """
       SELECT 1 FROM message WHERE id = json_extract(event.data, '$.part.messageID'))"""
 
 
-def is_there(connection: apsw.Connection, id: str) -> bool:
-    """True when the session has a row."""
-    return bool(scalar(connection, "SELECT EXISTS (SELECT 1 FROM session WHERE id = ?)", (id,)))
+def is_rebuilt(connection: apsw.Connection, id: str) -> bool:
+    """True when the session has a row that was made here."""
+    question = "SELECT EXISTS (SELECT 1 FROM session WHERE id = ? AND title GLOB ?)"
+    return bool(scalar(connection, question, (id, f"*{LABEL}")))

@@ -39,6 +39,8 @@ gone already."""
 SPARE = 10_000_000
 """Octets that must stay free on the disk of the trash when a batch is unpacked."""
 
+WAITING = "An interrupted job on this batch could not be put right yet"
+
 ABANDONED = 3600.0
 """Seconds after which a file that says not whose it is belongs to nobody any more."""
 
@@ -66,11 +68,13 @@ def trash_bytes(folder: Path) -> int:
 def take_down(path: Path) -> Generator[int, None, Path]:
     """Make a finished batch a plain `.unfinished` file; yields octets done, returns its path.
 
-    Raises NotNow when there is no room to unpack it, OcduError when it is damaged: the batch stays
-    as it is then.
+    Raises NotNow when there is no room to unpack it, or a job on it waits to be put right;
+    OcduError when it is damaged. The batch stays as it is then.
     """
-    found = _known(path)
     unfinished = path.with_suffix(UNFINISHED)
+    if unfinished.exists():  # that one alone counts, and it is not to be written over
+        raise NotNow(f"{WAITING} ({path.stem}): nothing was changed. See `ocdu doctor`.")
+    found = _known(path)
     if found.is_packed:
         yield from _unpacked(path, found, path.with_suffix(UNPACKING))
         path.with_suffix(UNPACKING).rename(unfinished)

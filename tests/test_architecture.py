@@ -86,6 +86,7 @@ OWN_POLICY = {
     "waiting": "vacuum",
     "files": "files",
     "projects": "projects",
+    "project_removal": "projects",
     "recover": "recover",
     "ways": "prune",
     "rescue": "rescue",

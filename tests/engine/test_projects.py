@@ -11,6 +11,7 @@ from tests.engine.test_prune import plan_for
 from tests.factories import count_rows, execute, make_database, session
 from tests.generations import every_state
 from tests.picture import assert_sound, picture, run, site_of
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
 from tui.engine.undo import plan_redo, plan_undo
 from tui.policy.plan import Plan
@@ -148,7 +149,7 @@ def test_a_project_with_a_session_in_whatever_state_is_not_removed(
     empty_project(path)
     site = site_of(path)
     plan = plan_remove(projects(site.store), ["empty"])
-    before_trash = picture(path)
+    before_trash, batch = picture(path), ""
     if state == "archived":
         execute(path, "UPDATE session SET project_id='empty', time_archived=1 WHERE id='ses_after'")
     elif state == "of 2.x alone":
@@ -170,7 +171,7 @@ def test_a_project_with_a_session_in_whatever_state_is_not_removed(
         assert with_session.refused and "1 session" in with_session.message
         return
     assert outcome.ending == "done"  # the trash has a copy of its project
-    run(plan_undo(site), site)
+    run(plan_restore(site, [batch]), site)
     assert picture(path) == before_trash
     assert_sound(path)
 
@@ -195,3 +196,35 @@ def test_permissions_and_folders_go_with_an_empty_project_and_no_others(site: Si
     after = picture(path)
     assert {t for t in others if others[t] != after[t]} == {"project", "permission"}
     assert_sound(path)
+    fresh = site_of(path)
+    assert run(plan_undo(fresh), fresh).message == "1 project brought back."
+    assert picture(path) == others
+    assert run(plan_redo(fresh), fresh).ending == "done"
+    assert picture(path) == after
+
+
+def test_odd_values_of_a_removed_project_come_back_as_they_were(site: Site) -> None:
+    path = site.store.path
+    empty_project(path)
+    execute(
+        path,
+        "UPDATE project SET name = CAST(x'ff0041' AS TEXT), commands = x'00ff', time_created = 0.1,"
+        " icon_color = 9e999, time_initialized = -9223372036854775808 WHERE id = 'empty'",
+    )
+    before = picture(path)
+    run(plan_remove(projects(site.store), ["empty"]), site)
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(path) == before
+
+
+def test_a_project_that_opencode_made_anew_is_left_to_it(site: Site) -> None:
+    path = site.store.path
+    run(relink(site), site)
+    empty_project(path)
+    run(plan_remove(projects(site.store), ["empty"]), site)
+    empty_project(path)
+    execute(path, "UPDATE project SET name = 'new' WHERE id = 'empty'")
+    before = picture(path)
+    outcome = run(plan_undo(site), site)
+    assert outcome.ending == "nothing" and "goes on with the relink" in outcome.message
+    assert picture(path) == before

@@ -30,10 +30,10 @@ from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.errors import NotNow
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan, Step
-from tui.policy.projects import plan_relink
+from tui.policy.projects import plan_relink, plan_remove
 from tui.policy.recover import plan_recover
 from tui.store import shelf
-from tui.store.projects import places
+from tui.store.projects import places, projects
 from tui.store.rebuild import lost_sessions
 from tui.store.shelf import take_down
 
@@ -112,6 +112,26 @@ def test_a_killed_undo_of_a_relink_goes_on_and_lies_about_nothing(site: Site, st
         outcome = run(plan_undo(site), site)
         assert outcome.ending == "done" and "had changed" not in outcome.message
     assert picture(site.store.path) == before and undo_title(site) is None
+
+
+@pytest.mark.parametrize("gone", (1, 2))
+def test_a_killed_removal_of_projects_is_taken_back(
+    site: Site, gone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SLICE", 0.0)
+    path = site.store.path
+    for id in ("a", "b", "c"):
+        execute(
+            path,
+            "INSERT INTO project (id, worktree, sandboxes, time_created, time_updated)"
+            f" VALUES ('{id}', '/{id}', '[]', 1, 1)",
+        )
+    before = picture(path)
+    plan = plan_remove(projects(site.store), ["a", "b", "c"])
+    killed(site, plan, lambda: count_rows(path, "project") == 4 - gone)
+    [sentence] = put_right(site)
+    assert f"taken back for {gone} project" in sentence
+    assert picture(path) == before
 
 
 # failed, not interrupted

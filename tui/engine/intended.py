@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from tui.engine.archive import intended_stamps, stamps_taken_back
+from tui.engine.project_removal import intended_rows, rows_taken_back
 from tui.engine.projects import intended_moves, moves_taken_back
 from tui.engine.site import Site
 from tui.format import plural
@@ -18,12 +19,14 @@ from tui.policy.plan import Plan
 from tui.store.journal import JournalEntry
 
 
-def intended_undo(plan: Plan) -> dict[str, Any] | None:
+def intended_undo(plan: Plan, site: Site) -> dict[str, Any] | None:
     """What the journal keeps of a job from its beginning; None where nothing can reverse it."""
     if plan.verb in ("archive", "unarchive"):
         return {"stamps": intended_stamps(plan)}
     if plan.verb == "relink":
         return {"moves": intended_moves(plan)}
+    if plan.verb == "remove_project":
+        return {"projects": intended_rows(plan, site)}
     if plan.verb == "recover":
         return {"recovering": [item.id for item in plan]}
     if plan.verb == "reclaim":
@@ -52,6 +55,9 @@ def take_back(site: Site, entry: JournalEntry) -> str | None:
     if moves := memory.get("moves"):
         back = plural(moves_taken_back(site, moves), "path")
         return f"it was taken back for {back}, nothing remains: relink again"
+    if projects := memory.get("projects"):
+        back = plural(rows_taken_back(site, projects), "project")
+        return f"it was taken back for {back}, nothing remains"
     if "recovering" in memory:
         from tui.engine.recover import finish_recover  # for this rare case only
 

@@ -93,9 +93,10 @@ class JobLine:
         room back."""
         self._ledger = site.ledger
         self._number: int | None = None
+        undo = intended_undo(plan, site)
         try:
             self._number = site.ledger.begin(
-                plan.verb, title, plan.predicted_bytes, plan=told(plan), undo=intended_undo(plan)
+                plan.verb, title, plan.predicted_bytes, plan=told(plan), undo=undo
             )
         except SQLITE_EXCEPTIONS as error:
             if plan.verb not in GIVING_BACK:

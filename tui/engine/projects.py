@@ -1,4 +1,4 @@
-"""Move the stored paths of a project, or remove a project without sessions."""
+"""Move the stored paths of a project to where its folder lies now."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from threading import Event
 
 import apsw
 
-from tui.engine.pace import Deed, in_slices
+from tui.engine.pace import in_slices
 from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.projects import Move, RelinkOptions, RemoveOptions
+from tui.policy.projects import Move, RelinkOptions
 from tui.store.query import scalar
 
 
@@ -93,38 +93,3 @@ def _write(connection: apsw.Connection, move: Move, done: list[Move], there: lis
     )
     if connection.changes():
         done.append(move)
-
-
-def apply_remove_project(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """Delete project rows; each only if, with the lock held, no session hangs on it."""
-    assert isinstance(plan.options, RemoveOptions)
-    done: list[str] = []
-    with site.store.writing() as db:
-        deeds = _removals(db.connection(), site, plan.options.ids, done)
-        for count in in_slices(db.connection(), deeds, stop):
-            yield Step(count, len(plan), phase="removing")
-    left = len(plan) - len(done)
-    message = f"{plural(len(done), 'project')} removed."
-    if left:
-        message += f" {plural(left, 'project')} got a session meanwhile and stayed."
-    ending: Ending = "done" if not left else "partial" if done else "nothing"
-    return Outcome(ending, message, excluded={"changed": left} if left else {},
-                   details={"projects": len(done)})  # fmt: skip
-
-
-def _removals(
-    connection: apsw.Connection, site: Site, ids: Iterable[str], done: list[str]
-) -> Iterator[Deed]:
-    tables = [name for name in ("session", "session_v2") if site.store.schema.has(name)]
-    empty = "".join(
-        f' AND NOT EXISTS (SELECT 1 FROM "{table}" s WHERE s.project_id = project.id)'
-        for table in tables
-    )
-
-    def remove(id: str) -> None:
-        connection.execute(f"DELETE FROM project WHERE id = ?{empty}", (id,))
-        if connection.changes():
-            done.append(id)
-
-    for id in ids:
-        yield partial(remove, id)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tui.engine.archive import standing, write_stamps
 from tui.engine.pin import write_pins
+from tui.engine.project_removal import bring_back, remove_projects
 from tui.engine.projects import moves_from, turned, write_moves
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim, plan_again
@@ -165,12 +166,24 @@ def _moves_again(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step
     return (yield from write_moves(forth, site, stop))
 
 
+# removing an empty project
+
+
+def _projects_back(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step, None, Outcome]:
+    return (yield from bring_back(_memory(entry, "projects"), site, stop))
+
+
+def _projects_again(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step, None, Outcome]:
+    return (yield from remove_projects(list(_memory(entry, "projects")), site, stop))
+
+
 WAYS: dict[str, Way] = {
     "stamps": Way(_stamps_back, _stamps_again),
     "trees": Way(_trees_back, _trees_again, _batch_is_there),
     "pins": Way(_pins_back, _pins_again),
     "reclaimed": Way(_payload_back, _payload_again, _batch_is_there),
     "moves": Way(_moves_back, _moves_again),
+    "projects": Way(_projects_back, _projects_again),
 }
 """Key in a journal entry's `undo` -> how it is turned. A further kind of job adds its line here and
 puts its key into `Outcome.details["undo"]`."""

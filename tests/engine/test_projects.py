@@ -161,7 +161,7 @@ def test_a_project_with_a_session_in_whatever_state_is_not_removed(
     else:
         execute(path, "UPDATE session SET project_id = 'empty' WHERE id = 'ses_after'")
         before_trash = picture(path)
-        run(plan_for(site, "ses_after"), site)
+        batch = run(plan_for(site, "ses_after"), site).batch or ""
     before = picture(path)
     outcome = run(plan, site)
     if state != "in the trash":
@@ -213,8 +213,11 @@ def test_odd_values_of_a_removed_project_come_back_as_they_were(site: Site) -> N
     )
     before = picture(path)
     run(plan_remove(projects(site.store), ["empty"]), site)
+    after = picture(path)
     assert run(plan_undo(site), site).ending == "done"
     assert picture(path) == before
+    assert run(plan_redo(site), site).ending == "done"
+    assert picture(path) == after
 
 
 def test_a_project_that_opencode_made_anew_is_left_to_it(site: Site) -> None:

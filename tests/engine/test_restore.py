@@ -159,3 +159,16 @@ def test_the_counter_of_both_generations_is_never_behind_its_messages(
     newest = "SELECT max(seq) FROM session_message WHERE session_id = 'ses_newer'"
     counter = "SELECT seq FROM event_sequence WHERE aggregate_id = 'ses_newer'"
     assert execute(path, counter)[0][0] >= execute(path, newest)[0][0] > 0
+
+
+def test_a_file_in_whose_place_there_is_another_keeps_its_copy(site: Site, tmp_path: Path) -> None:
+    before = picture(site.store.path)
+    batch = run(plan_for(site, "ses_alpha"), site).batch or ""
+    path = tmp_path / "storage" / "session_diff" / "ses_child.json"
+    path.write_text("somebody else's")
+    assert run(plan_restore(site, [batch]), site).ending == "done"
+    assert picture(site.store.path) == before and path.read_text() == "somebody else's"
+    [left] = batches(site.ledger.trash_folder)
+    path.unlink()
+    assert run(plan_restore(site, [left.id]), site).ending == "done"
+    assert path.read_text() == "ses_child" and batches(site.ledger.trash_folder) == []

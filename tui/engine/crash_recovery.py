@@ -58,8 +58,9 @@ def _database_of(path: Path) -> str | None:
                 is_old = time.time() - path.stat().st_mtime > ABANDONED
                 return NOBODY if is_old else None
             named = "SELECT value FROM trash.ocdu_manifest WHERE name = 'database'"
-            return str(scalar(connection, named))
-    except (apsw.Error, OSError, KeyError):
+            found = scalar(connection, named)
+            return None if found is None else str(found)
+    except (apsw.Error, OSError):
         return None
     finally:
         connection.close()

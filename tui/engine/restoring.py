@@ -53,6 +53,8 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
         yield from in_slices(connection, deeds, Event())
         for id in ids:
             written += [id] * session_files.restore_files(connection, site.files, id)
+            if session_files.is_another(connection, site.files, id):
+                refused.append(f"file of {id}")  # the one that is there stays, and so does the copy
         if site.store.schema.has("session_v2"):
             _raise_counters(connection, site, ids)  # last: it is all there then, or undone at once
     except (OcduError, OSError, *SQLITE_EXCEPTIONS):
@@ -62,7 +64,8 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
     site.store.sync()  # the copies go next
     with transaction(connection, "BEGIN"):
         if refused:
-            # Rows that belonged to nothing before: opencode never showed them. They stay here.
+            # Rows that belonged to nothing before, which opencode never showed; or a file in whose
+            # place there is another one by now. They stay here.
             batch.set_state(connection, root, batch.RESTORED)
         else:
             batch.forget_tree(connection, root)

@@ -148,7 +148,7 @@ def apply_empty(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Ou
             break
         path = site.ledger.trash_folder / f"{item.id}{batch.TRASH}"
         found = _read(path) if path in shelved(site.ledger.trash_folder) else None
-        if found is None:
+        if found is None or any(line.state == batch.RESTORING for line in found.lines):
             left += 1
             continue
         try:

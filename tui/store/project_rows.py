@@ -35,7 +35,8 @@ def rows_of(connection: apsw.Connection, schema: Schema, id: str) -> list[KeptRo
         asked = ", ".join(f'typeof("{column}"), {_value(column)}' for column in columns)
         rows = fetch(connection, f'SELECT {asked} FROM main."{table}" WHERE {where}', (id,))
         for row in rows:
-            found.append(KeptRow(table, columns, list(zip(row[::2], row[1::2], strict=True))))
+            values = [_kept(*pair) for pair in zip(row[::2], row[1::2], strict=True)]
+            found.append(KeptRow(table, columns, values))
     return found
 
 
@@ -74,5 +75,12 @@ def _value(column: str) -> str:
     return f"CASE WHEN typeof(\"{column}\") IN ('text', 'blob') THEN {octets} ELSE \"{column}\" END"
 
 
+def _kept(kind: str, value: Any) -> tuple[str, Any]:
+    """JSON has no Infinity: a real is kept as it is written out."""
+    return kind, repr(value) if kind == "real" else value
+
+
 def _given(kind: str, value: Any) -> Any:
-    return bytes.fromhex(value) if kind in ("text", "blob") else value
+    if kind in ("text", "blob"):
+        return bytes.fromhex(value)
+    return float(value) if kind == "real" else value

@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import apsw
 import pytest
 
 from tests.engine.test_prune import OLD, plan_for
 from tests.factories import count_rows, execute, make_database, session
-from tests.faults.test_kill import dies
 from tests.picture import assert_sound, but_history, picture, run, site_of
-from tui.engine.crash_recovery import put_right
 from tui.engine.restore import plan_restore
 from tui.engine.site import Site
 from tui.engine.trash import batches, plan_empty, plan_expired, unreadable
@@ -85,37 +82,6 @@ def test_emptying_by_age_takes_only_older_batches(site: Site) -> None:
     assert outcome.freed_bytes == plan.predicted_bytes > 0
     assert batches(site.ledger.trash_folder) == []
     assert count_rows(site.store.path, "session") == 2
-
-
-def test_emptying_counts_only_what_was_still_there(site: Site) -> None:
-    first = run(plan_for(site, "ses_alpha"), site).batch or ""
-    run(plan_for(site, "ses_beta"), site)
-    plan = plan_empty(site, None, None, _now())
-    run(plan_restore(site, [first]), site)
-    outcome = run(plan, site)
-    assert (outcome.ending, outcome.done.trees) == ("partial", 1)
-    assert "1 tree deleted for good" in outcome.message and "1 batch stayed" in outcome.message
-    again = run(plan, site)
-    assert (again.ending, again.done.trees, again.freed_bytes) == ("nothing", 0, 0)
-
-
-def test_a_batch_with_unfinished_work_is_not_emptied(site: Site) -> None:
-    """Planned before; then a restore was killed, and cannot be put right now."""
-    before = picture(site.store.path)
-    batch = run(plan_for(site, "ses_alpha", "ses_beta"), site).batch or ""
-    plan = plan_empty(site, None, None, _now())
-    assert dies(site.store.path, "restore", 12)
-    [path] = site.ledger.trash_folder.glob("*.unfinished")
-    lock = apsw.Connection(str(path))
-    lock.execute("BEGIN EXCLUSIVE")
-    outcome = run(plan, site)
-    assert (outcome.ending, outcome.done.trees, outcome.freed_bytes) == ("nothing", 0, 0)
-    lock.close()
-    put_right(site)
-    for each in batches(site.ledger.trash_folder):
-        assert each.id == batch
-        run(plan_restore(site, [each.id]), site)
-    assert but_history(picture(site.store.path)) == but_history(before)
 
 
 def test_a_foreign_file_in_the_trash_folder_is_left_alone(site: Site) -> None:

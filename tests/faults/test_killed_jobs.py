@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
 import apsw
 import pytest
 
-from tests.engine.reclaim.parts import BIG, Database, fingerprint, tool
-from tests.engine.reclaim.parts import plan_for as reclaim_for
 from tests.engine.test_projects import DIRECTORIES, NEW, OLD
 from tests.engine.test_prune import OLD as IDLE
 from tests.engine.test_prune import plan_for
 from tests.factories import NOW, Tool, count_rows, execute, make_database, session
-from tests.faults.test_kill import dies
+from tests.faults.test_kill import dies, killed
 from tests.picture import but_history, drained, forest_of, picture, run, site_of
 from tui.engine import pace
-from tui.engine.crash_recovery import put_right, put_right_here, unfinished
+from tui.engine.crash_recovery import put_right, unfinished
 from tui.engine.perform import perform
-from tui.engine.reclaim import keeping
 from tui.engine.restore import plan_restore
-from tui.engine.site import Site, open_site
-from tui.engine.trash import batches, plan_empty
+from tui.engine.site import Site
+from tui.engine.trash import batches
 from tui.engine.undo import plan_redo, plan_undo, undo_title
-from tui.errors import NotNow
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan, Step
 from tui.policy.projects import plan_relink, plan_remove
-from tui.policy.recover import plan_recover
 from tui.store import shelf
 from tui.store.projects import places, projects
-from tui.store.rebuild import lost_sessions
 from tui.store.shelf import take_down
 
 
@@ -228,165 +220,3 @@ def test_a_killed_prune_can_be_undone_and_done_again_for_what_it_took(site: Site
     assert picture(site.store.path) == before
     assert run(plan_redo(site), site).ending == "done"
     assert execute(site.store.path, "SELECT id FROM session ORDER BY id") == taken
-
-
-@pytest.fixture
-def payloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """Four parts of three sessions that reclaim takes, one row a transaction."""
-    monkeypatch.setattr(pace, "SLICE", 0.0)
-    monkeypatch.setattr(pace, "PAUSE", 0.0)
-    monkeypatch.setattr(keeping, "GROUP_OCTETS", 22_000)
-    path = tmp_path / "reclaimed" / "opencode.db"
-    path.parent.mkdir()
-    made = Database(path)
-    for id in ("ses_b", "ses_c"):
-        made.session(id)
-    for number, id in enumerate(("ses_a", "ses_a", "ses_b", "ses_c")):
-        body = tool(BIG + str(number), metadata={"output": BIG})
-        made.part(f"prt_{number}", body, 10 + number, id)
-    made.close()
-    return site_of(path)
-
-
-def reclaim(site: Site) -> Plan:
-    return reclaim_for(site.store, "compacted", keep=True)
-
-
-def killed(site: Site, plan: Plan, until: Callable[[], bool]) -> None:
-    """Carry a plan out in a fork that kills itself as soon as that is so."""
-    child = os.fork()
-    if child == 0:
-        for _ in perform(plan, site, Event()):
-            if until():
-                os.kill(os.getpid(), signal.SIGKILL)
-        os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "it ended before"
-
-
-def reclaimed(site: Site) -> int:
-    return count_rows(site.store.path, "part", "data LIKE '%[reclaimed]%'")
-
-
-def test_a_killed_reclaim_can_be_undone_and_done_again_for_what_it_took(payloads: Site) -> None:
-    before = fingerprint(payloads.store.path)
-    killed(payloads, reclaim(payloads), lambda: reclaimed(payloads) == 2)
-    [sentence] = put_right(payloads)
-    assert sentence.startswith("A reclaim") and "undo brings them back" in sentence
-    assert run(plan_undo(payloads), payloads).ending == "done"
-    assert fingerprint(payloads.store.path) == before
-    redone = run(plan_redo(payloads), payloads)
-    assert redone.ending == "done", redone.message
-    assert reclaimed(payloads) == 2, "the other sessions were never reclaimed"
-    run(plan_undo(payloads), payloads)
-    assert fingerprint(payloads.store.path) == before
-
-
-def test_a_killed_undo_of_a_reclaim_is_not_told_as_a_reclaim(payloads: Site) -> None:
-    before = fingerprint(payloads.store.path)
-    run(reclaim(payloads), payloads)
-    killed(payloads, plan_undo(payloads), lambda: reclaimed(payloads) == 2)
-    [sentence] = put_right(payloads)
-    assert sentence.startswith("An undo") and "undo again" in sentence
-    assert run(plan_undo(payloads), payloads).ending == "done"
-    assert fingerprint(payloads.store.path) == before
-
-
-def test_a_killed_redo_of_a_reclaim_can_be_undone_and_done_again(payloads: Site) -> None:
-    before = fingerprint(payloads.store.path)
-    run(reclaim(payloads), payloads)
-    run(plan_undo(payloads), payloads)
-    killed(payloads, plan_redo(payloads), lambda: reclaimed(payloads) == 2)
-    [sentence] = put_right(payloads)
-    assert sentence.startswith("A redo") and "prune" not in sentence
-    run(plan_undo(payloads), payloads)
-    assert fingerprint(payloads.store.path) == before
-    redone = run(plan_redo(payloads), payloads)
-    assert redone.ending == "done" and "prune" not in redone.message
-    assert reclaimed(payloads) == 2
-
-
-# what waits to be put right
-
-
-def test_a_batch_that_waits_is_neither_written_over_nor_given_up(site: Site) -> None:
-    """A restore was killed half-way and cannot be finished now: undo must not begin it anew."""
-    before = picture(site.store.path)
-    run(plan_for(site, "ses_one", "ses_far"), site)
-    assert dies(site.store.path, "undo", 20)
-    [path] = site.ledger.trash_folder.glob("*.unfinished")
-    octets = path.read_bytes()
-    lock = apsw.Connection(str(path))
-    lock.execute("BEGIN EXCLUSIVE")
-    outcome = run(plan_undo(site), site)
-    assert outcome.ending == "refused" and "put right yet" in outcome.message
-    with pytest.raises(NotNow):
-        next(take_down(path.with_suffix(".trash")))
-    lock.close()
-    assert path.read_bytes() == octets
-    assert (undo_title(site) or "").startswith("prune"), "it is not set aside"
-    put_right(site)
-    while plan_undo(site).items:
-        assert run(plan_undo(site), site).ending == "done"
-    assert but_history(picture(site.store.path)) == but_history(before)
-
-
-def test_the_journal_tells_what_became_of_a_killed_restore(site: Site) -> None:
-    run(plan_for(site, "ses_one", "ses_far"), site)
-    assert dies(site.store.path, "restore", 20)
-    said = put_right(site)
-    [entry] = [each for each in site.ledger.entries() if each.verb == "restore"]
-    assert entry.state == "interrupted" and entry.message == " ".join(said) != ""
-
-
-def test_a_killed_archive_is_not_forgotten_while_the_file_is_read_only(site: Site) -> None:
-    before = picture(site.store.path)
-    assert dies(site.store.path, "archive", 2)
-    guarded = open_site(site.store.path, read_only=True)
-    with guarded.ledger.exclusive():
-        assert put_right_here(guarded) == []
-    [sentence] = put_right(site)
-    assert "taken back" in sentence and picture(site.store.path) == before
-
-
-def test_a_ledger_that_cannot_be_written_does_not_keep_the_trash_from_being_emptied(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(plan_for(site, "ses_far"), site)
-    site.ledger.begin("vacuum", "a file")  # killed
-
-    def full(*_: object, **__: object) -> None:
-        raise apsw.FullError("database or disk is full")
-
-    monkeypatch.setattr("tui.store.journal.Journal.update", full)
-    plan = plan_empty(site, None, None, NOW * 2)
-    assert run(plan, site).ending == "done" and batches(site.ledger.trash_folder) == []
-
-
-def test_a_killed_recovery_brings_nothing_back_that_was_removed_since(demo_copy: Path) -> None:
-    """Three sessions are rebuilt one after the other; the last is under way when it is killed."""
-    site = site_of(demo_copy)
-    ids = [
-        str(id)
-        for (id,) in execute(
-            demo_copy,
-            "SELECT aggregate_id FROM event WHERE aggregate_id NOT IN"
-            " (SELECT parent_id FROM session WHERE parent_id IS NOT NULL)"
-            " GROUP BY 1 ORDER BY count(*) LIMIT 3",
-        )
-    ]
-    whole = {id: count_rows(demo_copy, "message", f"session_id = '{id}'") for id in ids}
-    for id in ids:
-        for table in ("part", "message", "todo"):
-            execute(demo_copy, f"DELETE FROM {table} WHERE session_id = ?", id)
-        execute(demo_copy, "DELETE FROM session WHERE id = ?", id)
-    order = [item.id for item in plan_recover(lost_sessions(site.store), ())]
-    plan = plan_recover(lost_sessions(site.store), ())
-    killed(site, plan, lambda: count_rows(demo_copy, "session", f"id = '{order[-1]}'") == 1)
-    first = order[0]
-    execute(demo_copy, "DELETE FROM part WHERE session_id = ?", first)
-    execute(demo_copy, "DELETE FROM message WHERE session_id = ?", first)
-    [sentence] = put_right(site)
-    assert "under way was finished" in sentence
-    assert count_rows(demo_copy, "message", f"session_id = '{first}'") == 0
-    for id in order[1:]:
-        assert count_rows(demo_copy, "message", f"session_id = '{id}'") == whole[id]

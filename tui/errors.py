@@ -12,6 +12,9 @@ class OcduError(Exception):
 
     exit_code = 1
 
+    may_pass = False
+    """True when the same may go well later: a lock, a full disk, a file that may not be written."""
+
 
 class WrongCall(OcduError):
     """The user asked for something that does not exist or cannot be read: exit code 2."""
@@ -25,6 +28,12 @@ class Refused(OcduError):
     exit_code = 3
 
 
+class NotNow(Refused):
+    """The circumstances of the moment forbid it, and nothing was changed: exit code 3."""
+
+    may_pass = True
+
+
 class NoRoom(OcduError):
     """A disk is full; what was begun was rolled back, nothing was changed: exit code 3.
 
@@ -32,3 +41,4 @@ class NoRoom(OcduError):
     """
 
     exit_code = 3
+    may_pass = True

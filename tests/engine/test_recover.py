@@ -10,7 +10,7 @@ import pytest
 
 from tests.factories import Tool, days_ago, execute, make_database, session
 from tests.faults.test_kill import dies
-from tests.generations import add_in_v2, fresh, upgrade
+from tests.generations import add_in_v2, fresh, problems, upgrade
 from tests.picture import assert_sound, picture, run, site_of
 from tui.engine.crash_recovery import put_right
 from tui.engine.site import Site
@@ -226,3 +226,47 @@ def test_a_file_of_2x_alone_says_that_it_has_no_place_for_a_rebuilt_session(tmp_
     site = site_of(path)
     outcome = run(recover(site), site)
     assert outcome.ending == "refused" and "no place" in outcome.message
+
+
+def lost_in_both(tmp_path: Path, created: int) -> Site:
+    """A file of both generations with a history of a session that neither has, begun then."""
+    path = make_database(tmp_path / "opencode.db", [session("other", active=days_ago(90))])
+    upgrade(path)
+    execute(path, "INSERT INTO event_sequence (aggregate_id, seq) VALUES ('ses_new', 2)")
+    info = {"id": "ses_new", "title": "New", "projectID": "prj_garden"}
+    message = {"id": "msg_new", "sessionID": "ses_new", "role": "user", "time": {"created": 5}}
+    part = {"id": "prt_new", "messageID": "msg_new", "sessionID": "ses_new", "type": "text"}
+    for seq, (type, data) in enumerate(
+        (
+            ("session.created.1", {"sessionID": "ses_new", "info": info}),
+            ("message.updated.1", {"sessionID": "ses_new", "info": message}),
+            ("message.part.updated.1", {"sessionID": "ses_new", "part": part, "time": 5}),
+        )
+    ):
+        execute(
+            path,
+            "INSERT INTO event (id, aggregate_id, seq, type, data, created)"
+            " VALUES (?, 'ses_new', ?, ?, ?, ?)",
+            f"evt_{seq}", seq, type, json.dumps(data), created,
+        )  # fmt: skip
+    return site_of(path)
+
+
+def test_what_1x_wrote_beside_2x_is_rebuilt_for_1x_and_says_so(tmp_path: Path) -> None:
+    site = lost_in_both(tmp_path, 0)
+    v2 = {t: rows for t, rows in picture(site.store.path).items() if t.startswith("session_")}
+    outcome = run(recover(site), site)
+    assert (outcome.ending, outcome.done.messages, outcome.done.parts) == ("done", 1, 1)
+    assert "2.x does not show" in outcome.message
+    after = picture(site.store.path)
+    assert {table: after[table] for table in v2} == v2
+    assert problems(site.store.path) == []
+    assert_sound(site.store.path)
+
+
+def test_what_2x_wrote_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    site = lost_in_both(tmp_path, 1_795_000_000_000)
+    before = picture(site.store.path)
+    outcome = run(recover(site), site)
+    assert outcome.ending == "refused" and "opencode 2.x" in outcome.message
+    assert picture(site.store.path) == before

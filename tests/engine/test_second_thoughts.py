@@ -235,7 +235,7 @@ def test_an_undo_cut_short_can_be_gone_on_with(site: Site) -> None:
     steps = perform(plan_undo(site), site, stop)
     next(steps)
     stop.set()
-    assert drained(steps).ending == "partial"
+    assert drained(steps).ending == "nothing"
     assert (undo_title(site) or "").startswith("prune")
     assert run(plan_undo(site), site).ending == "done"
     assert picture(site.store.path) == before and undo_title(site) is None

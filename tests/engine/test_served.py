@@ -136,7 +136,8 @@ def test_output_of_what_it_executes_is_not_reclaimed_even_by_name(site: Site) ->
     plan = plan_reclaim(forest_of(site), found, policy, NOW)
     before = picture(path)
     with Server2x(path, state_folder(), active="ses_native"):
-        assert run(plan, site).excluded == {"changed": 1}
+        outcome = run(plan, site)
+    assert outcome.excluded == {"running": 1} and "at work stayed" in outcome.message
     assert picture(path) == before
     assert run(plan, site).ending == "done"
 

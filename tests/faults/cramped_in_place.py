@@ -86,7 +86,7 @@ def full_while_archiving(site: Site, ballast: Ballast) -> Told:
     outcome = carried_out(plan, site, "stamping", lambda: ballast.leave(0))
     assert picture(site.store.path) != before and site.ledger.has_running()
     in_between = run(Plan("empty", (Item("no batch", "", "asked", Totals()),)), site)
-    assert in_between.ending == "done", "what cannot be taken back yet is in nobody's way"
+    assert in_between.ending == "nothing", "what cannot be taken back yet is in nobody's way"
     _next_start(site, ballast)
     assert picture(site.store.path) == before
     return told(outcome)

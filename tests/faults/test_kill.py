@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -16,8 +18,11 @@ from tests.factories import Tool, count_rows, make_database, session
 from tests.generations import every_state, problems
 from tests.picture import Picture, assert_sound, but_history, picture, run, site_of
 from tui.engine.crash_recovery import recover, unfinished
+from tui.engine.perform import perform
 from tui.engine.restore import plan_restore
+from tui.engine.site import Site
 from tui.engine.trash import batches
+from tui.policy.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +47,17 @@ def dies(database: Path, verb: str, step: int) -> bool:
     code = victim(database, verb, step).wait(timeout=60)
     assert code in (0, -signal.SIGKILL)
     return code != 0
+
+
+def killed(site: Site, plan: Plan, until: Callable[[], bool]) -> None:
+    """Carry a plan out in a fork that kills itself as soon as that is so."""
+    child = os.fork()
+    if child == 0:
+        for _ in perform(plan, site, Event()):
+            if until():
+                os.kill(os.getpid(), signal.SIGKILL)
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "it ended before"
 
 
 def everything(database: Path) -> Picture:

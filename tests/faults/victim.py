@@ -2,8 +2,8 @@
 
 Carries a job out with one row a transaction and kills itself (SIGKILL: no `finally`, no rollback of
 ours, no close of SQLite's) right after its STEP-th step. VERB is `prune` (to the trash with event
-rows), `bury` (without, as is the default), `restore`, `delete` (for good) or `archive`. Exit 0 when
-the job ended before that.
+rows), `bury` (without, as is the default), `restore`, `delete` (for good), `archive`, `relink`,
+`recover`, `rescue`, `undo` or `redo`. Exit 0 when the job ended before that.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ from tui.engine.perform import perform
 from tui.engine.restore import plan_restore
 from tui.engine.site import Site
 from tui.engine.trash import batches
+from tui.engine.undo import plan_redo, plan_undo
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Plan
+from tui.policy.projects import plan_relink
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.policy.recover import plan_recover
+from tui.store.projects import places
 from tui.store.rebuild import lost_sessions
+
+MOVED = ("/code/shop", "/home/dev/store")
+"""The folder a relink is about: before and after."""
 
 
 def plan_of(verb: str, site: Site) -> Plan:
@@ -37,6 +43,10 @@ def plan_of(verb: str, site: Site) -> Plan:
         return plan_recover(lost_sessions(site.store), ())
     if verb == "rescue":
         return rescue_of(site)
+    if verb == "relink":
+        return plan_relink(places(site.store), *MOVED)
+    if verb in ("undo", "redo"):
+        return (plan_undo if verb == "undo" else plan_redo)(site)
     forest = forest_of(site)
     ids = frozenset(tree.root.id for tree in forest.trees())
     if verb == "archive":

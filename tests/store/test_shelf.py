@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
+import apsw
 import pytest
 
 from tests.engine.test_prune import OLD, plan_for
@@ -20,8 +21,9 @@ from tui.engine.site import Site
 from tui.engine.trash import batches
 from tui.errors import Refused
 from tui.store import shelf
+from tui.store.batch import new_batch
 from tui.store.packing import look_into
-from tui.store.shelf import put_back, remove_passing, shelved, take_down, trash_bytes
+from tui.store.shelf import put_back, remove_passing, reserved, shelved, take_down, trash_bytes
 
 
 @pytest.fixture
@@ -136,6 +138,24 @@ def test_half_files_go_at_the_next_start_but_not_those_of_others(
         [*(packed.stem + each for each in shelf.PASSING), "nobody.reading"]
     )
     assert (folder / f"{theirs}.packing").exists() and (folder / "nobody.packing").exists()
+
+
+def test_the_reserve_of_a_long_job_of_another_ocdu_stays_while_its_batch_is_locked(
+    site: Site, tmp_path: Path
+) -> None:
+    other = site_of(make_database(tmp_path / "else" / "o.db", [session("x", active=OLD)]))
+    theirs = new_batch(
+        site.ledger.trash_folder, other.ledger.database, other.store.schema, now=1, rows=True
+    )
+    with reserved(theirs) as reserve:
+        for each in (reserve, theirs):
+            os.utime(each, (1, 1))  # it has been at work for hours
+        lock = apsw.Connection(str(theirs))
+        lock.execute("BEGIN EXCLUSIVE")
+        assert remove_passing(site.ledger.trash_folder, site.ledger.database) == []
+        lock.close()
+        assert remove_passing(site.ledger.trash_folder, site.ledger.database) == []
+        assert reserve.exists()
 
 
 def test_a_kill_before_the_first_tree_leaves_no_reserve_behind(site: Site) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_ITEMS = 20
 """Items of a plan shown to people; JSON always holds all."""
 
-INTERNAL = ("undo", "events_kept")
+INTERNAL = ("undo", "unfinished", "events_kept")
 """Details of an outcome that the journal keeps for itself, or that a verb tells on its own."""
 
 WIDEST = 10_000

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import partial
 from threading import Event
-from typing import Any
 
 import apsw
 
@@ -72,16 +71,20 @@ def _apply(plan: Plan, site: Site, stop: Event, stamps: Stamps) -> Generator[Ste
     )
 
 
-def intended_undo(plan: Plan) -> dict[str, Any] | None:
-    """What reverses a job that is killed before it can say what it did; None where nothing can.
-
-    Only stamps: what a prune took lies in its batch, which says so itself.
-    """
-    if not isinstance(plan.options, ArchiveOptions):
-        return None
+def intended_stamps(plan: Plan) -> dict[str, list[int | None]]:
+    """What the planned job is to write, as the journal keeps it: id -> stamp before and after."""
+    assert isinstance(plan.options, ArchiveOptions)
     stamps = plan.options.stamps.items()
-    pairs = {id: (None, at) if plan.verb == "archive" else (at, None) for id, at in stamps}
-    return {"stamps": {id: list(pair) for id, pair in pairs.items()}}
+    return {id: [None, at] if plan.verb == "archive" else [at, None] for id, at in stamps}
+
+
+def stamps_taken_back(site: Site, stamps: Mapping[str, list[int | None]]) -> int:
+    """Write the stamps of before where those of after stand; how many did."""
+    back = {id: (after, before) for id, (before, after) in stamps.items()}
+    done: dict[str, tuple[int | None, int | None]] = {}
+    for _ in write_stamps(site, back, Event(), done):
+        pass
+    return len(done)
 
 
 def write_stamps(
@@ -102,6 +105,13 @@ def write_stamps(
                 break
         for id in left:
             done.pop(id, None)
+
+
+def standing(site: Site, wanted: Mapping[str, int | None]) -> int:
+    """How many of these sessions have the stamp that is wanted of them."""
+    with site.store.reading() as db:
+        found = _stamps_of(db.connection(), wanted)
+    return sum(id in found and found[id] == stamp for id, stamp in wanted.items())
 
 
 def _deeds(

@@ -9,30 +9,28 @@ is packed, and what was only half written beside it is removed.
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import apsw
 
-from tui.engine.burial import Removal
 from tui.engine.journal import settle
-from tui.engine.keeping import as_shown, count_rows
 from tui.engine.leftovers import sweep
-from tui.engine.pace import in_slices
-from tui.engine.putting_back import put_back_deeds
-from tui.engine.restoring import restore_tree
+from tui.engine.mending import mend
 from tui.engine.site import Site
+from tui.engine.trash import item_of
 from tui.errors import OcduError, Refused
 from tui.format import plural
-from tui.store import batch, kept_payload, session_files
+from tui.policy.plan import items_as_json
+from tui.store import batch, kept_payload
 from tui.store.database import SQLITE_EXCEPTIONS, explained, transaction
-from tui.store.generations import MESSAGES, exists, session_tables, updated_of
-from tui.store.kept import drop_dead_weight, keeps_events
+from tui.store.journal import MAKERS, OF_BATCHES, JournalEntry
+from tui.store.kept import drop_dead_weight
 from tui.store.packing import look_into
-from tui.store.query import fetch, scalar
+from tui.store.query import scalar
 from tui.store.shelf import ABANDONED, passing, put_back, remove_passing
 
 
@@ -59,16 +57,13 @@ def _database_of(path: Path) -> str | None:
                 # Another ocdu, on another database, may be making it at this moment.
                 is_old = time.time() - path.stat().st_mtime > ABANDONED
                 return NOBODY if is_old else None
-            return str(_manifest(connection)["database"])
-    except (apsw.Error, OSError, KeyError):
+            named = "SELECT value FROM trash.ocdu_manifest WHERE name = 'database'"
+            found = scalar(connection, named)
+            return None if found is None else str(found)
+    except (apsw.Error, OSError):
         return None
     finally:
         connection.close()
-
-
-def _manifest(connection: apsw.Connection) -> dict[str, object]:
-    found = fetch(connection, "SELECT name, value FROM trash.ocdu_manifest")
-    return {str(name): value for name, value in found}
 
 
 def put_right(site: Site) -> list[str]:
@@ -107,7 +102,8 @@ def recover(site: Site) -> list[str]:
     """
     said: list[str] = []
     # First: whose they are is told by the batch beside them, and they may hold the room needed.
-    remove_passing(site.ledger.trash_folder, site.ledger.database)
+    with suppress(OSError):
+        remove_passing(site.ledger.trash_folder, site.ledger.database)
     for path in unfinished(site):
         try:
             said += _mend_batch(site, path)
@@ -125,35 +121,90 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
     with site.store.writing() as db:
         connection = db.connection()
         with batch.attached(connection, path):
+            job = _job_at(site, batch.facts(connection).created)
+            sessions = None
             if kept_payload.is_payload(connection):
-                said.append(_mend_payloads(connection))
+                said.append(_mend_payloads(connection, job))
+                sessions = kept_payload.sessions(connection)
             facts = batch.facts(connection)
             for line in facts.lines:
-                said.extend(_mend(connection, site, line, facts.rows))
+                said.extend(mend(connection, site, line, facts))
     is_copy = _is_as_packed(path, facts)
     if not said and facts.lines and not is_copy:
-        gone = plural(len(facts.lines), "tree")
-        said = [f"A prune was interrupted after {gone}: they are in the trash, the rest stayed."]
+        said = [_told_of_whole(job, len(facts.lines))]
     if not facts.rows:
         path.unlink()
-        site.ledger.interrupted(None, facts.created)
+        site.ledger.interrupted(None, facts.created, message=" ".join(said))
         return said
     kept = _put_away(path, is_copy=is_copy)
-    site.ledger.interrupted(kept.stem if kept and not is_copy else None, facts.created)
+    if kept is None or is_copy:
+        site.ledger.interrupted(None, facts.created, message=" ".join(said))
+    else:
+        memory = _trees_in(kept) if sessions is None else _reclaimed(job, sessions)
+        site.ledger.interrupted(kept.stem, facts.created, memory, " ".join(said))
     return said
 
 
-def _mend_payloads(connection: apsw.Connection) -> str:
+def _job_at(site: Site, created: int) -> JournalEntry | None:
+    """The killed job that worked on the batch made then (ms): its maker, else who took it down."""
+    running = {entry.id: entry for entry in site.ledger.left_running()}
+    others = [
+        each for each in running.values() if each.verb in OF_BATCHES and each.verb not in MAKERS
+    ]
+    return running.get(site.ledger.maker_of(created) or 0, others[-1] if others else None)
+
+
+def _told_of_whole(job: JournalEntry | None, trees: int) -> str:
+    """An interrupted job that has left no tree half done, in its own words."""
+    gone = plural(trees, "tree")
+    if job is None:
+        return f"A job was interrupted: what it worked on is in the trash, {gone}."
+    if job.verb in MAKERS:
+        return f"A {job.verb} was interrupted after {gone}: they are in the trash, the rest stayed."
+    what = f"{_with_article(job.verb)} was interrupted"
+    return f"{what}: {gone} stayed in the trash, {job.verb} again to go on."
+
+
+def _trees_in(kept: Path) -> dict[str, Any]:
+    """What an interrupted prune took, as the journal keeps it: to be pruned again after an undo."""
+    found = look_into(kept)
+    facts = found.facts if found else None
+    items = [
+        replace(
+            item_of(line, line.reason),
+            sessions=facts.members.get(line.root, ()),
+            # It had not been active later, or it would not have gone.
+            seen_active=facts.created,
+        )
+        for line in (facts.lines if facts else ())
+        if facts and line.state == batch.GONE
+    ]
+    return {"trees": items_as_json(items), "events": bool(facts and facts.events)}
+
+
+def _reclaimed(job: JournalEntry | None, sessions: frozenset[str]) -> dict[str, Any]:
+    """The same of an interrupted reclaim: of what it was to do, the sessions it came to."""
+    planned = ((job.undo if job else None) or {}).get("reclaimed", ())
+    found = [each for each in planned if each["id"] in sessions]
+    return {"reclaimed": found} if found else {"trees": []}
+
+
+def _mend_payloads(connection: apsw.Connection, job: JournalEntry | None) -> str:
     """An interrupted reclaim, or undo of one: what is in place as it was needs no copy."""
     from tui.engine.reclaim import keeping  # every level comes with it: not for nothing
 
     left = keeping.settle(connection)
+    verb = job.verb if job else "reclaim"
+    what, rows = f"{_with_article(verb)} of payloads was interrupted", plural(left.rows, "row")
     if not left.rows:
-        return "An interrupted reclaim has left every row as it was."
-    return (
-        f"A reclaim was interrupted after {plural(left.rows, 'row')}: undo brings them back, "
-        "reclaiming again takes the rest."
-    )
+        return f"{what}: every row is as it was before the reclaim."
+    if verb in MAKERS:
+        return f"{what} after {rows}: undo brings them back, reclaiming again takes the rest."
+    return f"{what}: {rows} are still without theirs, {verb} again to go on."
+
+
+def _with_article(verb: str) -> str:
+    return f"{'An' if verb[0] in 'aeiou' else 'A'} {verb}"
 
 
 def _is_as_packed(path: Path, facts: batch.Facts) -> bool:
@@ -181,111 +232,3 @@ def _put_away(path: Path, *, is_copy: bool) -> Path | None:
         except StopIteration as end:
             result: Path | None = end.value
             return result
-
-
-def _mend(
-    connection: apsw.Connection, site: Site, line: batch.TreeLine, keeps: bool
-) -> Iterator[str]:
-    what = f"“{line.title}” ({plural(line.sessions, 'session')})"
-    ids = batch.members(connection, line.root)
-    if line.state == batch.RESTORING:
-        _run(restore_tree(connection, site, line.root))
-        yield f"An interrupted restore of {what} was finished."
-    elif line.state == batch.DELETING and not keeps:
-        yield f"An interrupted deletion of {what} {_finish_deletion(connection, site, line, ids)}"
-    elif line.state == batch.DELETING and not exists(connection, line.root):
-        _finish(connection, site, line.root, ids, keeps=True)
-        yield f"An interrupted prune of {what} was finished: it is in the trash."
-    elif line.state == batch.DELETING:
-        yield f"An interrupted prune of {what} {_roll_back(connection, site, line.root, ids)}"
-
-
-def _finish_deletion(
-    connection: apsw.Connection, site: Site, line: batch.TreeLine, ids: tuple[str, ...]
-) -> str:
-    """Go on only with a tree that is half gone already, and that nobody has used since.
-
-    There are no copies: whatever is taken here beyond that would be lost.
-    """
-    counts: Counter[str] = Counter()
-    for id in ids:
-        counts.update(as_shown(count_rows(connection, site.store.schema, id)))
-    noted = {
-        "session": line.sessions,
-        "message": line.messages,
-        "part": line.parts,
-        "event": line.events,
-    }
-    is_whole = all(counts[table] >= rows for table, rows in noted.items())
-    begun = int(str(_manifest(connection)["created"]))
-    used_since = any(updated_of(connection, id) > begun for id in ids)
-    if is_whole or used_since:
-        with transaction(connection, "BEGIN"):
-            batch.forget_tree(connection, line.root)
-        why = "it had not begun" if is_whole else "opencode has changed it since"
-        return f"was given up, because {why}: what is there stays."
-    _run(in_slices(connection, Removal(connection, site.store.schema, ids).deeds(), Event()))
-    _finish(connection, site, line.root, ids, keeps=False)
-    return "was finished."
-
-
-def _roll_back(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> str:
-    """Put back what is gone; returns how that ended."""
-    if _was_used_since(connection, ids):
-        # What is missing now may be missing on purpose: a revert, a deleted message.
-        with transaction(connection, "BEGIN"):
-            batch.set_state(connection, root, batch.KEPT)
-        return (
-            "was left as it is, because opencode has changed it since: its rows are in the trash, "
-            "and `ocdu trash restore` puts back those that are missing."
-        )
-    refused: list[str] = []
-    may_lack_history = not keeps_events(connection) and not _has_messages(connection, ids)
-    deeds = put_back_deeds(connection, site.store.schema, ids, refused)
-    _run(in_slices(connection, deeds, Event()))
-    site.store.sync()
-    with transaction(connection, "BEGIN"):
-        if refused:
-            batch.set_state(connection, root, batch.KEPT)
-        else:
-            batch.forget_tree(connection, root)
-    if refused:
-        return f"was rolled back but for {plural(len(refused), 'row')}, which stayed in the trash."
-    if may_lack_history:
-        return "was rolled back: it is in place again, but for event rows that were gone already."
-    return "was rolled back: all of it is in place again."
-
-
-def _has_messages(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
-    """False once event rows may have gone: they go after everything that has a copy."""
-    questions = [
-        f"SELECT EXISTS (SELECT 1 FROM main.{MESSAGES[table]} WHERE session_id = ?)"
-        for table in session_tables(connection)
-    ]
-    return any(scalar(connection, question, (id,)) for question in questions for id in ids)
-
-
-def _was_used_since(connection: apsw.Connection, ids: tuple[str, ...]) -> bool:
-    """True when a session that is still there is newer than its copy."""
-    kept = session_tables(connection, "trash")
-    questions = [
-        f"SELECT EXISTS (SELECT 1 FROM main.{table} s JOIN trash.{table} k ON k.id = s.id"
-        " WHERE s.id = ? AND s.time_updated > k.time_updated)"
-        for table in session_tables(connection)
-        if table in kept
-    ]
-    return any(scalar(connection, question, (id,)) for question in questions for id in ids)
-
-
-def _finish(
-    connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...], *, keeps: bool
-) -> None:
-    for id in ids:
-        session_files.remove_file(site.files, id, connection if keeps else None)
-    with transaction(connection, "BEGIN"):
-        batch.set_state(connection, root, batch.GONE)
-
-
-def _run(steps: Iterator[int]) -> None:
-    for _ in steps:
-        pass

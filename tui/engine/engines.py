@@ -23,7 +23,7 @@ ENGINES = {
     "empty": "trash.apply_empty",
     "recover": "recover.apply_recover",
     "relink": "projects.apply_relink",
-    "remove_project": "projects.apply_remove_project",
+    "remove_project": "project_removal.apply_remove_project",
     "undo": "undo.apply_undo",
     "redo": "undo.apply_redo",
 }

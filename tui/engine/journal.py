@@ -6,19 +6,17 @@ import logging
 import time
 from collections.abc import Collection, Generator
 from dataclasses import asdict
-from threading import Event
 from typing import Any
 
 import apsw
 
-from tui.engine.archive import intended_undo, write_stamps
+from tui.engine.intended import intended_undo, take_back
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.errors import OcduError
-from tui.format import plural
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.store.database import SQLITE_EXCEPTIONS
-from tui.store.journal import GIVING_BACK, JournalEntry
+from tui.store.journal import GIVING_BACK, RUNNING, JournalEntry
 
 log = logging.getLogger("ocdu")
 
@@ -95,9 +93,10 @@ class JobLine:
         room back."""
         self._ledger = site.ledger
         self._number: int | None = None
+        undo = intended_undo(plan, site)
         try:
             self._number = site.ledger.begin(
-                plan.verb, title, plan.predicted_bytes, plan=told(plan), undo=intended_undo(plan)
+                plan.verb, title, plan.predicted_bytes, plan=told(plan), undo=undo
             )
         except SQLITE_EXCEPTIONS as error:
             if plan.verb not in GIVING_BACK:
@@ -132,6 +131,25 @@ class JobLine:
         """Note how it ended; False where that was not possible."""
         return self._change(state=state, ended=_now(), **columns)
 
+    def fail(self, state: str, message: str) -> None:
+        """Note that it failed or was refused, once what it left half done was put right.
+
+        A line that says still that it runs has something left to be put right at the next start;
+        one whose batch can be undone stays so.
+        """
+        if self._number is None:
+            return
+        try:
+            record = self._ledger.record(self._number)
+        except SQLITE_EXCEPTIONS as error:
+            log.warning("Journal entry %d could not be read: %s", self._number, error)
+            return
+        found = record.entry.state if record else ""
+        if found == "partial":
+            self._change(message=message)
+        elif found != RUNNING:
+            self.end(state, message=message)
+
     def _change(self, **columns: Any) -> bool:
         if self._number is None:
             return False
@@ -149,11 +167,12 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
     Needs the ledger's lock: nothing runs then. Batches are put right before (`crash_recovery`),
     which closes the lines they belong to. Returns a sentence for each job. One that cannot be taken
     back now, because a disk is full or somebody holds the lock, keeps its line for the next time
-    and is in nobody's way; so do the ones named `waiting`, whose batch tells about them later.
+    and is in nobody's way; so do the ones named `waiting`, whose batch tells about them later, and
+    what would have to be taken back in a database that must not be written.
     """
     said = []
     for entry in site.ledger.left_running():
-        if entry.id in waiting:
+        if entry.id in waiting or (entry.undo and site.store.refusal):
             continue
         try:
             said.append(_settled(site, entry))
@@ -162,7 +181,10 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
             said.append(f"The interrupted {entry.verb} of {entry.title} was not taken back: {why}")
             if isinstance(error, PASSING) or isinstance(error.__cause__, PASSING):
                 continue
-        site.ledger.end(entry.id, "interrupted", message=said[-1], undo=None)
+        try:
+            site.ledger.end(entry.id, "interrupted", message=said[-1], undo=None)
+        except SQLITE_EXCEPTIONS as error:  # a full disk must not keep whoever makes room from it
+            log.warning("Journal entry %d could not be closed: %s", entry.id, error)
     return said
 
 
@@ -172,18 +194,8 @@ def _settled(site: Site, entry: JournalEntry) -> str:
     if record is not None and record.phases:
         last = record.phases[-1]
         what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
-    if entry.verb == "recover" and record is not None and not site.store.refusal:
-        from tui.engine.recover import finish_recover  # for this rare case only
-
-        begun = finish_recover(site, [item["id"] for item in record.plan.get("items", ())])
-        return f"{what}: {plural(begun, 'session')} it had begun were finished."
-    stamps = (entry.undo or {}).get("stamps")
-    if stamps and not site.store.refusal:
-        back = {id: (pair[1], pair[0]) for id, pair in stamps.items()}
-        done: dict[str, tuple[int | None, int | None]] = {}
-        for _ in write_stamps(site, back, Event(), done):
-            pass
-        return f"{what}: it was taken back for {plural(len(done), 'session')}, nothing remains."
+    if became := take_back(site, entry):
+        return f"{what}: {became}."
     return f"{what}: {LEFT_AS_IT_IS.get(entry.verb, 'what was done by then is in place')}."
 
 

@@ -100,8 +100,9 @@ def _journalled(
         _put_right_now(site)
         raise
     except Exception as error:
-        if _put_right_now(site):  # else its line still says that it runs, and the next start sees
-            line.end("failed", message=str(error))
+        told = _told_of(error, site)  # now: what follows may make room
+        _put_right_now(site)
+        line.fail(told.ending, told.message)
         raise
     for sentence in recover(site):  # what ended early is put right at once, if it can be
         log.warning("%s", sentence)
@@ -122,12 +123,10 @@ def _journalled(
     return outcome
 
 
-def _put_right_now(site: Site) -> bool:
-    """What an error left half done; False when it cannot be mended now: the next start finds it."""
+def _put_right_now(site: Site) -> None:
+    """What an error left half done; what cannot be mended now the next start finds."""
     with suppress(OcduError, OSError, *SQLITE_EXCEPTIONS):
         put_right_here(site)
-        return not site.ledger.has_running()
-    return False
 
 
 def _one_of_many(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
@@ -157,6 +156,13 @@ def _undo_of(plan: Plan, outcome: Outcome) -> dict[str, object] | None:
     if outcome.batch:
         return {"trees": items_as_json(plan)}
     return None
+
+
+def _told_of(error: Exception, site: Site) -> Outcome:
+    """An error as the journal keeps it: in the words the user gets."""
+    if isinstance(error, (OcduError, OSError, *SQLITE_EXCEPTIONS)):
+        return _failed(explained_fully(error, site))
+    return Outcome("failed", str(error))
 
 
 def _failed(error: OcduError) -> Outcome:

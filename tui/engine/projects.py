@@ -1,4 +1,4 @@
-"""Move the stored paths of a project, or remove a project without sessions."""
+"""Move the stored paths of a project to where its folder lies now."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from threading import Event
 
 import apsw
 
-from tui.engine.pace import Deed, in_slices
+from tui.engine.pace import in_slices
 from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.projects import Move, RelinkOptions, RemoveOptions
+from tui.policy.projects import Move, RelinkOptions
+from tui.store.query import scalar
 
 
 def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
@@ -21,18 +22,28 @@ def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, O
     return (yield from write_moves(plan.options.moves, site, stop))
 
 
-def write_moves(moves: Iterable[Move], site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """Write paths in slices; the outcome holds what turns them back."""
-    wanted = list(moves)
-    done: list[Move] = []
+def write_moves(
+    moves: Iterable[Move], site: Site, stop: Event, done: list[Move] | None = None
+) -> Generator[Step, None, Outcome]:
+    """Write paths in slices; the outcome holds what turns them back.
+
+    Fills `done` with those that were written: not those that stood there before.
+    """
+    wanted = list(dict.fromkeys(moves))
+    done = [] if done is None else done
+    there: list[Move] = []
     with site.store.writing() as db:
-        deeds = (partial(_write, db.connection(), move, done) for move in wanted)
+        deeds = (partial(_write, db.connection(), move, done, there) for move in wanted)
         for count in in_slices(db.connection(), deeds, stop):
             yield Step(count, len(wanted), phase="relinking")
     sessions = len({move.id for move in done if move.table.startswith("session")})
-    left = len(wanted) - len(done)
+    left = len(wanted) - len(done) - len(there)
     message = f"{plural(len(done), 'path')} of {plural(sessions, 'session')} moved."
-    if left:
+    if there:
+        message += f" {plural(len(there), 'path')} stood there already."
+    if left and stop.is_set():
+        message += f" Stopped: {plural(left, 'path')} left as they are."
+    elif left:
         message += f" {plural(left, 'path')} had changed meanwhile and stayed."
     ending: Ending = "done" if not left else "partial" if done else "nothing"
     return Outcome(
@@ -42,6 +53,20 @@ def write_moves(moves: Iterable[Move], site: Site, stop: Event) -> Generator[Ste
         excluded={"changed": left} if left else {},
         details={"paths": len(done), "undo": {"moves": [list(turned(move)) for move in done]}},
     )
+
+
+def intended_moves(plan: Plan) -> list[list[str]]:
+    """What turns the planned relink back, as the journal keeps it."""
+    assert isinstance(plan.options, RelinkOptions)
+    return [list(turned(move)) for move in plan.options.moves]
+
+
+def moves_taken_back(site: Site, moves: Iterable[Sequence[str]]) -> int:
+    """Write kept paths where what the relink was to write stands; how many did."""
+    done: list[Move] = []
+    for _ in write_moves(moves_from(moves), site, Event(), done):
+        pass
+    return len(done)
 
 
 def moves_from(memory: Iterable[Sequence[str]]) -> Iterator[Move]:
@@ -54,8 +79,13 @@ def turned(move: Move) -> Move:
     return move._replace(before=move.after, after=move.before)
 
 
-def _write(connection: apsw.Connection, move: Move, done: list[Move]) -> None:
-    """OR IGNORE: where a folder is already known under its new path, its old line stays."""
+def _write(connection: apsw.Connection, move: Move, done: list[Move], there: list[Move]) -> None:
+    """Where a folder is already known under its new path, both its lines stay as they are: after
+    the move nobody could tell which of them was there before."""
+    place = f'"{move.table}" WHERE "{move.id_column}" = ? AND "{move.column}" IS ?'
+    if scalar(connection, f"SELECT EXISTS (SELECT 1 FROM {place})", (move.id, move.after)):
+        there.append(move)
+        return
     connection.execute(
         f'UPDATE OR IGNORE "{move.table}" SET "{move.column}" = ?'
         f' WHERE "{move.id_column}" = ? AND "{move.column}" IS ?',
@@ -63,38 +93,3 @@ def _write(connection: apsw.Connection, move: Move, done: list[Move]) -> None:
     )
     if connection.changes():
         done.append(move)
-
-
-def apply_remove_project(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """Delete project rows; each only if, with the lock held, no session hangs on it."""
-    assert isinstance(plan.options, RemoveOptions)
-    done: list[str] = []
-    with site.store.writing() as db:
-        deeds = _removals(db.connection(), site, plan.options.ids, done)
-        for count in in_slices(db.connection(), deeds, stop):
-            yield Step(count, len(plan), phase="removing")
-    left = len(plan) - len(done)
-    message = f"{plural(len(done), 'project')} removed."
-    if left:
-        message += f" {plural(left, 'project')} got a session meanwhile and stayed."
-    ending: Ending = "done" if not left else "partial" if done else "nothing"
-    return Outcome(ending, message, excluded={"changed": left} if left else {},
-                   details={"projects": len(done)})  # fmt: skip
-
-
-def _removals(
-    connection: apsw.Connection, site: Site, ids: Iterable[str], done: list[str]
-) -> Iterator[Deed]:
-    tables = [name for name in ("session", "session_v2") if site.store.schema.has(name)]
-    empty = "".join(
-        f' AND NOT EXISTS (SELECT 1 FROM "{table}" s WHERE s.project_id = project.id)'
-        for table in tables
-    )
-
-    def remove(id: str) -> None:
-        connection.execute(f"DELETE FROM project WHERE id = ?{empty}", (id,))
-        if connection.changes():
-            done.append(id)
-
-    for id in ids:
-        yield partial(remove, id)

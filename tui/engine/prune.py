@@ -159,9 +159,8 @@ def _delete_group(job: PruneJob, kept: list[Kept]) -> Generator[Step, None, None
 
     def deeds() -> Iterator[Deed]:
         for tree in kept:
-            if job.stop.is_set():
-                return
-            if job.is_executed(tree.item):
+            # What the server was asked for is begun: half of it may be gone.
+            if not job.was_served(tree.item) and (job.stop.is_set() or job.is_executed(tree.item)):
                 continue
             job.deletion = begun[tree.item.id] = _deletion(job, tree)
             yield from job.deletion.deeds()
@@ -175,21 +174,24 @@ def _delete_group(job: PruneJob, kept: list[Kept]) -> Generator[Step, None, None
     for tree in kept:
         if tree.item.id in gone:
             job.gone += tree.gone
+            job.gone_roots.add(tree.item.id)
             job.left_out += tree.gone.bytes - tree.line.bytes
         elif tree.item.id in begun:
             job.excluded["changed"] += 1
-        elif job.is_executed(tree.item):
+        elif tree.item.id in job.at_work:
             job.excluded["running"] += 1
-        job.seen += tree.item.id in gone or tree.item.id in begun or job.is_executed(tree.item)
+        job.seen += tree.item.id in gone | begun.keys() | job.at_work
     yield job.step("deleting")
 
 
 def _let_serve(job: PruneJob, tree: Kept) -> None:
     """Let the server of 2.x delete its rows, if the tree still is what was copied."""
     connection, schema, item = job.connection, job.site.store.schema, tree.item
-    if job.service is None or not job.service.is_there:
+    if job.service is None:
         return
     job.service.look()
+    if not job.service.deletes:
+        return
     if job.is_executed(item) or has_moved_on(connection, item):
         return
     if not job.keeps or is_proven(connection, schema, tree):
@@ -198,7 +200,7 @@ def _let_serve(job: PruneJob, tree: Kept) -> None:
 
 def _deletion(job: PruneJob, tree: Kept) -> Deletion:
     schema, ids = job.site.store.schema, tree.item.sessions
-    served = job.service is not None and tree.item.id in job.service.asked
+    served = job.was_served(tree.item)
     if job.keeps:
         return Burial(
             job.connection, schema, ids, tree.history, lambda: job.others_wrote, served=served
@@ -226,9 +228,10 @@ def _settled(job: PruneJob, kept: list[Kept], begun: Mapping[str, Deletion]) -> 
 def _settle(job: PruneJob, tree: Kept, deletion: Deletion | None) -> bool:
     root = tree.item.id
     if exists(job.connection, root):
-        if deletion is not None and deletion.refused:
+        refused = deletion.refused if deletion is not None else []
+        if refused or (deletion is None and job.was_served(tree.item)):
             batch.set_state(job.connection, root, batch.KEPT)
-            job.left_behind += len(deletion.refused)
+            job.left_behind += len(refused)
         else:
             batch.forget_tree(job.connection, root)
         return False

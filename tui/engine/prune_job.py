@@ -12,7 +12,7 @@ import apsw
 from tui.engine.burial import Deletion
 from tui.engine.served import Service
 from tui.engine.site import Site
-from tui.errors import Refused
+from tui.errors import NotNow
 from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals, items_as_json
 from tui.store.generations import importer_of
@@ -51,6 +51,9 @@ class PruneJob:
     """Room kept back on the disk of the trash."""
     service: Service | None = None
     """The server of 2.x, for a file that 2.x uses."""
+    at_work: set[str] = field(default_factory=set)
+    """Roots of trees that were left because the server works for them, or may."""
+    gone_roots: set[str] = field(default_factory=set)
     left_behind: int = 0
     """Rows of changed trees that could not be put back; their copies stay in the batch."""
 
@@ -61,8 +64,17 @@ class PruneJob:
         self.shape = _shape(self.connection)
 
     def is_executed(self, item: Item) -> bool:
-        """True when the server of 2.x works for one of the sessions: nobody may touch those."""
-        return self.service is not None and not self.service.active.isdisjoint(item.sessions)
+        """True when the server of 2.x works for one of the sessions, or may: nobody touches those.
+
+        Once said of a tree it holds for the whole job.
+        """
+        if self.service is not None and self.service.works_for(self.connection, item.sessions):
+            self.at_work.add(item.id)
+        return item.id in self.at_work
+
+    def was_served(self, item: Item) -> bool:
+        """True when the server was asked to delete the tree: rows of it may be gone."""
+        return self.service is not None and item.id in self.service.asked
 
     def step(self, phase: str) -> Step:
         """How far it is."""
@@ -73,7 +85,7 @@ class PruneJob:
         version = data_version(self.connection)
         self.others_wrote = self.others_wrote or version != self.version
         if _shape(self.connection) != self.shape:
-            raise Refused("opencode is changing this database's schema: prune again afterwards.")
+            raise NotNow("opencode is changing this database's schema: prune again afterwards.")
         if version != self.seen_version:
             self._look_closer()
         self.seen_version = version
@@ -81,7 +93,7 @@ class PruneJob:
     def _look_closer(self) -> None:
         columns = self.site.store.schema.columns
         if not importer_of(self.connection, columns).is_settled:
-            raise Refused("opencode 2.x imports sessions of 1.x now: prune again afterwards.")
+            raise NotNow("opencode 2.x imports sessions of 1.x now: prune again afterwards.")
         if self.deletion is not None:
             self.deletion.look()
 
@@ -94,7 +106,8 @@ def outcome_of(job: PruneJob, kept: str | None, freed: int) -> Outcome:
     stayed = sum(job.excluded.values()) + left
     ending: Ending = "done" if gone.sessions and not stayed else "partial"
     if not gone.sessions:
-        ending = "refused" if left and not changed else "nothing"
+        is_silent = job.service is not None and job.service.is_silent and job.at_work
+        ending = "refused" if (left and not changed) or is_silent else "nothing"
     where = "moved to the trash" if job.keeps else "deleted for good"
     message = f"{plural(gone.sessions, 'session')} ({size(gone.bytes)}) {where}"
     if job.left_out:
@@ -102,8 +115,8 @@ def outcome_of(job: PruneJob, kept: str | None, freed: int) -> Outcome:
     message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
     if changed:
         message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
-    if job.excluded["running"]:
-        message += f" {plural(job.excluded['running'], 'tree')} at work stayed."
+    if job.excluded["running"] and job.service:
+        message += f" {job.service.told(plural(job.excluded['running'], 'tree'), 'prune')}"
     if job.left_behind:
         rows = plural(job.left_behind, "row")
         message += f" {rows} could not be put back; the copies stay in the trash as {kept}."
@@ -122,7 +135,9 @@ def _details(job: PruneJob, kept: str | None) -> dict[str, object]:
     """What the journal needs to do it again, and for the contract whether event rows were kept."""
     if not job.keeps:
         return {}
-    undo = {"undo": {"trees": items_as_json(job.plan), "events": job.events}} if kept else {}
+    # What stayed was not asked of redo.
+    gone = items_as_json(item for item in job.plan if item.id in job.gone_roots)
+    undo = {"undo": {"trees": gone, "events": job.events}} if kept else {}
     return {"events_kept": job.events, **undo}
 
 

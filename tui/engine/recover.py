@@ -2,12 +2,16 @@
 
 In slices, parents first, each row only where there is none; doing it again adds what is missing. A
 rebuilt session carries a label behind its title. Nothing is deleted.
+
+Whole objects are what 1.x writes, and rows of 1.x are what they make: in a file of both generations
+a rebuilt session is one that 1.x shows and 2.x does not, as are those that 1.x begins there. What
+2.x wrote in a history cannot be rebuilt.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from threading import Event
 
@@ -25,7 +29,8 @@ from tui.store.rebuild import (
     PART_STATEMENT,
     SESSION,
     Newest,
-    is_there,
+    is_of_2x,
+    is_rebuilt,
     newest_events,
     project_statement,
     session_statement,
@@ -52,20 +57,24 @@ def apply_recover(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
             for _ in in_slices(connection, deeds, stop):
                 yield Step(seen, len(plan), phase="rebuilding")
             seen += 1
-    return _outcome(plan, made, len(plan) - seen)
+    return _outcome(plan, made, len(plan) - seen, is_beside_2x=site.store.schema.has("session_v2"))
 
 
-def finish_recover(site: Site, ids: Iterable[str]) -> int:
-    """Go on with sessions a killed job had begun; how many those were."""
+def finish_recover(site: Site, ids: Sequence[str]) -> bool:
+    """Go on with the session that a killed job was at; False when it had not begun with any.
+
+    Only the last it began can be unfinished. The ones before it are whole, and opencode may have
+    gone on with them: nothing that was removed there since comes back.
+    """
     made: Counter[str] = Counter()
     with site.store.writing() as db:
         connection = db.connection()
-        begun = [id for id in ids if is_there(connection, id)]
-        for id in begun:
-            deeds = _deeds(connection, site.store.schema, id, made, begun_before=True)
+        begun = next((id for id in reversed(ids) if is_rebuilt(connection, id)), None)
+        if begun is not None:
+            deeds = _deeds(connection, site.store.schema, begun, made, begun_before=True)
             for _ in in_slices(connection, deeds, Event()):
                 pass
-    return len(begun)
+    return begun is not None
 
 
 def _deeds(
@@ -78,6 +87,9 @@ def _deeds(
 ) -> Iterator[Deed]:
     if exists(connection, id) and not begun_before:
         made["changed"] += 1
+        return
+    if is_of_2x(connection, schema, id):
+        made["of_2x"] += 1
         return
     rows, unreadable = newest_events(connection, id)
     made["unreadable"] += unreadable
@@ -98,12 +110,14 @@ def _make(connection: apsw.Connection, schema: Schema, row: Newest, made: Counte
     made[row.table if connection.changes() else "left"] += 1
 
 
-def _outcome(plan: Plan, made: Counter[str], not_begun: int) -> Outcome:
+def _outcome(plan: Plan, made: Counter[str], not_begun: int, *, is_beside_2x: bool) -> Outcome:
     done = Totals(made[SESSION], made[SESSION], made["message"], made["part"])
     message = (
         f"{plural(done.sessions, 'session')} rebuilt with {plural(done.messages, 'message')} and "
         f"{plural(done.parts, 'part')}; the title says so."
     )
+    if is_beside_2x and done.sessions:
+        message += " 2.x does not show sessions of 1.x: open them in opencode 1.x, or export them."
     for count, what in (
         (made["unreadable"], "unreadable event"),
         (made["left"], "part without its message"),
@@ -111,7 +125,14 @@ def _outcome(plan: Plan, made: Counter[str], not_begun: int) -> Outcome:
     ):
         if count:
             message += f" {plural(count, what)} could not be used."
-    left = not_begun + made["changed"] + made["headless"]
+    if made["of_2x"]:
+        message += (
+            f" {plural(made['of_2x'], 'history')} of opencode 2.x, which keeps no whole messages "
+            "there, cannot be rebuilt: import an export of it, or a copy of the file."
+        )
+    left = not_begun + made["changed"] + made["headless"] + made["of_2x"]
     ending: Ending = "done" if not left else "partial" if done.sessions else "nothing"
+    if made["of_2x"] and not done.sessions:
+        ending = "refused"
     excluded = {"changed": made["changed"]} if made["changed"] else {}
     return Outcome(ending, message, done=done, excluded=excluded)

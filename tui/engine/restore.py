@@ -99,7 +99,10 @@ def apply_restore(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, 
     if failure is not None and not back:
         raise failure
     done = sum(back, Totals())
-    return _restore_outcome(done, len(plan) - len(back), str(failure or ""))
+    outcome = _restore_outcome(done, len(plan) - len(back), str(failure or ""))
+    if stop.is_set() or (failure is not None and failure.may_pass):
+        return replace(outcome, details={"unfinished": outcome.ending != "done"})
+    return outcome
 
 
 def _restore_batch(
@@ -137,10 +140,20 @@ def _restore_batch(
             back.append(totals)
     except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
         failure = explained_fully(error, site)  # now: what follows may make room
-    _drop_restored(path)
-    yield from as_steps(put_back(path, stop), Step(len(back), total, phase="packing"))
+    if failure is None or not _is_half_restored(path):  # such a one stays unfinished work
+        _drop_restored(path)
+        yield from as_steps(put_back(path, stop), Step(len(back), total, phase="packing"))
     if failure is not None:
         raise failure
+
+
+def _is_half_restored(path: Path) -> bool:
+    """True when a tree is partly back and could not be taken out: its copies are needed still."""
+    try:
+        with batch.opened(path) as connection:
+            return any(line.state == batch.RESTORING for line in batch.tree_lines(connection))
+    except SQLITE_EXCEPTIONS:
+        return True
 
 
 def _said_of_kept(left: TreeLine) -> str:
@@ -177,5 +190,5 @@ def _restore_outcome(back: Totals, left: int, failure: str) -> Outcome:
         message += f" {failure}"
     if left:
         message += f" {plural(left, 'tree')} stayed in the trash."
-    ending: Ending = "partial" if left or failure else "done"
-    return Outcome(ending, message, done=back)
+    stayed: Ending = "partial" if back.trees else "nothing"
+    return Outcome(stayed if left or failure else "done", message, done=back)

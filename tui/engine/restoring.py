@@ -12,9 +12,8 @@ from threading import Event
 
 import apsw
 
-from tui.engine.burial import Removal
 from tui.engine.pace import in_slices
-from tui.engine.putting_back import put_back_deeds
+from tui.engine.putting_back import TakingOut, put_back_deeds
 from tui.engine.site import Site
 from tui.errors import OcduError, Refused
 from tui.store import batch, kept_payload, session_files
@@ -23,7 +22,7 @@ from tui.store.database import SQLITE_EXCEPTIONS, transaction
 from tui.store.doctor.counter import raise_counter
 from tui.store.doctor.walk import Key
 from tui.store.generations import exists
-from tui.store.kept import kept_tables, missing_project, taken_id
+from tui.store.kept import KeptTable, kept_tables, missing_project, taken_id
 
 
 def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator[int]:
@@ -47,21 +46,26 @@ def restore_tree(connection: apsw.Connection, site: Site, root: str) -> Iterator
         with transaction(connection, "BEGIN"):
             batch.set_state(connection, root, batch.RESTORING)
     refused: list[str] = []
+    done: list[tuple[KeptTable, int]] = []
+    written: list[str] = []
     try:
-        deeds = put_back_deeds(connection, site.store.schema, ids, refused)
+        deeds = put_back_deeds(connection, site.store.schema, ids, refused, done)
         yield from in_slices(connection, deeds, Event())
-        if site.store.schema.has("session_v2"):
-            _raise_counters(connection, site, ids)
         for id in ids:
-            session_files.restore_files(connection, site.files, id)
+            written += [id] * session_files.restore_files(connection, site.files, id)
+            if session_files.is_another(connection, site.files, id):
+                refused.append(f"file of {id}")  # the one that is there stays, and so does the copy
+        if site.store.schema.has("session_v2"):
+            _raise_counters(connection, site, ids)  # last: it is all there then, or undone at once
     except (OcduError, OSError, *SQLITE_EXCEPTIONS):
         if not begun_before:
-            _take_out(connection, site, root, ids)
+            _take_out(connection, site, root, done, written)
         raise
     site.store.sync()  # the copies go next
     with transaction(connection, "BEGIN"):
         if refused:
-            # Rows that belonged to nothing before: opencode never showed them. They stay here.
+            # Rows that belonged to nothing before, which opencode never showed; or a file in whose
+            # place there is another one by now. They stay here.
             batch.set_state(connection, root, batch.RESTORED)
         else:
             batch.forget_tree(connection, root)
@@ -92,11 +96,23 @@ def _raise_counters(connection: apsw.Connection, site: Site, ids: tuple[str, ...
             raise_counter(connection, site.store.schema, Key("text", id.encode()))
 
 
-def _take_out(connection: apsw.Connection, site: Site, root: str, ids: tuple[str, ...]) -> None:
-    """Undo half a restore; where even that fails, the next start finishes it."""
-    with suppress(*SQLITE_EXCEPTIONS):
-        removal = Removal(connection, site.store.schema, ids)
-        for _ in in_slices(connection, removal.deeds(), Event()):
+def _take_out(
+    connection: apsw.Connection,
+    site: Site,
+    root: str,
+    done: list[tuple[KeptTable, int]],
+    written: list[str],
+) -> None:
+    """Undo half a restore: what this run brought, and nothing else.
+
+    Where that fails, or somebody uses the tree by now, it stays noted as being restored.
+    """
+    with suppress(OSError, *SQLITE_EXCEPTIONS):
+        for id in written:
+            session_files.remove_file(site.files, id, connection)
+        taking = TakingOut(connection, site.store.schema, done)
+        for _ in in_slices(connection, taking.deeds(), Event()):
             pass
-        with transaction(connection, "BEGIN"):
-            batch.set_state(connection, root, batch.GONE)
+        if not taking.is_in_use:
+            with transaction(connection, "BEGIN"):
+                batch.set_state(connection, root, batch.GONE)

@@ -8,7 +8,7 @@ import apsw
 import psutil
 
 from tui.engine.site import Site
-from tui.errors import NoRoom, OcduError, Refused
+from tui.errors import NoRoom, NotNow, OcduError
 from tui.format import size
 from tui.policy.plan import Plan
 from tui.store.database import explained
@@ -36,13 +36,13 @@ def needed_bytes(site: Site, plan: Plan, *, events: bool) -> int:
 
 
 def check_room(site: Site, plan: Plan, *, events: bool) -> None:
-    """Raises Refused, saying how much is missing, when the trash has no room for these trees."""
+    """Raises NotNow, saying how much is missing, when the trash has no room for these trees."""
     folder = site.ledger.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     free = psutil.disk_usage(str(folder)).free
     needed = needed_bytes(site, plan, events=events)
     if free < needed:
-        raise Refused(
+        raise NotNow(
             f"The trash in {folder} needs {size(needed)} for a moment and its disk has "
             f"{size(free)} free, {size(needed - free)} ({needed - free} bytes) too few: nothing "
             "was pruned. Prune less at a time, empty the trash, or delete for good "

@@ -17,7 +17,7 @@ from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.quantity import parse_age
 from tui.store import batch
 from tui.store.batch import TreeLine
-from tui.store.database import file_size
+from tui.store.database import explained, file_size
 from tui.store.packing import look_into
 from tui.store.shelf import shelved
 
@@ -147,19 +147,41 @@ def _totals(each: Batch) -> Totals:
 
 
 def apply_empty(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """Delete the batch files; there is no way back."""
+    """Delete the batch files; there is no way back.
+
+    Each is looked at again: what is in it now is what goes. One that is gone by now is not counted,
+    and one with an interrupted job that could not be put right yet stays: its copies may be the
+    only ones.
+    """
     done = Totals()
-    freed = 0
+    freed, left = 0, 0
+    failure = ""
     for seen, item in enumerate(plan, start=1):
         if stop.is_set():
+            left += len(plan) - seen + 1
             break
         path = site.ledger.trash_folder / f"{item.id}{batch.TRASH}"
-        freed += file_size(path)
-        path.unlink(missing_ok=True)
-        done += item.totals
+        found = _read(path) if path in shelved(site.ledger.trash_folder) else None
+        if found is None or any(line.state == batch.RESTORING for line in found.lines):
+            left += 1
+            continue
+        try:
+            path.unlink()
+        except OSError as error:
+            failure, left = f" {explained(error, path)}", left + len(plan) - seen + 1
+            break
+        freed += found.file_bytes
+        done += _totals(found)
         yield Step(seen, len(plan), freed, "emptying")
+    return _emptied(plan, done, freed, left, failure)
+
+
+def _emptied(plan: Plan, done: Totals, freed: int, left: int, failure: str) -> Outcome:
     message = f"{plural(done.trees, 'tree')} deleted for good: {size(freed)} given back."
-    ending: Ending = "done" if done.trees == plan.totals.trees else "partial"
+    if left:
+        message += f" {plural(left, 'batch')} stayed, or had gone before.{failure}"
+    nothing: Ending = "failed" if failure else "nothing"
+    ending: Ending = "done" if not left else "partial" if freed else nothing
     return Outcome(
         ending, message, done=done, predicted_bytes=plan.predicted_bytes, freed_bytes=freed
     )

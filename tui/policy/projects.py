@@ -180,7 +180,7 @@ def plan_remove(rows: Iterable[ProjectRow], names: Sequence[str]) -> Plan:
              Totals())
         for row in chosen.values()
     )  # fmt: skip
-    message = "opencode makes a project anew when its folder is opened again; there is no undo."
+    message = "opencode makes a project anew when its folder is opened again; u (undo) undoes this."
     return Plan("remove_project", items, options=RemoveOptions(tuple(chosen)), message=message)
 
 

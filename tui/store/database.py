@@ -23,7 +23,7 @@ import apsw
 from peewee import DatabaseError, OperationalError
 from playhouse.apsw_ext import APSWDatabase
 
-from tui.errors import NoRoom, OcduError, Refused
+from tui.errors import NoRoom, NotNow, OcduError, Refused
 from tui.sizes import FileSizes
 from tui.store import schema
 from tui.store.query import scalar
@@ -103,7 +103,7 @@ class Store:
             # cascade without a copy, and a newer schema must not be written at all.
             self.__dict__.pop("schema", None)
         if self.refusal:
-            raise Refused(self.refusal)
+            raise NotNow(self.refusal)
         with _connected(self._writer, self.path) as db:
             connection = db.connection()
             # opencode leaves its WAL behind, too; folding it in at every close would cost an fsync
@@ -206,9 +206,15 @@ def open_store(path: Path, *, read_only: bool = False, force: bool = False) -> S
 
 
 def explained(error: Exception, path: Path) -> OcduError:
-    """The sentence for an SQLite error on this file."""
+    """The sentence for an SQLite error on this file; what is no fault of the deed may pass."""
     if isinstance(error, OcduError):
         return error
+    found = _explained(error, path)
+    found.may_pass = True
+    return found
+
+
+def _explained(error: Exception, path: Path) -> OcduError:
     if isinstance(error, OSError):
         where = error.filename or path
         return OcduError(f"{where}: {error.strerror or error}. Check the disk, then try again.")

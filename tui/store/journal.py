@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from peewee import AutoField, IntegerField, Model, TextField, fn
@@ -28,6 +28,15 @@ OF_BATCHES = ("prune", "restore", "reclaim", "rescue", "undo", "redo")
 
 MAKERS = ("prune", "redo", "reclaim")
 """Of these the ones that make a batch: what such a job took can be undone after a kill."""
+
+ASIDE = "aside"
+"""Key in an entry's `undo`: why it cannot be turned any more. Such an entry is passed over."""
+
+TURNED = "undone"
+"""State of a job that was undone; also the key in its `undo` that counts undone jobs."""
+
+AT_ONCE = 20
+"""Entries read at once when looking for one to undo: a memory may be megabytes of JSON."""
 
 JSON_COLUMNS = ("undo", "plan", "phases", "outcome")
 
@@ -78,7 +87,12 @@ class JournalEntry(NamedTuple):
     @property
     def undoable(self) -> bool:
         """True while the job is done and can be reversed."""
-        return self.undo is not None and self.state in ("done", "partial")
+        return self.state in ("done", "partial") and self.undo is not None and not self.aside
+
+    @property
+    def aside(self) -> str:
+        """Why it was given up to undo it, or to do it again; "" while it was not."""
+        return str((self.undo or {}).get(ASIDE, ""))
 
 
 class JobRecord(NamedTuple):
@@ -143,23 +157,33 @@ class Journal:
         """Note how a job ended."""
         self.update(entry, state=state, ended=_now(), **columns)
 
-    def interrupted(self, batch: str | None, created: int) -> None:
+    def interrupted(
+        self,
+        batch: str | None,
+        created: int,
+        undo: Mapping[str, Any] | None = None,
+        message: str = "",
+    ) -> None:
         """A job never came to its end: its entry says so, and can be undone if copies were kept.
 
         `created` (ms) is when the batch was made, which tells whose it is: an older one may have
-        waited until now. Call with the lock of `exclusive`: nothing of this database runs then.
+        waited until now. `undo` is what turns back and does again what the batch holds, `message`
+        what became of it. Call with the lock of `exclusive`: nothing of this database runs then.
         """
         mine = (Entry.database == self.database) & (Entry.state == RUNNING)
         owner = self.maker_of(created)
         with self._connection():
             if batch and owner is not None:
-                found = {"state": "partial", "batch": batch, "undo": json.dumps({"trees": []})}
-                Entry.update(found).where(Entry.id == owner).bind(self._db).execute()
+                known = {"batch": batch, "undo": _json(undo or {"trees": []}), "message": message}
+                Entry.update(state="partial", **known).where(Entry.id == owner).bind(
+                    self._db
+                ).execute()
             # What a killed archive is taken back by stands in its line: that stays for `settle`.
             # A restore cut short is no way to restore again.
             others = Entry.verb.in_(OF_BATCHES) & Entry.verb.not_in(MAKERS)
             ended = mine & (others | (Entry.id == owner))
-            Entry.update(state="interrupted", undo=None).where(ended).bind(self._db).execute()
+            told = Entry.update(state="interrupted", undo=None, message=message)
+            told.where(ended).bind(self._db).execute()
 
     def maker_of(self, created: int) -> int | None:
         """The number of the job that was killed with a batch it made at that time (ms), or None."""
@@ -193,6 +217,37 @@ class Journal:
                 .limit(limit)
             )
             return [_entry(row) for row in answers(query, self._db)]
+
+    def remembered(self) -> Iterator[JournalEntry]:
+        """Every entry that knows what reverses it, newest first; read a few at a time."""
+        found: list[JournalEntry] = []
+        while True:
+            mine = (Entry.database == self.database) & Entry.undo.is_null(False)
+            older = mine & (Entry.id < found[-1].id) if found else mine
+            with self._connection():
+                query = Entry.select(*_LISTED).where(older).order_by(Entry.id.desc())
+                found = [_entry(row) for row in answers(query.limit(AT_ONCE), self._db)]
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+
+    def undone_last(self) -> JournalEntry | None:
+        """The entry that was undone last and can be done again."""
+        counted = fn.json_extract(Entry.undo, f"$.{TURNED}")
+        with self._connection():
+            query = Entry.select(*_LISTED).where(
+                (Entry.database == self.database)
+                & (Entry.state == TURNED)
+                & Entry.undo.is_null(False)
+                & fn.json_extract(Entry.undo, f"$.{ASIDE}").is_null()
+            )
+            query = query.order_by(fn.coalesce(counted, 0).desc(), Entry.id.desc()).limit(1)
+            found = answers(query, self._db)
+        return _entry(found[0]) if found else None
+
+    def set_aside(self, entry: JournalEntry, why: str) -> None:
+        """Note that an entry cannot be turned any more: from now on it is passed over."""
+        self.update(entry.id, undo={**(entry.undo or {}), ASIDE: why})
 
     def record(self, entry: int) -> JobRecord | None:
         """All about one job of this database; None when there is no such number."""

@@ -120,6 +120,12 @@ def entries(connection: apsw.Connection) -> list[tuple[int, str]]:
     return [(entry, table) for entry, table in found if table in TABLES]
 
 
+def sessions(connection: apsw.Connection) -> frozenset[str]:
+    """Whose rows are kept."""
+    found = fetch(connection, "SELECT DISTINCT session FROM trash.ocdu_payload")
+    return frozenset(id for (id,) in found)
+
+
 def drop(connection: apsw.Connection, unused: list[int]) -> None:
     """Forget these entries: their rows were never touched."""
     connection.executemany(

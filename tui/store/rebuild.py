@@ -49,6 +49,17 @@ class Newest(NamedTuple):
     rowid: int
 
 
+def is_of_2x(connection: apsw.Connection, schema: Schema, id: str) -> bool:
+    """True when 2.x wrote in this history: it keeps no whole messages there, so that nothing can be
+    made of it that 2.x or 1.x would show (facts on opencode 2.x, §6 and §12: 1.x leaves `created`
+    at 0).
+    """
+    if not schema.has("event", "created"):
+        return False
+    question = "SELECT EXISTS (SELECT 1 FROM event WHERE aggregate_id = ? AND created IS NOT 0)"
+    return bool(scalar(connection, question, (id,)))
+
+
 def lost_sessions(store: Store) -> list[LostSession]:
     """Every id whose history has a beginning and no end, and that no generation knows.
 
@@ -192,6 +203,7 @@ PART_STATEMENT = """
       SELECT 1 FROM message WHERE id = json_extract(event.data, '$.part.messageID'))"""
 
 
-def is_there(connection: apsw.Connection, id: str) -> bool:
-    """True when the session has a row."""
-    return bool(scalar(connection, "SELECT EXISTS (SELECT 1 FROM session WHERE id = ?)", (id,)))
+def is_rebuilt(connection: apsw.Connection, id: str) -> bool:
+    """True when the session has a row that was made here."""
+    question = "SELECT EXISTS (SELECT 1 FROM session WHERE id = ? AND title GLOB ?)"
+    return bool(scalar(connection, question, (id, f"*{LABEL}")))

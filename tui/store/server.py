@@ -40,12 +40,16 @@ class Server:
     password: str = field(repr=False)
 
     def active(self) -> frozenset[str] | None:
-        """Ids of sessions it is executing, which nobody may touch; None when it does not say."""
+        """Ids of sessions it is executing, which nobody may touch.
+
+        None when it does not say: then it may be executing any of them.
+        """
         answer = self._ask("GET", "/api/session/active")
         if answer is None or answer[0] != 200:
             return None
         try:
-            return frozenset(_session_ids(json.loads(answer[1])))
+            said = json.loads(answer[1])
+            return frozenset(_session_ids(said)) if isinstance(said, dict | list) else None
         except (ValueError, RecursionError):
             return None
 

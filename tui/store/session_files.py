@@ -85,6 +85,17 @@ def remove_file(files: Path, session_id: str, connection: apsw.Connection | None
     return True
 
 
+def is_another(connection: apsw.Connection, files: Path, session_id: str) -> bool:
+    """True when a file stands in the place of a kept one that is not as it was kept."""
+    kept = "SELECT EXISTS (SELECT 1 FROM trash.ocdu_file WHERE session = ?)"
+    path = diff_file(files, session_id)
+    return (
+        path is not None
+        and bool(scalar(connection, kept, (session_id,)))
+        and not _is_as_kept(connection, session_id, path)
+    )
+
+
 def _is_as_kept(connection: apsw.Connection, session_id: str, path: Path) -> bool:
     state = path.stat()
     return bool(

@@ -19,7 +19,7 @@ from tui.store.database import Store, as_text
 from tui.store.generations import Importer
 from tui.store.models import Message, Project, Session
 from tui.store.models_v2 import SessionMessageV2, SessionV2
-from tui.store.query import FINITE, answers, scalar
+from tui.store.query import FINITE, answers, fetch, scalar
 from tui.store.schema import Schema
 from tui.store.server import server_of
 
@@ -198,16 +198,27 @@ UNFINISHED = """SELECT json_extract(data, '$.time.completed') IS NULL
 """Of 1.x. A body of over a megabyte is a finished question with diffs; parsing it would take a
 moment."""
 
-UNFINISHED_V2 = """SELECT CASE type
+_WORKS_V2 = """CASE type
     WHEN 'user' THEN 1
     WHEN 'assistant' THEN json_extract(data, '$.error') IS NULL
       AND (json_extract(data, '$.time.completed') IS NULL
            OR json_extract(data, '$.finish') IS 'tool-calls')
     WHEN 'compaction' THEN json_extract(data, '$.status') IS 'running'
-    WHEN 'shell' THEN json_extract(data, '$.status') IS 'running' END
+    WHEN 'shell' THEN json_extract(data, '$.status') IS 'running' END"""
+"""What the newest row says, of 2.x, which writes one for every step of a turn (facts on opencode
+2.x, §5)."""
+
+UNFINISHED_V2 = f"""SELECT {_WORKS_V2}
   FROM (SELECT type, data FROM session_message WHERE session_id = ? ORDER BY seq DESC LIMIT 1)
   WHERE octet_length(data) < 8000000 AND json_valid(data)"""
-"""Of 2.x, which writes one row for every step of a turn (facts on opencode 2.x, §5)."""
+
+NOT_AT_REST = f"""SELECT CASE WHEN octet_length(data) >= 8000000 OR NOT json_valid(data) THEN 1
+    ELSE {_WORKS_V2} END
+  FROM (SELECT type, data FROM session_message WHERE session_id = ?
+        AND type IN ('user', 'assistant', 'compaction', 'shell', 'idle') ORDER BY seq DESC LIMIT 1)
+"""
+"""The same for whoever must be sure: what cannot be read does not rest, and a change of model in
+the middle of a turn ends no turn."""
 
 
 CLAIMED = "SELECT time_suspended IS NOT NULL FROM session_v2 WHERE id = ?"
@@ -217,6 +228,28 @@ CLAIMED = "SELECT time_suspended IS NOT NULL FROM session_v2 WHERE id = ?"
 def _works_in_v2(schema: Schema, connection: apsw.Connection, id: str) -> bool:
     is_claimed = schema.has("session_v2", "time_suspended") and _asks(connection, CLAIMED, id)
     return is_claimed or _asks(connection, UNFINISHED_V2, id)
+
+
+def may_be_at_work(connection: apsw.Connection, schema: Schema, id: str, now: int) -> bool:
+    """True unless the rows of a session show that 2.x does nothing for it; `now` in milliseconds.
+
+    For a server that owns the file and does not answer. Whoever works has claimed the session, has
+    something queued, has not finished the last turn, or wrote within the hour.
+    """
+    written = (
+        "SELECT max(time_updated, coalesce((SELECT max(time_updated) FROM session_message"
+        " WHERE session_id = s.id), 0)) FROM session_v2 s WHERE id = ?"
+    )
+    found = fetch(connection, written, (id,))
+    if not found:
+        return False  # 2.x does not know it
+    queued = "SELECT EXISTS (SELECT 1 FROM session_inbox WHERE session_id = ?)"
+    return (
+        now - milliseconds(found[0][0]) < RECENT
+        or (schema.has("session_v2", "time_suspended") and _asks(connection, CLAIMED, id))
+        or (schema.has("session_inbox") and _asks(connection, queued, id))
+        or _asks(connection, NOT_AT_REST, id)
+    )
 
 
 def _asks(connection: apsw.Connection, question: str, id: str) -> bool:

@@ -24,7 +24,7 @@ from threading import Event
 
 import apsw
 
-from tui.errors import OcduError, Refused
+from tui.errors import NotNow, OcduError
 from tui.format import size
 from tui.store import batch
 from tui.store.batch import TRASH, UNFINISHED, sync_folder
@@ -39,6 +39,8 @@ gone already."""
 
 SPARE = 10_000_000
 """Octets that must stay free on the disk of the trash when a batch is unpacked."""
+
+WAITING = "An interrupted job on this batch could not be put right yet"
 
 ABANDONED = 3600.0
 """Seconds after which a file that says not whose it is belongs to nobody any more."""
@@ -67,11 +69,13 @@ def trash_bytes(folder: Path) -> int:
 def take_down(path: Path) -> Generator[int, None, Path]:
     """Make a finished batch a plain `.unfinished` file; yields octets done, returns its path.
 
-    Raises Refused when there is no room to unpack it, OcduError when it is damaged: the batch stays
-    as it is then.
+    Raises NotNow when there is no room to unpack it, or a job on it waits to be put right;
+    OcduError when it is damaged. The batch stays as it is then.
     """
-    found = _known(path)
     unfinished = path.with_suffix(UNFINISHED)
+    if unfinished.exists():  # that one alone counts, and it is not to be written over
+        raise NotNow(f"{WAITING} ({path.stem}): nothing was changed. See `ocdu doctor`.")
+    found = _known(path)
     if found.is_packed:
         yield from _unpacked(path, found, path.with_suffix(UNPACKING))
         path.with_suffix(UNPACKING).rename(unfinished)
@@ -92,7 +96,7 @@ def _unpacked(path: Path, found: Found, target: Path) -> Generator[int, None, No
     free = shutil.disk_usage(path.parent).free
     needed = found.plain_bytes + SPARE
     if free < needed:
-        raise Refused(
+        raise NotNow(
             f"To unpack the batch {path.stem}, {path.parent} needs {size(needed)}, and "
             f"{size(needed - free)} of it are missing: make room there, then try again."
         )
@@ -199,21 +203,32 @@ def passing(folder: Path) -> list[Path]:
 def remove_passing(folder: Path, database: str) -> list[Path]:
     """Remove half-written files of this database's batches, and old ones of nobody's.
 
-    Needs the ledger's lock: a job of this database that is under way makes such files.
+    One whose batch cannot be read stays: another ocdu, on another database, may be writing to that
+    batch at this moment. Needs the ledger's lock: a job of this database that is under way makes
+    such files.
     """
     removed = []
     for path in passing(folder):
-        owner = _owner(path)
-        age = time.time() - path.lstat().st_mtime
-        if owner == database or (owner is None and age > ABANDONED):
+        if _owners(path) <= {database} if _beside(path) else _is_abandoned(path):
             path.unlink(missing_ok=True)
             removed.append(path)
     return removed
 
 
-def _owner(path: Path) -> str | None:
-    for ending in (UNFINISHED, TRASH):
-        found = look_into(path.with_suffix(ending))
-        if found is not None:
-            return found.facts.database
-    return None
+def _beside(path: Path) -> list[Path]:
+    """The batch that a passing file belongs to; whole files only."""
+    siblings = (path.with_suffix(ending) for ending in (UNFINISHED, TRASH))
+    return [each for each in siblings if each.exists()]
+
+
+def _owners(path: Path) -> set[str | None]:
+    """Whose the batch is; None among them when it cannot be told now."""
+    found = [look_into(each) for each in _beside(path)]
+    return {None if each is None else each.facts.database for each in found}
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        return time.time() - path.lstat().st_mtime > ABANDONED
+    except OSError:
+        return False  # its maker has just removed it

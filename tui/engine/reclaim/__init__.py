@@ -79,9 +79,9 @@ def apply_reclaim(
     keeper = _keeper(plan, store, ledger)
     problem, batch = "", None
     with store.writing() as db:
-        executed = Service(store.path, store.schema).active
+        service = Service(store.path, store.schema)
         now_ms = time.time_ns() // 1_000_000
-        work = Work(db.connection(), stop, now_ms, store, files, executed=executed)
+        work = Work(db.connection(), stop, now_ms, store, files, service=service)
         items = _in_order(plan)
         try:
             yield from _take(items, work, len(plan), keeper)
@@ -184,6 +184,8 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
     excluded: Counter[str] = Counter()  # beside what the plan left out
     if work.tally.changed:
         excluded["changed"] += len(work.tally.changed)
+    if work.at_work:
+        excluded["running"] += len(work.at_work)
     done = tally.totals
     ending: Ending = "done" if tally.taken != Totals() else "nothing"
     if problem or work.finished < len(plan):
@@ -194,8 +196,13 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
         taken = f"{format.size(done.bytes)} in {told(done, levels_of(plan))}"
         back = _way_back(plan) if batch else ""
         message = f"Reclaimed {taken}{back}; the file shrinks after a vacuum."
+    elif work.at_work:
+        message = "Nothing was reclaimed."
     else:
         message = "Nothing was reclaimed: what was planned had gone or changed meanwhile."
+    if work.at_work and work.service is not None:
+        message += f" {work.service.told(format.plural(len(work.at_work), 'session'), 'reclaim')}"
+        ending = "refused" if ending == "nothing" and work.service.is_silent else ending
     return Outcome(
         ending,
         message,
@@ -204,11 +211,11 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
         predicted_bytes=plan.predicted_bytes,
         freed_bytes=freed,
         batch=batch,
-        details={"undo": {"reclaimed": _again(plan)}} if batch else {},
+        details={"undo": {"reclaimed": kept_sessions(plan)}} if batch else {},
     )
 
 
-def _again(plan: Plan) -> list[dict[str, object]]:
+def kept_sessions(plan: Plan) -> list[dict[str, object]]:
     """Planned sessions as the journal keeps them, so that what undo brings back can go again."""
     return [
         {"id": item.id, "title": item.title, "levels": kept_levels(item.levels)}

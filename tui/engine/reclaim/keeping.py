@@ -19,7 +19,7 @@ import psutil
 
 from tui.engine.pace import Deed, as_steps, in_slices
 from tui.engine.reclaim.rewrite import Edit, Work, written
-from tui.errors import Refused
+from tui.errors import NotNow
 from tui.format import plural, size
 from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.policy.reclaim import kept_bytes
@@ -61,14 +61,14 @@ class Keeper:
         self.has_kept = False
 
     def check_disk(self, plan: Plan) -> None:
-        """Raises Refused when the trash's disk has no room for the copies."""
+        """Raises NotNow when the trash's disk has no room for the copies."""
         folder = self.ledger.folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         free = psutil.disk_usage(str(folder)).free
         copies = kept_bytes(plan)
         needed = copies + copies // 5 + SPARE_DISK
         if free < needed:
-            raise Refused(
+            raise NotNow(
                 f"Keeping a copy in {folder} needs {size(needed)} and its disk has {size(free)} "
                 "free: nothing was reclaimed. Reclaim less at a time, or set [reclaim] keep = "
                 "false in the configuration (no undo)."
@@ -213,4 +213,5 @@ def _outcome(
     return Outcome(
         "done" if not left.rows else "partial" if back else "nothing",
         message, done=done, excluded=excluded,
+        details={"unfinished": stopped and bool(left.rows)},
     )  # fmt: skip

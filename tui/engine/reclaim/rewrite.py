@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from tui.engine.pace import Deed, in_slices
+from tui.engine.served import Service
 from tui.policy.plan import Totals
 from tui.policy.reclaim import NOBODY, ReclaimItem
 from tui.store import kept_payload
@@ -77,8 +78,10 @@ class Work:
     """opencode's data directory, where orphaned files may be removed."""
     file_bytes: int = 0
     """Octets on the disk that removed files gave back."""
-    executed: frozenset[str] = frozenset()
-    """Sessions that a server of 2.x is executing: their rows of 2.x are not touched."""
+    service: Service | None = None
+    """The server of 2.x: rows of 2.x of a session it executes, or may execute, are not touched."""
+    at_work: set[str] = field(default_factory=set)
+    """Sessions that were left for that reason."""
     tally: Tally = field(default_factory=Tally)
     """With the transaction under way."""
     kept: Tally = field(default_factory=Tally)
@@ -101,7 +104,8 @@ class Work:
 
     def missed(self, session_id: str) -> None:
         """Note a session in which something is no longer as planned."""
-        self.tally = self.tally.missed(session_id)
+        if session_id not in self.at_work:  # of those it is told already why nothing was found
+            self.tally = self.tally.missed(session_id)
 
     def begin_slice(self) -> None:
         """A new transaction begins."""

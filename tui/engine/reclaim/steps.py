@@ -18,8 +18,8 @@ def step_deeds(work: Work, level: StepLevel, item: ReclaimItem, ask: Ask) -> lis
     """One deed for each row of the session that qualifies now; none in a file of 1.x."""
     if not work.schema.has("session_v2"):
         return []
-    if item.id in work.executed:
-        work.missed(item.id)
+    if work.service is not None and work.service.works_for(work.connection, (item.id,)):
+        work.at_work.add(item.id)
         return []
     still = _Still(work, ask)
     span = still.span()

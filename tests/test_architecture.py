@@ -21,7 +21,10 @@ FLOOR_0 = (
     "tui", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.places", "tui.quantity",
     "tui.records", "tui.sizes",
 )  # fmt: skip
-SHAPES = ("tui.forest", "tui.narrowing", "tui.ordering", "tui.outline")
+SHAPES = (
+    "tui.forest", "tui.line", "tui.narrowing", "tui.ordering", "tui.outline", "tui.shape",
+    "tui.sieve",
+)  # fmt: skip
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
 STORE = ("tui.store.*",)
 ENGINE = ("tui.engine.*",)

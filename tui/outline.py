@@ -2,62 +2,57 @@
 
 Three stages, so that a key does no more than it must. `Order` sorts siblings and groups and is
 made once for a load, a sort or a regrouping; `Outline.filtered` marks what a needle finds;
-`Outline.lines` skips what is folded. Pure: no clock, no widgets. Times are milliseconds UTC.
+`Outline.lines` skips what is folded. Outlines of one order share `Figures`: what no needle changes.
+Pure: no clock, no widgets. Times are milliseconds UTC.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
+from operator import countOf
 
 from tui.forest import Forest, Sums
-from tui.narrowing import Found, Narrowing, found_in, parse_narrowing
+from tui.line import Line
+from tui.narrowing import Narrowing, parse_narrowing
 from tui.ordering import Group, Grouping, Order, Sort, View
-from tui.records import SessionRow
+from tui.sieve import Found, Sieve, get_ready
 
 __all__ = ["Group", "Grouping", "Line", "Order", "Outline", "Sort", "View"]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Everything one line of the tree says; a session's numbers cover its whole subtree."""
+class Figures:
+    """The sums of an order's groups, and what filters found in its forest so far."""
 
-    key: str
-    """Session id or group key: what folds, marks and the cursor remember."""
-    row: SessionRow | None
-    """None on a group header."""
-    group: Group | None
-    depth: int
-    bytes: int | None
-    """Payload octets measured so far; None before the first measurement."""
-    complete: bool
-    """False while some session of the subtree is not measured."""
-    share: float | None
-    """Part of the parent line's bytes, 0 to 1; None while unknown."""
-    active: int
-    created: int
-    messages: int | None
-    cost: float
-    trees: int
-    """Trees below a group header; 0 for a session."""
-    sessions: int
-    """Sessions in the subtree, the top one included."""
-    folds: bool
-    """True when there is something below to show or hide."""
-    context: bool
-    """True when it is only here because something below it was asked for."""
+    def __init__(self, forest: Forest, order: Order) -> None:
+        self.forest, self.order = forest, order
+        self.sieve = Sieve(forest, order.now)
+
+    @cached_property
+    def groups(self) -> list[Sums]:
+        """What each group adds up to, filtered or not."""
+        return [self.forest.sums(group.roots) for group in self.order.groups]
+
+    @cached_property
+    def total(self) -> int:
+        """Payload octets of all trees that stand in the order."""
+        if self.order.groups:
+            return sum(sums.bytes for sums in self.groups)
+        return self.forest.sums(self.order.roots).bytes
 
 
 class Outline:
     """An order of lines, as far as a filter keeps them. Positions index the full order."""
 
-    def __init__(self, forest: Forest, order: Order, needle: str = "") -> None:
+    def __init__(
+        self, forest: Forest, order: Order, needle: str = "", figures: Figures | None = None
+    ) -> None:
         self.forest = forest
         self.order = order
         self.needle = needle
+        self._figures = figures or Figures(forest, order)
 
     @classmethod
     def of(
@@ -75,7 +70,13 @@ class Outline:
 
     def filtered(self, needle: str) -> Outline:
         """The same order, keeping what matches `needle` and its ancestors; "" keeps all."""
-        return Outline(self.forest, self.order, needle)
+        return Outline(self.forest, self.order, needle, self._figures)
+
+    def get_ready(self) -> Outline:
+        """Count, in a thread, what the first filter would count; returns itself."""
+        get_ready(self.forest)
+        _ = self._figures.groups, self._figures.total
+        return self
 
     def with_forest(self, forest: Forest) -> Outline:
         """The same lines with the numbers of `forest.with_usage(…)`, without sorting anew."""
@@ -98,7 +99,7 @@ class Outline:
     @cached_property
     def found(self) -> Found:
         """Forest positions that the needle holds for, whether the view shows them or not."""
-        return found_in(self.forest, self.narrowing, self.order.now)
+        return self._figures.sieve.found(self.narrowing)
 
     @property
     def best(self) -> str | None:
@@ -109,21 +110,22 @@ class Outline:
     @cached_property
     def archived(self) -> int:
         """Sessions shown for their own sake that are archived."""
-        rows, items = self.forest.rows, self.order.items
-        wanted = compress(items, self._matched)
-        return sum(rows[item].archived is not None for item in wanted)
+        archived = self.forest.shape.archived
+        return sum(map(archived.__getitem__, compress(self.order.items, self._matched)))
 
     @cached_property
     def _matched(self) -> bytearray:
         """Which positions are wanted for their own sake; the rest are context or hidden."""
-        order, wanted = self.order, bytearray(len(self.order.items))
+        order = self.order
         if not self.is_filtered:
-            for position, item in enumerate(order.items):
-                wanted[position] = item >= 0
+            wanted = bytearray(b"\x01") * len(order.items)
+            for header in order.headers.values():
+                wanted[header] = 0
         else:
-            for item in self.found.places:
-                if (position := order.places[item]) >= 0:
-                    wanted[position] = 1
+            wanted = bytearray(len(order.items) + 1)  # the last one takes those the view hides
+            for position in map(order.places.__getitem__, self.found.places):
+                wanted[position] = 1
+            del wanted[-1]
         for position in order.context:
             wanted[position] = 0
         return wanted
@@ -133,8 +135,8 @@ class Outline:
         """Positions of matches and of everything above them, in order."""
         keep = bytearray(self._matched)
         parent = self.order.parent
-        for position in compress(range(len(keep)), self._matched):
-            above = parent[position]
+        aboves = set(map(parent.__getitem__, compress(range(len(keep)), keep)))
+        for above in aboves:
             while above >= 0 and not keep[above]:
                 keep[above] = 1
                 above = parent[above]
@@ -149,20 +151,21 @@ class Outline:
     def trees(self) -> int:
         """Trees of which at least one session is shown."""
         level = self.order.top_depth
-        positions = self._kept if self.is_filtered else range(len(self.order.items))
-        return sum(self.order.depth[position] == level for position in positions)
+        depth = self.order.depth
+        kept = map(depth.__getitem__, self._kept) if self.is_filtered else depth
+        return countOf(kept, level)
 
     def lines(self, opened: Set[str], folded: Set[str] = frozenset()) -> list[int]:
         """Positions on show, top to bottom. Below a filter everything is open but `folded`."""
         if self.is_filtered:
             return self._filtered_lines(folded)
-        span, key = self.order.span, self.order.key
+        span = self.order.span
+        at = {self.position(key) for key in opened}
         shown: list[int] = []
         position, end = 0, len(span)
         while position < end:
             shown.append(position)
-            size = span[position]
-            position += 1 if size == 1 or key(position) in opened else size
+            position += 1 if position in at else span[position]
         return shown
 
     def _filtered_lines(self, folded: Set[str]) -> list[int]:
@@ -248,7 +251,7 @@ class Outline:
         )
 
     def _group_line(self, position: int, index: int) -> Line:
-        group, sums = self.order.groups[index], self._group_sums[index]
+        group, sums = self.order.groups[index], self._figures.groups[index]
         size = sums.bytes if sums.measured else None
         return Line(
             key=group.key,
@@ -273,20 +276,9 @@ class Outline:
             return None
         above = self.order.parent[position]
         if above < 0:
-            whole = self._total
+            whole = self._figures.total
         elif (item := self.order.items[above]) >= 0:
             whole = self.forest.subtree_bytes(item)
         else:
-            whole = self._group_sums[~item].bytes
+            whole = self._figures.groups[~item].bytes
         return size / whole if whole else 0.0
-
-    @cached_property
-    def _total(self) -> int:
-        """Payload octets of all trees that stand in this outline."""
-        if self.order.groups:
-            return sum(sums.bytes for sums in self._group_sums)
-        return self.forest.sums(self.order.roots).bytes
-
-    @cached_property
-    def _group_sums(self) -> list[Sums]:
-        return [self.forest.sums(group.roots) for group in self.order.groups]

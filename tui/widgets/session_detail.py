@@ -76,7 +76,8 @@ class SessionDetailPanel(VerticalScroll, can_focus=False):
 
     DEFAULT_CSS = """
     SessionDetailPanel {
-        width: 30%; min-width: 42; max-width: 64; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+        width: 30%; min-width: 42; max-width: 64; padding: 0 1;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
     }
     SessionDetailPanel Static { width: 1fr; height: auto; min-height: 100%; }
     """

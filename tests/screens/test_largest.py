@@ -89,3 +89,14 @@ async def test_the_preview_is_short_and_harmless(tmp_path: Path, size: tuple[int
         assert len(str(preview.content)) <= PREVIEW
         assert not set(str(preview.content)) & {"\n", "\x1b", "\u202e"}
         assert untidy(here.screen) == []
+
+
+async def test_an_answer_that_comes_after_the_dialog_was_left_does_nothing(tmp_path: Path) -> None:
+    async with visit(forest(tmp_path)) as here:
+        await searched(here)
+        dialog = here.screen
+        assert isinstance(dialog, LargestDialog)
+        await here.press("escape")
+        dialog._preview_came(("prt_1", "late"))
+        dialog._came([])
+        assert dialog is not here.screen

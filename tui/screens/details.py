@@ -88,8 +88,8 @@ class Details(Deeds):
 
     def _largest_came(self, found: tuple[str, tuple[LargeRow, ...]]) -> None:
         id, rows = found
-        shown = self.panel.shown
-        if self.is_attached and isinstance(shown, Shown) and shown.detail.row.id == id:
+        shown = self.panel.shown if self.is_attached else None
+        if isinstance(shown, Shown) and shown.detail.row.id == id:
             self.panel.shown = shown._replace(largest=rows)
 
     def _show_group(self) -> None:

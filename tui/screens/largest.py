@@ -85,8 +85,9 @@ class LargestDialog(Dialog[str]):
         self._show(found, done=False)
 
     def _came(self, found: Found) -> None:
-        self.table.empty_text = NONE
-        self._show(found, done=True)
+        if self.is_attached:
+            self.table.empty_text = NONE
+            self._show(found, done=True)
 
     def _show(self, found: Found, done: bool) -> None:
         if not self.is_attached:
@@ -123,8 +124,8 @@ class LargestDialog(Dialog[str]):
             desk.ask(lambda: (row.id, desk.read_preview(row)), self._preview_came, group="preview")
 
     def _preview_came(self, found: tuple[str, str]) -> None:
-        here = self._here()
-        if self.is_attached and here is not None and here[1].id == found[0]:
+        here = self._here() if self.is_attached else None
+        if here is not None and here[1].id == found[0]:
             text = format.clean(found[1][:PREVIEW])
             self.query_one("#preview", Static).update(Content.styled(text, "$foreground-muted"))
 

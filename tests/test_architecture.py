@@ -22,8 +22,8 @@ FLOOR_0 = (
     "tui.records", "tui.sizes",
 )  # fmt: skip
 SHAPES = (
-    "tui.forest", "tui.line", "tui.narrowing", "tui.ordering", "tui.outline", "tui.shape",
-    "tui.sieve",
+    "tui.figures", "tui.forest", "tui.line", "tui.narrowing", "tui.ordering", "tui.outline",
+    "tui.shape", "tui.sieve",
 )  # fmt: skip
 FLOOR_1 = (*SHAPES, "tui.policy.*", "tui.toasts")
 STORE = ("tui.store.*",)

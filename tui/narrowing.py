@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.quantity import parse_age, parse_size
+from tui.shape import at
 
 STATES = {
     "archived": ("archived", True),
@@ -144,9 +145,7 @@ def _column(key: str, value: str) -> Column:
             raise WrongCall(f"“is:{value}” is unknown: there is is:{' is:'.join(STATES)}.")
         column, held = state
         truth = operator.truth if held else operator.not_
-        return lambda forest, places, now: map(
-            truth, map(forest.shape.column(column).__getitem__, places)
-        )
+        return lambda forest, places, now: map(truth, at(forest.shape.column(column), places))
     if key == "gen":
         if value.lower() not in GENERATIONS:
             raise WrongCall(f"“gen:{value}” is unknown: there is gen:{' gen:'.join(GENERATIONS)}.")
@@ -165,7 +164,7 @@ def _of_rows(name: str, wanted: Callable[[str], bool]) -> Column:
     def column(forest: Forest, places: Sequence[int], now: int) -> Iterable[object]:
         texts = forest.shape.column(name)
         good = set(filter(wanted, set(texts)))
-        return map(good.__contains__, map(texts.__getitem__, places))
+        return map(good.__contains__, at(texts, places))
 
     return column
 
@@ -190,6 +189,6 @@ def _amount(key: str, value: str) -> Column:
 
     def idle(forest: Forest, places: Sequence[int], now: int) -> Iterable[object]:
         # Longer idle than an age is: the age before now lies after the last activity.
-        return map(than, repeat(now - age), map(forest.active.__getitem__, places))
+        return map(than, repeat(now - age), at(forest.active, places))
 
     return idle

@@ -9,38 +9,19 @@ Pure: no clock, no widgets. Times are milliseconds UTC.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Set
 from functools import cached_property
-from itertools import compress
-from operator import countOf
+from itertools import compress, repeat
 
-from tui.forest import Forest, Sums
+from tui.figures import Figures, bits
+from tui.forest import Forest
 from tui.line import Line
 from tui.narrowing import Narrowing, parse_narrowing
 from tui.ordering import Group, Grouping, Order, Sort, View
-from tui.sieve import Found, Sieve, get_ready
+from tui.sieve import Found
 
 __all__ = ["Group", "Grouping", "Line", "Order", "Outline", "Sort", "View"]
-
-
-class Figures:
-    """The sums of an order's groups, and what filters found in its forest so far."""
-
-    def __init__(self, forest: Forest, order: Order) -> None:
-        self.forest, self.order = forest, order
-        self.sieve = Sieve(forest, order.now)
-
-    @cached_property
-    def groups(self) -> list[Sums]:
-        """What each group adds up to, filtered or not."""
-        return [self.forest.sums(group.roots) for group in self.order.groups]
-
-    @cached_property
-    def total(self) -> int:
-        """Payload octets of all trees that stand in the order."""
-        if self.order.groups:
-            return sum(sums.bytes for sums in self.groups)
-        return self.forest.sums(self.order.roots).bytes
 
 
 class Outline:
@@ -74,14 +55,13 @@ class Outline:
 
     def get_ready(self) -> Outline:
         """Count, in a thread, what the first filter would count; returns itself."""
-        get_ready(self.forest)
-        _ = self._figures.groups, self._figures.total
+        self._figures.get_ready()
         return self
 
     def with_forest(self, forest: Forest) -> Outline:
         """The same lines with the numbers of `forest.with_usage(…)`, without sorting anew."""
         fresh = Outline(forest, self.order, self.needle)
-        for known in ("found", "_matched", "_kept"):
+        for known in ("found", "_matched", "_keep", "_kept"):
             if known in self.__dict__ and not self.narrowing.moves:
                 fresh.__dict__[known] = self.__dict__[known]
         return fresh
@@ -110,8 +90,7 @@ class Outline:
     @cached_property
     def archived(self) -> int:
         """Sessions shown for their own sake that are archived."""
-        archived = self.forest.shape.archived
-        return sum(map(archived.__getitem__, compress(self.order.items, self._matched)))
+        return (bits(self._matched) & self._figures.archived).bit_count()
 
     @cached_property
     def _matched(self) -> bytearray:
@@ -123,16 +102,16 @@ class Outline:
                 wanted[header] = 0
         else:
             wanted = bytearray(len(order.items) + 1)  # the last one takes those the view hides
-            for position in map(order.places.__getitem__, self.found.places):
-                wanted[position] = 1
+            positions = map(order.places.__getitem__, self.found.places)
+            deque(map(wanted.__setitem__, positions, repeat(1)), maxlen=0)  # a loop in C
             del wanted[-1]
         for position in order.context:
             wanted[position] = 0
         return wanted
 
     @cached_property
-    def _kept(self) -> list[int]:
-        """Positions of matches and of everything above them, in order."""
+    def _keep(self) -> bytearray:
+        """Which positions are wanted, or above something wanted."""
         keep = bytearray(self._matched)
         parent = self.order.parent
         aboves = set(map(parent.__getitem__, compress(range(len(keep)), keep)))
@@ -140,7 +119,12 @@ class Outline:
             while above >= 0 and not keep[above]:
                 keep[above] = 1
                 above = parent[above]
-        return list(compress(range(len(keep)), keep))
+        return keep
+
+    @cached_property
+    def _kept(self) -> list[int]:
+        """Positions of matches and of everything above them, in order."""
+        return list(compress(range(len(self._keep)), self._keep))
 
     @cached_property
     def sessions(self) -> int:
@@ -150,10 +134,8 @@ class Outline:
     @cached_property
     def trees(self) -> int:
         """Trees of which at least one session is shown."""
-        level = self.order.top_depth
-        depth = self.order.depth
-        kept = map(depth.__getitem__, self._kept) if self.is_filtered else depth
-        return countOf(kept, level)
+        tops = self._figures.tops
+        return (tops & bits(self._keep) if self.is_filtered else tops).bit_count()
 
     def lines(self, opened: Set[str], folded: Set[str] = frozenset()) -> list[int]:
         """Positions on show, top to bottom. Below a filter everything is open but `folded`."""
@@ -180,6 +162,15 @@ class Outline:
             if self.order.key(position) in folded:
                 resume = position + self.order.span[position]
         return shown
+
+    def shows_the_same(self, other: Outline) -> bool:
+        """Whether every line would say what it says in the other one."""
+        return (
+            self.forest is other.forest
+            and self.order is other.order
+            and self.is_filtered == other.is_filtered
+            and self._matched == other._matched
+        )
 
     def position(self, key: str) -> int | None:
         """Where a session or group stands, whether shown or folded; None when it does not."""

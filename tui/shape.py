@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from tui.records import SessionRow
+
+T = TypeVar("T")
 
 
 class Shape:
@@ -117,6 +119,11 @@ class Titles:
                     return self._order[line]
                 at = self._text.find(piece, self._starts[line + 1] - 1)
         return None
+
+
+def at(values: Sequence[T], places: Sequence[int]) -> Iterable[T]:
+    """The values at ascending positions; themselves where all are meant."""
+    return values if len(places) == len(values) else map(values.__getitem__, places)
 
 
 def _without_cycles(rows: Sequence[SessionRow], above: Sequence[int]) -> list[int]:

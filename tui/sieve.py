@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from tui.forest import Forest
 from tui.narrowing import Condition, Narrowing
+from tui.shape import at
 
 SIMILAR = 75
 """Of 100: how similar a title's most similar piece must be to a word that stands nowhere."""
@@ -64,13 +65,6 @@ def found_in(forest: Forest, narrowing: Narrowing, now: int) -> Found:
     return Sieve(forest, now).found(narrowing)
 
 
-def get_ready(forest: Forest) -> None:
-    """In a thread, while the first letter is awaited: what would make that letter wait."""
-    shape = forest.shape
-    _ = shape.haystacks, shape.titles, shape.newest_first, shape.newest_titles, shape.archived
-    _near("slips", ["of the finger"])  # its library is loaded with the first comparison
-
-
 class Sieve:
     """Finds in one forest at one time; `now` in milliseconds UTC."""
 
@@ -80,6 +74,13 @@ class Sieve:
         """Steps -> what all of them left."""
         self._near: dict[tuple[str, ...], Near] = {}
         self._size = 0
+
+    def get_ready(self) -> None:
+        """In a thread, while the first letter is awaited: what would make that letter wait."""
+        shape = self.forest.shape
+        _ = shape.haystacks, shape.titles, shape.newest_first, shape.newest_titles, shape.archived
+        shape.column("parent_id")
+        _near("slips", ["of the finger"])  # its library is loaded with the first comparison
 
     def found(self, narrowing: Narrowing) -> Found:
         """What everything typed holds for."""
@@ -109,8 +110,8 @@ class Sieve:
         hay = self.forest.shape.haystacks
 
         def holding(places: Sequence[int]) -> Sequence[int]:
-            texts = hay if len(places) == len(hay) else map(hay.__getitem__, places)
-            return list(compress(places, map(operator.contains, texts, repeat(word))))
+            held = map(operator.contains, at(hay, places), repeat(word))
+            return list(compress(places, held))
 
         return Step(f"+{word}", holding)
 
@@ -163,8 +164,7 @@ class Sieve:
         """Those with something like this word, too, in their titles; their scores add up."""
         titles = self.forest.shape.titles
         places = self._compared(stated) if near is None else [i for i, _ in near]
-        texts = titles if len(places) == len(titles) else list(map(titles.__getitem__, places))
-        found = _near(word, texts)
+        found = _near(word, list(at(titles, places)))
         if near is None:
             return [(places[at], score) for at, score in found]
         return [(places[at], near[at][1] + score) for at, score in found]

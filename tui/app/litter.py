@@ -31,6 +31,9 @@ THAW = 1800.0
 NEVER = 1_000_000
 """Younger searches between two full ones that Python begins by itself."""
 
+YOUNG = 10_000
+"""New objects between two searches among the young: a redrawn screen makes thousands."""
+
 
 class Litter:
     """Takes the full search over from Python; `end` gives it back."""
@@ -40,7 +43,7 @@ class Litter:
         self._touched = self._thawed = time.monotonic()
         self._next = 0.0
         self._kept: object = None
-        gc.set_threshold(*self._thresholds[:2], NEVER)
+        gc.set_threshold(YOUNG, self._thresholds[1], NEVER)
 
     def touched(self) -> None:
         """Somebody typed."""

@@ -105,13 +105,17 @@ class FilterBar(Vertical):
         """Say how the word may go on, or what is wrong with it; "" for nothing."""
         line = self.query_one("#filter-hint", Static)
         hint = Content(format.clean(text or HINT))
+        if hint == line.content:
+            return
         # The line is there as long as the field is: a layout costs as much as all else of a key.
         height = hint.get_height({}, max(1, line.content_size.width))
         line.update(hint, layout=height != line.size.height)
 
     def say(self, summary: str) -> None:
         """What the tree shows, e.g. "284 roots · 1,812 sessions · active · by size ▼"."""
-        self.summary.update(Content(format.clean(summary)), layout=False)
+        said = Content(format.clean(summary))
+        if said != self.summary.content:
+            self.summary.update(said, layout=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as you type."""

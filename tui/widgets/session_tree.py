@@ -89,7 +89,7 @@ class SessionTree(LineList):
                 self.folds.reveal(outline, self._key)
             self._key = outline.best or self._key  # the cursor follows what is typed
         self.folds.welcome(outline)
-        self._reflow()
+        self._reflow(same=before is not None and before.shows_the_same(outline))
         self._keep_marks({id for id in self.marks if outline.position(id) is not None})
 
     @property
@@ -160,14 +160,19 @@ class SessionTree(LineList):
 
     watch_now = watch_confirmed = watch_bars
 
-    def _reflow(self, in_place: bool = True) -> None:
-        """Find the lines on show and put the cursor back on its session, on the same row."""
+    def _reflow(self, in_place: bool = True, same: bool = False) -> None:
+        """Find the lines on show and put the cursor back on its session, on the same row.
+
+        `same` says that each line has to say what it says already.
+        """
         if self.outline is None:
             return
         below_top = self.cursor - self.scroll_offset.y if in_place else None
-        self._lines = self.folds.lines(self.outline)
+        lines, before = self.folds.lines(self.outline), self._lines
+        self._lines = lines
         self._marks.forget_groups()
-        self.resized()
+        if not same or lines != before:
+            self.resized()
         line = self._nearest_line(self._key)
         self.cursor = self.cursor if line is None else line
         self.show_cursor(below_top)

@@ -35,7 +35,7 @@ FILTERS = {
 WINDOW = 0.06
 """Seconds after a key in which all it does happens: three frames."""
 
-REST = 0.12
+REST = 0.3
 """Seconds until the details of what is under the cursor were asked for: not the key's doing."""
 
 COLUMNS, ROWS = 120, 40

@@ -54,9 +54,9 @@ def test_a_picture_that_changed_fails_and_is_put_where_one_can_look_at_it(
     monkeypatch.setattr("tests.test_screenshots.NEW", tmp_path)
     kept = (PICTURES / "trash.svg").read_text(encoding="utf-8")
     assert_as_kept(PICTURES / "trash.svg", kept, "tests.scenes")
-    with pytest.raises(pytest.fail.Exception, match=r"(?s)-.*legacy.*\+.*modern.*trash\.svg"):
-        assert_as_kept(PICTURES / "trash.svg", kept.replace("legacy", "modern"), "tests.scenes")
-    assert "modern" in (tmp_path / "trash.svg").read_text(encoding="utf-8")
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)-.*ocdu.*\+.*udco.*trash\.svg"):
+        assert_as_kept(PICTURES / "trash.svg", kept.replace("ocdu", "udco"), "tests.scenes")
+    assert "udco" in (tmp_path / "trash.svg").read_text(encoding="utf-8")
     with pytest.raises(pytest.fail.Exception, match="colours or places"):
         assert_as_kept(PICTURES / "trash.svg", kept.replace("#", "##", 1), "tests.scenes")
 

@@ -13,8 +13,16 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path, PurePosixPath
 from threading import Event
 from typing import NamedTuple
@@ -298,8 +306,9 @@ def make_stage(folder: Path) -> Path:
     return make_demo(folder, now_ms=NOW, work=WORK)
 
 
-async def draw(scene: Scene, database: Path) -> str:
-    """The picture of a scene as SVG."""
+@asynccontextmanager
+async def opened(scene: Scene, database: Path) -> AsyncIterator[tuple[Pilot[None], PictureApp]]:
+    """The app at rest, before the first key of the scene."""
     config = Config(look=Look(theme=scene.theme))
     app = PictureApp(open_site(database), config, clock=lambda: NOW)
     app.scene = scene
@@ -309,12 +318,23 @@ async def draw(scene: Scene, database: Path) -> str:
         async with app.run_test(size=scene.size) as pilot:
             await at_rest(pilot, app)
             app.post_message(Watched(sizes(scene.free_pages), (OPENCODE,), 41_000_000_000))
-            if scene.busy:
-                app.jobs = busy()
-            for key in scene.keys:
-                await pilot.press(key)
-            await at_rest(pilot, app)
-            return portable(app.export_screenshot(title="ocdu", simplify=True))
+            yield pilot, app
+
+
+async def draw(scene: Scene, database: Path) -> str:
+    """The picture of a scene as SVG."""
+    async with opened(scene, database) as (pilot, app):
+        if scene.busy:
+            app.jobs = busy()
+        for key in scene.keys:
+            await pilot.press(key)
+        return await taken(pilot, app)
+
+
+async def taken(pilot: Pilot[None], app: OcduApp) -> str:
+    """What is on show once it is at rest, as SVG."""
+    await at_rest(pilot, app)
+    return portable(app.export_screenshot(title="ocdu", simplify=True))
 
 
 def busy() -> Jobs:
@@ -348,12 +368,39 @@ async def at_rest(pilot: Pilot[None], app: OcduApp) -> None:
 
 
 def portable(svg: str) -> str:
-    """Without addresses of fonts on other people's servers; one line for each element."""
+    """Without addresses of fonts on other people's servers; one line for each element; slim."""
     bare = re.sub(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", "", svg)
     unnamed = re.sub(r"terminal-\d+", "terminal", bare)
+    # No letter is wider than its cell: a path for every line to cut it off is half of the file.
+    uncut = re.sub(r'<clipPath id="terminal-line-\d+">.*?</clipPath>\s*', "", unnamed, flags=re.S)
+    uncut = re.sub(r' clip-path="url\(#terminal-line-\d+\)"', "", uncut)
+    crisp = '<g shape-rendering="crispEdges" transform="translate(9, 41)"'
+    merged = RECTS.sub(_merged, uncut).replace('<g transform="translate(9, 41)"', crisp)
     # Columns are made of spaces: a viewer that folds them together would tear the picture apart.
-    spaced = unnamed.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    spaced = merged.replace("<svg ", '<svg xml:space="preserve" ', 1)
     return "\n".join(line.rstrip() for line in spaced.splitlines()) + "\n"
+
+
+RECT = re.compile(
+    r'<rect fill="([^"]*)" x="([^"]*)" y="([^"]*)" width="([^"]*)" height="([^"]*)"'
+    r' shape-rendering="crispEdges"/>'
+)
+RECTS = re.compile(r'(?:<rect [^>]*shape-rendering="crispEdges"/>)+')
+
+
+def _merged(found: re.Match[str]) -> str:
+    """Rectangles of one colour beside each other as one, however the line was put together."""
+    drawn: list[str] = []
+    fill, left, end, rest = "", 0.0, -1.0, ("", "")
+    for colour, x, y, width, height in [*RECT.findall(found[0]), ("", "-1", "", "0", "")]:
+        if (colour, (y, height)) == (fill, rest) and abs(float(x) - end) < 0.05:
+            end += float(width)
+            continue
+        if fill:
+            size = f'width="{end - left:.5g}" height="{rest[1]}"'
+            drawn.append(f'<rect fill="{fill}" x="{left:g}" y="{rest[0]}" {size}/>')
+        fill, left, end, rest = colour, float(x), float(x) + float(width), (y, height)
+    return "".join(drawn)
 
 
 def words_of(svg: str) -> list[str]:
@@ -364,32 +411,34 @@ def words_of(svg: str) -> list[str]:
     return [lines[y].rstrip() for y in sorted(lines)]
 
 
-def main() -> int:
-    """Draw every scene; with --write into `screenshots/`, else only tell which differ."""
-    parser = argparse.ArgumentParser(prog="python -m tests.scenes", description=__doc__)
+def written(folder: Path, draw_all: Callable[[Path], Mapping[str, str]], about: str) -> int:
+    """Compare what is drawn from the stage with the pictures in a folder; with `--write` write it.
+
+    Returns the exit code: 1 when a picture differs and was not written.
+    """
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--write", action="store_true", help="write the pictures")
-    parser.add_argument("names", nargs="*", help="only these scenes")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    write = parser.parse_args().write
+    with tempfile.TemporaryDirectory() as home:
         for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-            os.environ[name] = folder
-        stage = make_stage(Path(folder) / "stage")
-        differing = 0
-        for scene in SCENES:
-            if not options.names or scene.name in options.names:
-                differing += _show(scene, asyncio.run(draw(scene, stage)), options.write)
-    return int(bool(differing) and not options.write)
+            os.environ[name] = home
+        drawn = draw_all(make_stage(Path(home) / "stage"))
+    differing = [_show(folder / f"{name}.svg", svg, write) for name, svg in drawn.items()]
+    return int(any(differing) and not write)
 
 
-def _show(scene: Scene, svg: str, write: bool) -> bool:
-    path = PICTURES / f"{scene.name}.svg"
+def _show(path: Path, svg: str, write: bool) -> bool:
     same = path.exists() and path.read_text(encoding="utf-8") == svg
     if write and not same:
-        PICTURES.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         path.write_text(svg, encoding="utf-8")
-    print(f"{scene.name}: {'as it was' if same else 'written' if write else 'differs'}")
+    print(f"{path.stem}: {'as it was' if same else 'written' if write else 'differs'}")
     return not same
 
 
+def _all(stage: Path) -> dict[str, str]:
+    return {scene.name: asyncio.run(draw(scene, stage)) for scene in SCENES}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(written(PICTURES, _all, __doc__ or ""))

@@ -20,7 +20,10 @@ FLOOR_0 = (
     "tui", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.places", "tui.quantity",
     "tui.records", "tui.sizes",
 )  # fmt: skip
-SHAPES = ("tui.forest", "tui.narrowing", "tui.ordering", "tui.outline")
+SHAPES = (
+    "tui.figures", "tui.forest", "tui.line", "tui.narrowing", "tui.ordering", "tui.outline",
+    "tui.shape", "tui.sieve",
+)  # fmt: skip
 FLOOR_1 = (*SHAPES, "tui.policy.*")
 STORE = ("tui.store.*",)
 ENGINE = ("tui.engine.*",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from tests.test_forest import a_row, octets, some_rows, some_usage
 from tui.forest import Forest
 from tui.format import DAY
-from tui.narrowing import KEYS, MOST_SIMILAR, STATES, Found, found_in, parse_narrowing
+from tui.narrowing import KEYS, STATES, parse_narrowing
 from tui.records import SessionRow, Usage
+from tui.sieve import MOST_SIMILAR, Found, Sieve, found_in
 
 NOW = 1_000 * DAY
 
@@ -193,3 +195,61 @@ def test_no_line_raises_and_every_hit_holds_what_was_typed(
             assert not literal and (held or i not in hits)
         else:
             assert literal == (i in hits)
+
+
+@given(st.lists(typed_lines, min_size=1, max_size=3), some_rows, some_usage)
+def test_typing_and_taking_back_letter_by_letter_finds_what_the_whole_line_finds(
+    lines: list[str], rows: list[SessionRow], usage: dict[str, Usage]
+) -> None:
+    forest = Forest.of(rows, usage)
+    sieve = Sieve(forest, NOW)
+    for line in lines:
+        ends = [*range(len(line) + 1), *range(len(line), -1, -1)]
+        for typed in (line[:end] for end in ends):
+            narrowing = parse_narrowing(typed)
+            assert sieve.found(narrowing) == found_in(forest, narrowing, NOW), typed
+
+
+@given(typed_lines, some_rows, some_usage)
+def test_a_sieve_that_may_keep_next_to_nothing_finds_the_same(
+    line: str, rows: list[SessionRow], usage: dict[str, Usage]
+) -> None:
+    forest = Forest.of(rows, usage)
+    sieve = Sieve(forest, NOW)
+    with patch("tui.sieve.MOST_KEPT", 3):
+        for end in range(len(line) + 1):
+            narrowing = parse_narrowing(line[:end])
+            assert sieve.found(narrowing) == found_in(forest, narrowing, NOW)
+
+
+def test_a_longer_word_is_looked_for_only_in_what_the_shorter_one_left() -> None:
+    forest = Forest.of(ROWS, USAGE)
+    sieve = Sieve(forest, NOW)
+    sieve.found(parse_narrowing("is:root pay"))
+    forest.shape.haystacks[1:] = ["payment"] * 3
+    assert sieve.found(parse_narrowing("is:root payment")).places == [0]
+
+
+@given(typed_lines, some_rows)
+def test_the_best_hit_is_the_highest_in_rank_of_all(typed: str, rows: list[SessionRow]) -> None:
+    forest = Forest.of(rows)
+    narrowing = parse_narrowing(typed)
+    found = found_in(forest, narrowing, NOW)
+    if found.similar or not narrowing.words or not found.places:
+        return
+    text = " ".join(narrowing.words)
+
+    def rank(i: int) -> tuple[object, ...]:
+        title = forest.shape.titles[i].replace("\n", " ")
+        return (
+            forest.rows[i].id.casefold() == text,
+            title == text,
+            title.startswith(text),
+            f" {text}" in title,
+            text in title,
+            all(word in title for word in narrowing.words),
+            forest.active[i],
+        )
+
+    assert found.best is not None
+    assert rank(found.best) == max(map(rank, found.places))

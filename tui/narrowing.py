@@ -1,10 +1,8 @@
-"""The filter line: free text and words for state, parsed once and asked of a whole forest.
+"""The filter line: free text and words for state, understood; `tui.sieve` finds what they hold for.
 
-Everything typed must hold (AND). A free word is looked for in title, directory and id, case
-aside; sessions that hold all of them literally come first, and only where there are none those
-that are similar. `-` in front turns a word round, quotes hold blanks together. Sizes and idle
-times are those of the subtree, as the line of the tree tells them. Pure: time is an argument,
-bytes are octets.
+Everything typed must hold (AND). `-` in front turns a word round, quotes hold blanks together.
+Sizes and idle times are those of the subtree, as the line of the tree tells them. Pure: time is an
+argument, bytes are octets.
 """
 
 from __future__ import annotations
@@ -13,24 +11,22 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
 from itertools import compress, repeat
-from operator import attrgetter
 from typing import NamedTuple
 
 from tui.errors import WrongCall
 from tui.forest import Forest
 from tui.quantity import parse_age, parse_size
-from tui.records import SessionRow
+from tui.shape import at
 
-STATES: dict[str, tuple[Callable[[SessionRow], object], bool]] = {
-    "archived": (attrgetter("archived"), True),
-    "shared": (attrgetter("shared"), True),
-    "pinned": (attrgetter("pinned"), True),
-    "missing": (attrgetter("missing"), True),
-    "running": (attrgetter("running"), True),
-    "child": (attrgetter("parent_id"), True),
-    "root": (attrgetter("parent_id"), False),
+STATES = {
+    "archived": ("archived", True),
+    "shared": ("shared", True),
+    "pinned": ("pinned", True),
+    "missing": ("missing", True),
+    "running": ("running", True),
+    "child": ("parent_id", True),
+    "root": ("parent_id", False),
 }
 """What may stand behind `is:`: a column of the row, and whether it holds when that is set."""
 
@@ -45,21 +41,6 @@ KEYS = {
     "gen": "gen: " + " ".join(GENERATIONS),
 }
 """Words before a colon, each with what may follow it."""
-
-SIMILAR = 75
-"""Of 100: how similar a title's most similar piece must be to a word that stands nowhere."""
-
-LEAST_LETTERS = 4
-"""Shorter words are similar to everything: of them the letters must stand in order."""
-
-MOST_SIMILAR = 200
-"""Similar sessions shown, the most similar: more of them is noise."""
-
-MOST_COMPARED = 20_000
-"""Titles compared letter by letter, those active last: one costs a microsecond."""
-
-_FEW = 1_000
-"""Hits looked at in Python to find the best one."""
 
 _WORD = re.compile(r'(-?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S*))', re.IGNORECASE)
 _AMOUNT = re.compile(r"(>=|<=|>|<)?(.*)", re.DOTALL)
@@ -106,15 +87,6 @@ class Narrowing:
     def moves(self) -> bool:
         """True when what it finds depends on sizes that may still be counted."""
         return any(each.word.startswith(("size:", "-size:")) for each in self.conditions)
-
-
-class Found(NamedTuple):
-    """Positions in the forest, ascending; `best` is what the cursor should stand on."""
-
-    places: Sequence[int]
-    best: int | None = None
-    similar: bool = False
-    """True when nothing holds the words literally."""
 
 
 def parse_narrowing(typed: str) -> Narrowing:
@@ -173,9 +145,7 @@ def _column(key: str, value: str) -> Column:
             raise WrongCall(f"“is:{value}” is unknown: there is is:{' is:'.join(STATES)}.")
         column, held = state
         truth = operator.truth if held else operator.not_
-        return lambda forest, places, now: map(
-            truth, map(column, map(forest.rows.__getitem__, places))
-        )
+        return lambda forest, places, now: map(truth, at(forest.shape.column(column), places))
     if key == "gen":
         if value.lower() not in GENERATIONS:
             raise WrongCall(f"“gen:{value}” is unknown: there is gen:{' gen:'.join(GENERATIONS)}.")
@@ -190,11 +160,11 @@ def _column(key: str, value: str) -> Column:
 
 def _of_rows(name: str, wanted: Callable[[str], bool]) -> Column:
     """Sessions by a text that many of them share: each text is looked at once."""
-    text = attrgetter(name)
 
     def column(forest: Forest, places: Sequence[int], now: int) -> Iterable[object]:
-        good = set(filter(wanted, set(map(text, forest.rows))))
-        return map(good.__contains__, map(text, map(forest.rows.__getitem__, places)))
+        texts = forest.shape.column(name)
+        good = set(filter(wanted, set(texts)))
+        return map(good.__contains__, at(texts, places))
 
     return column
 
@@ -219,78 +189,6 @@ def _amount(key: str, value: str) -> Column:
 
     def idle(forest: Forest, places: Sequence[int], now: int) -> Iterable[object]:
         # Longer idle than an age is: the age before now lies after the last activity.
-        return map(than, repeat(now - age), map(forest.active.__getitem__, places))
+        return map(than, repeat(now - age), at(forest.active, places))
 
     return idle
-
-
-def found_in(forest: Forest, narrowing: Narrowing, now: int) -> Found:
-    """The sessions that everything typed holds for; `now` in milliseconds UTC."""
-    hay = forest.shape.haystacks
-    places: Sequence[int] = range(len(forest))
-    for word in narrowing.without:
-        places = [i for i in places if word not in hay[i]]
-    literal: Sequence[int] = places
-    words = sorted(narrowing.words, key=len, reverse=True)  # the rarest first
-    for word in words:
-        texts = hay if len(literal) == len(hay) else map(hay.__getitem__, literal)
-        literal = list(compress(literal, map(operator.contains, texts, repeat(word))))
-    for condition in narrowing.conditions:
-        literal = condition.keeps(forest, literal, now)
-    if literal or not words:
-        return Found(literal, _best(forest, literal, narrowing.words) if words else None)
-    for condition in narrowing.conditions:
-        places = condition.keeps(forest, places, now)
-    return _similar(forest, places, words)
-
-
-def _best(forest: Forest, places: Sequence[int], words: Sequence[str]) -> int | None:
-    """The hit a person most likely means; of equals the one active last."""
-    text, rows = " ".join(words), forest.rows
-    titles = list(map(forest.shape.titles.__getitem__, places))
-    few = places if len(places) < _FEW else ()
-    ranks: tuple[Iterable[bool], ...] = (
-        (rows[i].id.casefold() == text for i in few),
-        map(operator.eq, titles, repeat(text)),
-        map(str.startswith, titles, repeat(text)),
-        map(operator.contains, titles, repeat(f" {text}")),
-        map(operator.contains, titles, repeat(text)),
-        (all(word in title for word in words) for title in titles[: len(few)]),
-    )
-    for rank in ranks:
-        if high := list(compress(places, rank)):
-            return max(high, key=forest.active.__getitem__)
-    return max(places, key=forest.active.__getitem__, default=None)
-
-
-def _similar(forest: Forest, places: Sequence[int], words: Sequence[str]) -> Found:
-    """Titles most like the words: a letter missing, too many, wrong, or in the wrong place."""
-    titles, active = forest.shape.titles, forest.active
-    if len(places) > MOST_COMPARED:
-        newest = forest.shape.newest_first
-        wanted = None if len(places) == len(newest) else set(places)
-        places = [i for i in newest[: 2 * MOST_COMPARED] if wanted is None or i in wanted]
-        places = places[:MOST_COMPARED]
-    scores = [0.0] * len(places)
-    for word in words:
-        near = _near(word, list(map(titles.__getitem__, places)))
-        scores = [scores[at] + score for at, score in near]
-        places = [places[at] for at, _ in near]
-    ranked = ((score, active[i], i) for i, score in zip(places, scores, strict=True))
-    best = [i for _, _, i in nlargest(MOST_SIMILAR, ranked)]
-    return Found(sorted(best), best[0] if best else None, similar=True)
-
-
-def _near(word: str, titles: list[str]) -> list[tuple[int, float]]:
-    """(place, score up to 100) of titles with something like the word in it."""
-    if len(word) < LEAST_LETTERS:
-        # "a[^b]*b[^c]*c" matches in one way or not at all: no word can make it slow.
-        loose = re.compile("".join(f"[^{letter}]*{letter}" for letter in map(re.escape, word)))
-        spans = enumerate(map(loose.match, titles))
-        return [(at, 100.0 * len(word) / span.end()) for at, span in spans if span]
-    from rapidfuzz import fuzz, process  # only once nothing holds the words literally
-
-    found = process.extract(
-        word, titles, scorer=fuzz.partial_ratio, score_cutoff=SIMILAR, limit=10 * MOST_SIMILAR
-    )
-    return [(at, score) for title, score, at in found if len(title) >= LEAST_LETTERS - 1]

@@ -2,62 +2,38 @@
 
 Three stages, so that a key does no more than it must. `Order` sorts siblings and groups and is
 made once for a load, a sort or a regrouping; `Outline.filtered` marks what a needle finds;
-`Outline.lines` skips what is folded. Pure: no clock, no widgets. Times are milliseconds UTC.
+`Outline.lines` skips what is folded. Outlines of one order share `Figures`: what no needle changes.
+Pure: no clock, no widgets. Times are milliseconds UTC.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
+from itertools import compress, repeat
 
-from tui.forest import Forest, Sums
-from tui.narrowing import Found, Narrowing, found_in, parse_narrowing
+from tui.figures import Figures, bits
+from tui.forest import Forest
+from tui.line import Line
+from tui.narrowing import Narrowing, parse_narrowing
 from tui.ordering import Group, Grouping, Order, Sort, View
-from tui.records import SessionRow
+from tui.sieve import Found
 
 __all__ = ["Group", "Grouping", "Line", "Order", "Outline", "Sort", "View"]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Everything one line of the tree says; a session's numbers cover its whole subtree."""
-
-    key: str
-    """Session id or group key: what folds, marks and the cursor remember."""
-    row: SessionRow | None
-    """None on a group header."""
-    group: Group | None
-    depth: int
-    bytes: int | None
-    """Payload octets measured so far; None before the first measurement."""
-    complete: bool
-    """False while some session of the subtree is not measured."""
-    share: float | None
-    """Part of the parent line's bytes, 0 to 1; None while unknown."""
-    active: int
-    created: int
-    messages: int | None
-    cost: float
-    trees: int
-    """Trees below a group header; 0 for a session."""
-    sessions: int
-    """Sessions in the subtree, the top one included."""
-    folds: bool
-    """True when there is something below to show or hide."""
-    context: bool
-    """True when it is only here because something below it was asked for."""
 
 
 class Outline:
     """An order of lines, as far as a filter keeps them. Positions index the full order."""
 
-    def __init__(self, forest: Forest, order: Order, needle: str = "") -> None:
+    def __init__(
+        self, forest: Forest, order: Order, needle: str = "", figures: Figures | None = None
+    ) -> None:
         self.forest = forest
         self.order = order
         self.needle = needle
+        self._figures = figures or Figures(forest, order)
 
     @classmethod
     def of(
@@ -75,12 +51,17 @@ class Outline:
 
     def filtered(self, needle: str) -> Outline:
         """The same order, keeping what matches `needle` and its ancestors; "" keeps all."""
-        return Outline(self.forest, self.order, needle)
+        return Outline(self.forest, self.order, needle, self._figures)
+
+    def get_ready(self) -> Outline:
+        """Count, in a thread, what the first filter would count; returns itself."""
+        self._figures.get_ready()
+        return self
 
     def with_forest(self, forest: Forest) -> Outline:
         """The same lines with the numbers of `forest.with_usage(…)`, without sorting anew."""
         fresh = Outline(forest, self.order, self.needle)
-        for known in ("found", "_matched", "_kept"):
+        for known in ("found", "_matched", "_keep", "_kept"):
             if known in self.__dict__ and not self.narrowing.moves:
                 fresh.__dict__[known] = self.__dict__[known]
         return fresh
@@ -98,7 +79,7 @@ class Outline:
     @cached_property
     def found(self) -> Found:
         """Forest positions that the needle holds for, whether the view shows them or not."""
-        return found_in(self.forest, self.narrowing, self.order.now)
+        return self._figures.sieve.found(self.narrowing)
 
     @property
     def best(self) -> str | None:
@@ -109,36 +90,41 @@ class Outline:
     @cached_property
     def archived(self) -> int:
         """Sessions shown for their own sake that are archived."""
-        rows, items = self.forest.rows, self.order.items
-        wanted = compress(items, self._matched)
-        return sum(rows[item].archived is not None for item in wanted)
+        return (bits(self._matched) & self._figures.archived).bit_count()
 
     @cached_property
     def _matched(self) -> bytearray:
         """Which positions are wanted for their own sake; the rest are context or hidden."""
-        order, wanted = self.order, bytearray(len(self.order.items))
+        order = self.order
         if not self.is_filtered:
-            for position, item in enumerate(order.items):
-                wanted[position] = item >= 0
+            wanted = bytearray(b"\x01") * len(order.items)
+            for header in order.headers.values():
+                wanted[header] = 0
         else:
-            for item in self.found.places:
-                if (position := order.places[item]) >= 0:
-                    wanted[position] = 1
+            wanted = bytearray(len(order.items) + 1)  # the last one takes those the view hides
+            positions = map(order.places.__getitem__, self.found.places)
+            deque(map(wanted.__setitem__, positions, repeat(1)), maxlen=0)  # a loop in C
+            del wanted[-1]
         for position in order.context:
             wanted[position] = 0
         return wanted
 
     @cached_property
-    def _kept(self) -> list[int]:
-        """Positions of matches and of everything above them, in order."""
+    def _keep(self) -> bytearray:
+        """Which positions are wanted, or above something wanted."""
         keep = bytearray(self._matched)
         parent = self.order.parent
-        for position in compress(range(len(keep)), self._matched):
-            above = parent[position]
+        aboves = set(map(parent.__getitem__, compress(range(len(keep)), keep)))
+        for above in aboves:
             while above >= 0 and not keep[above]:
                 keep[above] = 1
                 above = parent[above]
-        return list(compress(range(len(keep)), keep))
+        return keep
+
+    @cached_property
+    def _kept(self) -> list[int]:
+        """Positions of matches and of everything above them, in order."""
+        return list(compress(range(len(self._keep)), self._keep))
 
     @cached_property
     def sessions(self) -> int:
@@ -148,21 +134,20 @@ class Outline:
     @cached_property
     def trees(self) -> int:
         """Trees of which at least one session is shown."""
-        level = self.order.top_depth
-        positions = self._kept if self.is_filtered else range(len(self.order.items))
-        return sum(self.order.depth[position] == level for position in positions)
+        tops = self._figures.tops
+        return (tops & bits(self._keep) if self.is_filtered else tops).bit_count()
 
     def lines(self, opened: Set[str], folded: Set[str] = frozenset()) -> list[int]:
         """Positions on show, top to bottom. Below a filter everything is open but `folded`."""
         if self.is_filtered:
             return self._filtered_lines(folded)
-        span, key = self.order.span, self.order.key
+        span = self.order.span
+        at = {self.position(key) for key in opened}
         shown: list[int] = []
         position, end = 0, len(span)
         while position < end:
             shown.append(position)
-            size = span[position]
-            position += 1 if size == 1 or key(position) in opened else size
+            position += 1 if position in at else span[position]
         return shown
 
     def _filtered_lines(self, folded: Set[str]) -> list[int]:
@@ -177,6 +162,15 @@ class Outline:
             if self.order.key(position) in folded:
                 resume = position + self.order.span[position]
         return shown
+
+    def shows_the_same(self, other: Outline) -> bool:
+        """Whether every line would say what it says in the other one."""
+        return (
+            self.forest is other.forest
+            and self.order is other.order
+            and self.is_filtered == other.is_filtered
+            and self._matched == other._matched
+        )
 
     def position(self, key: str) -> int | None:
         """Where a session or group stands, whether shown or folded; None when it does not."""
@@ -248,7 +242,7 @@ class Outline:
         )
 
     def _group_line(self, position: int, index: int) -> Line:
-        group, sums = self.order.groups[index], self._group_sums[index]
+        group, sums = self.order.groups[index], self._figures.groups[index]
         size = sums.bytes if sums.measured else None
         return Line(
             key=group.key,
@@ -273,20 +267,9 @@ class Outline:
             return None
         above = self.order.parent[position]
         if above < 0:
-            whole = self._total
+            whole = self._figures.total
         elif (item := self.order.items[above]) >= 0:
             whole = self.forest.subtree_bytes(item)
         else:
-            whole = self._group_sums[~item].bytes
+            whole = self._figures.groups[~item].bytes
         return size / whole if whole else 0.0
-
-    @cached_property
-    def _total(self) -> int:
-        """Payload octets of all trees that stand in this outline."""
-        if self.order.groups:
-            return sum(sums.bytes for sums in self._group_sums)
-        return self.forest.sums(self.order.roots).bytes
-
-    @cached_property
-    def _group_sums(self) -> list[Sums]:
-        return [self.forest.sums(group.roots) for group in self.order.groups]

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from textual.widgets import Static
 
-from tests.factories import days_ago, execute, make_database, session
+from tests.factories import Turn, days_ago, execute, make_database, session
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, Visit, garden, visit
 from tui.screens.largest import NONE, PREVIEW, LargestScreen
+from tui.screens.reclaim import ReclaimDialog
 from tui.widgets.row_table import RowTable
 
 
@@ -89,3 +90,23 @@ async def test_the_preview_is_short_and_harmless(tmp_path: Path, size: tuple[int
         assert len(str(preview.content)) <= PREVIEW
         assert not set(str(preview.content)) & {"\n", "\x1b", "\u202e"}
         assert untidy(here.screen) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "level"), [("event", "events"), ("message", "diffs"), ("part", "compacted")]
+)
+async def test_a_reclaim_begins_with_the_level_that_takes_such_a_row(
+    tmp_path: Path, table: str, level: str
+) -> None:
+    made = session("Oak", turns=[Turn(diffs=1_500_000)], active=days_ago(9), events=1)
+    path = make_database(tmp_path / "opencode" / "opencode.db", [made])
+    for name in ("event", "part"):
+        execute(path, f"UPDATE {name} SET data = json_set(data, '$.new', hex(zeroblob(1000000)))")
+    async with visit(path) as here:
+        rows = await searched(here)
+        keys = [row.key for row in rows.rows]
+        rows.cursor = next(n for n, key in enumerate(keys) if key.startswith(f"{table}/"))
+        await here.press("r")
+        dialog = here.screen
+        assert isinstance(dialog, ReclaimDialog)
+        assert dialog.levels == {level}

@@ -80,9 +80,27 @@ async def test_words_for_state_narrow_tab_completes_and_a_slip_is_told(tmp_path:
         await here.press(*"size:>x")
         assert hint.display and "“x” is not a size" in str(hint.content)
         assert untidy(here.screen) == []
-        await here.press(*(["backspace"] * 7), "tab")
+        await here.press(*(["backspace"] * 7))
+        assert hint.display and "Esc clears" in str(hint.content)
+        await here.press("tab")
         assert not hint.display
         assert here.tree.has_focus, "nothing to complete: on to the tree"
+
+
+async def test_neither_a_letter_nor_a_fold_lays_the_screen_out_anew(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        laid_out: list[str] = []
+        signal = here.screen.screen_layout_refresh_signal
+        await here.press("i", "home", "right")  # without the panel: its texts come when they come
+        signal.subscribe(here.screen, lambda _: laid_out.append("again"), immediate=True)
+        lines = here.tree.count
+        await here.press("left")
+        assert here.tree.count < lines and laid_out == []
+        await here.press("slash", "r")
+        laid_out.clear()
+        outline = here.tree.outline
+        await here.press("o", "s", "backspace")
+        assert here.tree.outline is not outline and laid_out == []
 
 
 async def test_letters_in_the_filter_are_no_keys(tmp_path: Path) -> None:
@@ -99,11 +117,11 @@ async def test_cursor_folds_and_marks_survive_a_reload(tmp_path: Path) -> None:
         await here.go_to("ses_digholes")
         await here.press("space")
         await here.go_to("ses_buyapples")
-        opened = set(here.tree.opened)
+        opened = set(here.tree.folds.opened)
         await here.press("R")
         await here.idle()
         assert here.tree.cursor_id == "ses_buyapples"
-        assert here.tree.marks == {"ses_digholes"} and here.tree.opened == opened
+        assert here.tree.marks == {"ses_digholes"} and here.tree.folds.opened == opened
 
 
 async def test_what_opencode_writes_appears_by_itself(
@@ -229,5 +247,5 @@ async def test_who_has_not_moved_yet_starts_at_the_largest_group(tmp_path: Path)
     async with visit(path) as here:
         assert here.tree.cursor == 0
         group = here.tree.cursor_group
-        assert group is not None and here.tree.opened == {group.key}
+        assert group is not None and here.tree.folds.opened == {group.key}
         assert group.label == "large"

@@ -22,8 +22,9 @@ def _of(parent: Widget) -> list[str]:
         and child.region.area
     ]  # fmt: skip
     for child in shown:
-        if not parent.region.contains_region(child.region) and not _scrolls(parent):
-            found.append(f"{child!r} {child.region} sticks out of {parent!r} {parent.region}")
+        room = parent.region.shrink(parent.styles.border.spacing)
+        if not room.contains_region(child.region) and not _scrolls(parent):
+            found.append(f"{child!r} {child.region} sticks out of {parent!r} {room}")
     for one, other in combinations(shown, 2):
         if one.region.overlaps(other.region):
             found.append(f"{one!r} {one.region} lies over {other!r} {other.region}")

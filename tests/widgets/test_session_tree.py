@@ -107,7 +107,7 @@ async def test_enter_opens_then_chooses_and_never_anything_else() -> None:
         tree.focus()
         tree.show(an_outline())
         await pilot.press("j", "enter")
-        assert tree.opened == {"gateway"}
+        assert tree.folds.opened == {"gateway"}
         assert not [event for event in app.heard if isinstance(event, SessionTree.Chosen)]
         await pilot.press("enter", "j", "enter")
         chosen = [event.row.id for event in app.heard if isinstance(event, SessionTree.Chosen)]
@@ -181,7 +181,7 @@ async def test_clearing_a_filter_leaves_the_cursor_on_what_was_found() -> None:
         await pilot.press("l", "j")
         tree.show(outline)
         assert tree.cursor_id == "helper"
-        assert tree.opened == {"gateway"}
+        assert tree.folds.opened == {"gateway"}
 
 
 async def test_select_opens_what_hides_a_session() -> None:
@@ -223,7 +223,7 @@ async def test_the_star_marks_what_was_asked_for_and_not_what_leads_to_it() -> N
         assert tree.marks == {"helper"}
         await pilot.press("minus")
         tree.show(an_outline(grouping="project"))
-        tree.opened = set()
+        tree.folds.opened = set()
         tree.show(an_outline(grouping="project"))
         await pilot.press("asterisk")
         assert tree.marks == {"deploy", "gateway", "flaky"}

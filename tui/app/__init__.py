@@ -184,8 +184,8 @@ class OcduApp(Travel):
         project = page.project_here() if isinstance(page, Page) else None
         self.push_screen(PruneDialog(project), self._decided)
 
-    def action_reclaim(self, level: str = "compacted") -> None:
-        """Drop payloads."""
+    def action_reclaim(self, level: str = "") -> None:
+        """Drop payloads, at this level or at the one that fits where one is."""
         from tui.screens.reclaim import ReclaimDialog
         from tui.screens.scope import ALL, scopes
 
@@ -193,8 +193,9 @@ class OcduApp(Travel):
         if isinstance(page, Page):
             here = page.ids_here(), page.tree_here(), page.project_here()
             choices, narrow = scopes(self.forest, *here), page.is_narrow()
+            level = level or page.level_here()
         first = 0 if narrow else len(choices) - 1
-        self.push_screen(ReclaimDialog([level], choices, first), self._decided)
+        self.push_screen(ReclaimDialog([level or "compacted"], choices, first), self._decided)
 
     def action_rescue(self) -> None:
         """Get back as much as possible without deleting a session."""

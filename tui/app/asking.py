@@ -10,18 +10,16 @@ from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import on
-from textual.app import App
 from textual.message import Message
-from textual.reactive import var
 from textual.worker import get_current_worker
 
 from tui import format
 from tui.actions import Keys
+from tui.app.litter import Tidy
 from tui.app.log import noted
 from tui.config import Config
 from tui.engine.site import Site
 from tui.errors import OcduError
-from tui.forest import Forest
 from tui.messages import Failed, Recovered
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.toasts import Severity
@@ -37,13 +35,12 @@ MOST_LARGE = 500
 Answer = TypeVar("Answer")
 
 
-class Asking(App[None]):
+class Asking(Tidy):
     """The threads in which screens are answered."""
 
     site: Site
     config: Config
     keys: Keys
-    forest: var[Forest] = var(Forest.of(()), init=False)
     database: Path
     stop: Event
     """Set when the app ends."""

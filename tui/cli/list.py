@@ -72,7 +72,8 @@ def _places(call: Call, forest: Forest) -> Iterator[int]:
 
 def _narrowed(call: Call, forest: Forest) -> frozenset[int] | None:
     """Positions that `--filter` leaves; None without one. Raises WrongCall for a wrong word."""
-    from tui.narrowing import found_in, parse_narrowing
+    from tui.narrowing import parse_narrowing
+    from tui.sieve import found_in
 
     narrowing = parse_narrowing(call.options.filter)
     if narrowing.complaint:

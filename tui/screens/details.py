@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from textual import on
@@ -12,7 +12,7 @@ from textual.timer import Timer
 
 from tui.desk import freeable, last_of, this_thread
 from tui.forest import Forest
-from tui.records import LargeRow, SessionDetail
+from tui.records import LargeRow, Payload, SessionDetail
 from tui.screens.deeds import Deeds
 from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
 from tui.widgets.session_tree import SessionTree
@@ -39,12 +39,19 @@ class Details(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self._resting: Timer | None = None
+        self._freeable: Freeable | None = None
 
     @on(SessionTree.Highlighted)
     def show_detail_soon(self) -> None:
-        """Once the cursor rests."""
+        """Once the cursor rests; what needs no database at once, but while the tree has no focus:
+        then somebody types, and every letter moves the cursor."""
         if self._resting is not None:
             self._resting.stop()
+        if self.sessions.has_focus:
+            self._show_known()
+        self._resting = self.set_timer(REST, self._rested)
+
+    def _show_known(self) -> None:
         id = self.sessions.cursor_id
         if id is None or id not in self.desk.forest:
             self._show_group()
@@ -52,12 +59,12 @@ class Details(Deeds):
         shown = self.panel.shown
         if not isinstance(shown, Shown) or shown.detail.row.id != id:
             self._show_detail(known(self.desk.forest, id))
-        self._resting = self.set_timer(REST, lambda: self._read_detail(id))
 
-    def _read_detail(self, id: str) -> None:
+    def _rested(self) -> None:
         """First the row, then the kinds of bytes, which take longer in a large tree."""
-        desk = self.desk
-        if id in desk.forest:
+        self._show_known()
+        desk, id = self.desk, self.sessions.cursor_id
+        if id is not None and id in desk.forest:
             desk.ask(lambda: desk.read_detail(id), self._detail_came, group="detail")
 
     def _detail_came(self, detail: SessionDetail) -> None:
@@ -81,8 +88,8 @@ class Details(Deeds):
 
     def _largest_came(self, found: tuple[str, tuple[LargeRow, ...]]) -> None:
         id, rows = found
-        shown = self.panel.shown
-        if self.is_attached and isinstance(shown, Shown) and shown.detail.row.id == id:
+        shown = self.panel.shown if self.is_attached else None
+        if isinstance(shown, Shown) and shown.detail.row.id == id:
             self.panel.shown = shown._replace(largest=rows)
 
     def _show_group(self) -> None:
@@ -100,14 +107,12 @@ class Details(Deeds):
         )  # fmt: skip
 
     def _gains(self, roots: Iterable[str], what: str, octets: int) -> tuple[Gain, ...]:
-        """What a reclaim and a prune would give back here."""
-        desk = self.desk
-        ids = {id for root in roots for id in desk.forest.tree_of(root).ids}
-        found: Counter[str] = Counter()
-        for each in desk.payloads or ():
-            if each.session_id in ids:
-                found[each.level] += freeable(each)
-        counted, keys = desk.payloads is not None, desk.keys
+        """What a reclaim and a prune would give back in these trees."""
+        payloads, forest = self.desk.payloads, self.desk.forest
+        counted, keys = payloads is not None, self.desk.keys
+        if self._freeable is None or not self._freeable.is_of(payloads, forest):
+            self._freeable = Freeable(payloads, forest)
+        found = self._freeable.of(roots)
         reclaim = [
             Gain(keys["reclaim"], what, found[each]) for each, what in LEVELS.items() if counted
         ]
@@ -126,6 +131,29 @@ class Details(Deeds):
             desk.forest.branch_of(detail.row.id).active,
             before.largest if same and isinstance(before, Shown) else (),
         )
+
+
+class Freeable:
+    """Octets that reclaim levels would free, added up by tree once for all lines of the tree."""
+
+    def __init__(self, payloads: Sequence[Payload] | None, forest: Forest) -> None:
+        self._payloads, self._forest = payloads, forest
+        self._trees: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for each in payloads or ():
+            if each.session_id in forest:
+                self._trees[forest.root_of(each.session_id)][each.level] += freeable(each)
+
+    def is_of(self, payloads: Sequence[Payload] | None, forest: Forest) -> bool:
+        """Whether these would give the same sums; new sizes of the same sessions do."""
+        return self._payloads is payloads and self._forest.shape is forest.shape
+
+    def of(self, ids: Iterable[str]) -> Counter[str]:
+        """Octets by level in the trees of these sessions, each tree counted once."""
+        found: Counter[str] = Counter()
+        for root in {self._forest.root_of(id) for id in ids}:
+            if root in self._trees:
+                found.update(self._trees[root])
+        return found
 
 
 def known(forest: Forest, id: str) -> SessionDetail:

@@ -18,7 +18,7 @@ from tui.widgets.choice import Choice
 
 FORMATS: tuple[tuple[str, Format], ...] = (
     ("Markdown, to be read", "markdown"),
-    ("JSON, as `opencode import` reads it", "opencode"),
+    ("JSON, for `opencode import`", "opencode"),
 )
 
 

@@ -34,6 +34,9 @@ NARROW = (COLUMNS[0], Column("kind", 14), *COLUMNS[2:])
 ROOMY = 70
 """Cells of a terminal from which on the kind is shown whole."""
 
+LEVEL_OF = {"event": "events", "message": "diffs"}
+"""Level that a reclaim begins with, by the table of the row: what makes it large."""
+
 PREVIEW = 200
 """Characters of a row that are shown, at most."""
 
@@ -186,8 +189,8 @@ class LargestScreen(Fresh, Elsewhere):
             desk.ask(lambda: (row.id, desk.read_preview(row)), self._preview_came, group="preview")
 
     def _preview_came(self, found: tuple[str, str]) -> None:
-        here = self._here()
-        if self.is_attached and here is not None and here[1].id == found[0]:
+        here = self._here() if self.is_attached else None
+        if here is not None and here[1].id == found[0]:
             text = format.clean(found[1][:PREVIEW])
             self.query_one("#preview", Static).update(Content.styled(text, "$foreground-muted"))
 
@@ -201,6 +204,11 @@ class LargestScreen(Fresh, Elsewhere):
         """The session of the row under the cursor."""
         here = self._here()
         return here[0] if here else None
+
+    def level_here(self) -> str:
+        """The one that takes most of such a row."""
+        here = self._here()
+        return LEVEL_OF.get(here[1].table, "compacted") if here else "compacted"
 
     @on(RowTable.Chosen)
     def action_choose(self) -> None:

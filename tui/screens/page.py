@@ -79,6 +79,10 @@ class Page(Screen[None]):
         """True where a reclaim is rather about the first of what there is here than about all."""
         return False
 
+    def level_here(self) -> str:
+        """At which level a reclaim from here begins."""
+        return "compacted"
+
     def _show_status(self) -> None:
         desk = self.desk
         found = sum(freeable(payload) for payload in desk.payloads or ())

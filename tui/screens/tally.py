@@ -104,7 +104,9 @@ def composition(
             for label, of, style, glyph in PORTIONS
         ]
         missing = sum(tables.values()) - sum(kinds.values())
-        portions.append(Portion("not looked into yet", max(0, missing), "$panel-lighten-3", "░"))
+        portions.append(
+            Portion("not looked into yet", max(0, missing), "$foreground-disabled", "░")
+        )
     else:
         portions = [
             Portion(label, tables.get(table, 0), style, glyph)
@@ -114,7 +116,7 @@ def composition(
         rest = max(0, live.sizes.used_bytes - sum(portion.bytes for portion in portions))
         known = "indices and the rest" if kinds or tables else "not measured yet"
         portions += [
-            Portion(known, rest, "$panel-lighten-3", "▒"),
+            Portion(known, rest, "$foreground-disabled", "▒"),
             Portion("free pages", live.sizes.free_bytes, "$text-success", "░"),
             Portion("log", live.sizes.wal_bytes, "$text-warning", "▒"),
         ]

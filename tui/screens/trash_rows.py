@@ -8,9 +8,10 @@ from typing import NamedTuple
 from tui import format
 from tui.desk import TrashBatch
 from tui.forest import Forest
-from tui.narrowing import found_in, parse_narrowing
+from tui.narrowing import parse_narrowing
 from tui.places import BuriedTree
 from tui.records import SessionRow, Usage
+from tui.sieve import found_in
 from tui.widgets.row_table import Column, Row
 
 BATCHES = (

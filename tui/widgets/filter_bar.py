@@ -14,11 +14,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.getters import query_one
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.widgets import Input, Static
 
 from tui import format
+
+HINT = "Tab completes a word · Enter keeps the filter · Esc clears it · // searches what was said"
+"""What stands below the field while there is nothing to say about the word."""
 
 
 class FilterBar(Vertical):
@@ -27,7 +32,10 @@ class FilterBar(Vertical):
     DEFAULT_CSS = """
     FilterBar { height: auto; color: $foreground-muted; }
     FilterBar Horizontal { height: 1; }
-    FilterBar #filter-hint { height: auto; max-height: 3; padding: 0 1 0 3; display: none; }
+    FilterBar #filter-hint {
+        height: auto; min-height: 1; max-height: 3; padding: 0 1 0 3; display: none;
+    }
+    FilterBar.-typing #filter-hint { display: block; }
     FilterBar Input { display: none; width: 1fr; min-width: 12; }
     FilterBar.-open Input { display: block; }
     FilterBar #slash { width: auto; display: none; color: $text-accent; padding: 0 0 0 1; }
@@ -35,7 +43,7 @@ class FilterBar(Vertical):
     FilterBar #summary {
         width: 1fr; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
-    FilterBar.-open #summary { width: auto; max-width: 60%; }
+    FilterBar.-open #summary { text-align: right; }
     """
 
     @dataclass
@@ -84,6 +92,7 @@ class FilterBar(Vertical):
     def open(self) -> None:
         """Show the field and type into it."""
         self.add_class("-open")
+        self.hint("")
         self.field.focus()
 
     def clear(self) -> None:
@@ -100,12 +109,18 @@ class FilterBar(Vertical):
     def hint(self, text: str) -> None:
         """Say how the word may go on, or what is wrong with it; "" for nothing."""
         line = self.query_one("#filter-hint", Static)
-        line.display = bool(text)
-        line.update(Content(format.clean(text)))
+        hint = Content(format.clean(text or HINT))
+        if hint == line.content:
+            return
+        # The line is there as long as the field is: a layout costs as much as all else of a key.
+        height = hint.get_height({}, max(1, line.content_size.width))
+        line.update(hint, layout=height != line.size.height)
 
     def say(self, summary: str) -> None:
         """What the tree shows, e.g. "284 roots · 1,812 sessions · active · by size ▼"."""
-        self.summary.update(Content(format.clean(summary)))
+        said = Content(format.clean(summary))
+        if said != self.summary.content:
+            self.summary.update(said, layout=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as you type."""
@@ -116,6 +131,14 @@ class FilterBar(Vertical):
             self.post_message(self.SearchWanted())
             return
         self.post_message(self.Changed(event.value))
+
+    def on_descendant_focus(self) -> None:
+        """The line below the field is there as long as one types."""
+        self.add_class("-typing")
+
+    def on_descendant_blur(self) -> None:
+        """The keys are elsewhere: so is the room."""
+        self.remove_class("-typing")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter keeps the filter and goes to what was found."""
@@ -143,3 +166,6 @@ class _Field(Input):
     """A text field that leaves the command palette's key to the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
+
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0))
+    """Textual lays the screen out at each letter; here no letter makes the field wider."""

@@ -19,6 +19,7 @@ from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.format import cells, clean, fit
 
@@ -90,6 +91,7 @@ class LineList(ScrollView, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(512)
         self._looks: dict[tuple[str, Style], Style] = {}
+        self._bases: dict[str, Style] = {}
 
     # What a list of lines has to answer.
 
@@ -133,15 +135,28 @@ class LineList(ScrollView, can_focus=True):
         self.refresh()
 
     def resized(self) -> None:
-        """Tell the scroll bar that the number of lines has changed."""
-        self.virtual_size = Size(1, self.count + HEADING)
+        """Tell the scroll bar that the number of lines has changed.
+
+        As long as neither the list nor its scroll bar appears otherwise than before, nothing is
+        laid out anew: that costs as much as all the rest of a key.
+        """
+        size = Size(1, self.count + HEADING)
+        height = self.styles.height
+        scrolls = size.height > self.size.height
+        if height is None or height.is_auto or scrolls != self.show_vertical_scrollbar:
+            self.virtual_size = size
+        elif size != self.virtual_size:
+            self.set_reactive(Widget.virtual_size, size)
+            if scrolls:
+                self.vertical_scrollbar.window_virtual_size = size.height
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
         """One screen line: the heading, a line of the list, or blank."""
         width = self.line_width
         if y < HEADING:
-            return self._strip(self.heading(width), width, self.rich_style)
+            return self._strip(self.heading(width), width, self._base(""))
         line = y - HEADING + self.scroll_offset.y
         if line >= self.count:
             return self._blank(y - HEADING, width)
@@ -150,8 +165,7 @@ class LineList(ScrollView, can_focus=True):
         strip = self._strips.get(key)
         if strip is None:
             look = "cursor" if here else "hover" if below_mouse else ""
-            base = self.get_component_rich_style(f"line--{look}") if look else self.rich_style
-            strip = self._strip(self.pieces(line, width), width, base, plain=here)
+            strip = self._strip(self.pieces(line, width), width, self._base(look), plain=here)
             self._strips[key] = strip
         return strip
 
@@ -159,9 +173,9 @@ class LineList(ScrollView, can_focus=True):
         said = self.empty_text.split("\n") if self.count == 0 else []
         words = [piece for each in said for piece in wrap(clean(each), max(8, width - 2))]
         if line >= len(words):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._base(""))
         text = fit(" " + words[line], width)
-        return self._strip([(text, "muted")], width, self.rich_style)
+        return self._strip([(text, "muted")], width, self._base(""))
 
     def _strip(
         self, pieces: Iterable[Piece], width: int, base: Style, plain: bool = False
@@ -172,6 +186,14 @@ class LineList(ScrollView, can_focus=True):
             if text
         ]
         return Strip(segments).adjust_cell_length(width, base)
+
+    def _base(self, look: str) -> Style:
+        """Colours of a whole line: the list's own, or those of the cursor or the mouse."""
+        known = self._bases.get(look)
+        if known is None:
+            known = self.get_component_rich_style(f"line--{look}") if look else self.rich_style
+            self._bases[look] = known
+        return known
 
     def _look(self, name: str, base: Style) -> Style:
         """The base with a look's colour of letters; never its background."""
@@ -186,6 +208,7 @@ class LineList(ScrollView, can_focus=True):
         """Theme or focus changed: forget every drawn line."""
         self._strips.clear()
         self._looks.clear()
+        self._bases.clear()
         super().notify_style_update()
 
     def watch_empty_text(self) -> None:

@@ -44,7 +44,7 @@ class PlanTable(LineList):
         self.plan = plan
         self.empty_text = plan.message or "Nothing to do."
         reasons = {item.reason for item in plan.items}
-        self._reason = min(_REASON_MOST, max((cells(clean(why)) for why in reasons), default=0))
+        self._reason = max((cells(clean(why)) for why in reasons), default=0)
         self.resized()
         found = (line for line, item in enumerate(plan.items) if item.id == key)
         self.cursor = next(found, 0)
@@ -103,6 +103,5 @@ class PlanTable(LineList):
         """Cells for reason, project and sessions, 0 where there is no room for the column."""
         if width < 48:
             return min(self._reason, 12), 0, 0
-        if width < 72:
-            return self._reason, 0, _SESSIONS
-        return self._reason, _PROJECT, _SESSIONS
+        reason = min(self._reason, max(_REASON_MOST, width // 4))
+        return reason, _PROJECT if width >= 72 else 0, _SESSIONS

@@ -76,9 +76,10 @@ class SessionDetailPanel(VerticalScroll, can_focus=False):
 
     DEFAULT_CSS = """
     SessionDetailPanel {
-        width: 42; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+        width: 30%; min-width: 42; max-width: 64; padding: 0 1;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
     }
-    SessionDetailPanel Static { width: 1fr; height: auto; }
+    SessionDetailPanel Static { width: 1fr; height: auto; min-height: 100%; }
     """
 
     shown: reactive[Shown | ShownGroup | None] = reactive(None, init=False)
@@ -96,8 +97,14 @@ class SessionDetailPanel(VerticalScroll, can_focus=False):
         self._write()
 
     def _write(self) -> None:
+        if not self.size:
+            return  # not on show; the resize that shows it comes by here
+        place = self.query_one("#detail", Static)
         width = max(20, self.scrollable_content_region.width - 1)
-        self.query_one("#detail", Static).update(panel_text(self.shown, width, self.size.height))
+        text = panel_text(self.shown, width, self.size.height)
+        height = max(self.size.height, text.get_height({}, place.size.width or width))
+        # A layout costs as much as all the rest of a key; below the last line there is room.
+        place.update(text, layout=height != place.size.height)
 
 
 def panel_text(shown: Shown | ShownGroup | None, width: int, height: int = 0) -> Content:

@@ -23,8 +23,8 @@ from tui.format import (
     share_bar,
     size,
 )
+from tui.line import Line
 from tui.ordering import Sort
-from tui.outline import Line
 from tui.widgets.line_list import Piece, heading_piece, spread
 
 Bars = Literal["bar", "percent", "both", "none"]

@@ -15,9 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.ordering import Group, Grouping, Sort
+from tui.ordering import Group, Sort
 from tui.outline import Outline
 from tui.records import SessionRow
+from tui.widgets.folds import Folds
 from tui.widgets.line_list import LineList, Piece
 from tui.widgets.marks import Marks
 from tui.widgets.session_line import FOLD, MARK, Bars, Layout, heading, pieces
@@ -71,12 +72,8 @@ class SessionTree(LineList):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.outline: Outline | None = None
-        self.opened: set[str] = set()
-        """Session ids and group keys that are open."""
+        self.folds = Folds()
         self._marks = Marks()
-        self._folded: set[str] = set()
-        """What was folded by hand below the present filter, which opens all by itself."""
-        self._welcomed: set[Grouping] = set()
         self._lines: list[int] = []
         self._key: str | None = None
         self._told: tuple[SessionRow | None, Group | None] | None = None
@@ -87,12 +84,12 @@ class SessionTree(LineList):
         """Show this outline; cursor, folds and marks stay with their sessions."""
         before, self.outline = self.outline, outline
         if before is None or before.needle != outline.needle:
-            self._folded = set()
+            self.folds.other_filter()
             if before is not None and before.is_filtered and not outline.is_filtered:
-                self._reveal(self._key)
+                self.folds.reveal(outline, self._key)
             self._key = outline.best or self._key  # the cursor follows what is typed
-        self._welcome(outline)
-        self._reflow()
+        self.folds.welcome(outline)
+        self._reflow(same=before is not None and before.shows_the_same(outline))
         self._keep_marks({id for id in self.marks if outline.position(id) is not None})
 
     @property
@@ -113,7 +110,7 @@ class SessionTree(LineList):
 
     def select(self, key: str) -> bool:
         """Move the cursor to a session or group, opening what hides it. False: not to be seen."""
-        if not self._reveal(key):
+        if not self.folds.reveal(self.outline, key):
             return False
         self._key = key
         self._reflow(in_place=False)
@@ -163,14 +160,19 @@ class SessionTree(LineList):
 
     watch_now = watch_confirmed = watch_bars
 
-    def _reflow(self, in_place: bool = True) -> None:
-        """Find the lines on show and put the cursor back on its session, on the same row."""
+    def _reflow(self, in_place: bool = True, same: bool = False) -> None:
+        """Find the lines on show and put the cursor back on its session, on the same row.
+
+        `same` says that each line has to say what it says already.
+        """
         if self.outline is None:
             return
         below_top = self.cursor - self.scroll_offset.y if in_place else None
-        self._lines = self.outline.lines(self.opened, self._folded)
+        lines, before = self.folds.lines(self.outline), self._lines
+        self._lines = lines
         self._marks.forget_groups()
-        self.resized()
+        if not same or lines != before:
+            self.resized()
         line = self._nearest_line(self._key)
         self.cursor = self.cursor if line is None else line
         self.show_cursor(below_top)
@@ -208,31 +210,7 @@ class SessionTree(LineList):
 
     def _is_open(self, key: str) -> bool:
         assert self.outline is not None
-        return key not in self._folded if self.outline.is_filtered else key in self.opened
-
-    def _set_open(self, key: str, open: bool) -> None:
-        assert self.outline is not None
-        if self.outline.is_filtered:
-            (self._folded.discard if open else self._folded.add)(key)
-        else:
-            (self.opened.add if open else self.opened.discard)(key)
-
-    def _reveal(self, key: str | None) -> bool:
-        """Open everything above a session; False when it is not in the outline."""
-        outline = self.outline
-        position = outline.position(key) if outline and key is not None else None
-        if outline is None or position is None:
-            return False
-        for above in outline.ancestors(position):
-            self._set_open(outline.order.key(above), True)
-        return True
-
-    def _welcome(self, outline: Outline) -> None:
-        """The first time a grouping is seen its first group is open: no one meets a bare list."""
-        groups = outline.order.groups
-        if groups and outline.order.grouping not in self._welcomed:
-            self._welcomed.add(outline.order.grouping)
-            self.opened.add(groups[0].key)
+        return self.folds.is_open(self.outline, key)
 
     def _fold_to(self, open: bool) -> bool:
         """Open or close the line under the cursor; False when that changes nothing."""
@@ -242,7 +220,7 @@ class SessionTree(LineList):
         key = self.outline.order.key(position)
         if not self.outline.folds(position) or self._is_open(key) == open:
             return False
-        self._set_open(key, open)
+        self.folds.set_open(self.outline, key, open)
         self._reflow()
         return True
 

@@ -26,7 +26,7 @@ class Welcome(Static):
     DEFAULT_CSS = """
     Welcome {
         display: none; height: auto; padding: 0 1; color: $foreground-muted;
-        border-top: solid $panel-lighten-1;
+        border-top: solid $foreground 25%;
     }
     """
 

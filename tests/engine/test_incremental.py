@@ -137,6 +137,7 @@ def test_a_long_reader_does_not_make_the_log_grow_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incremental, "LOG_LIMIT", 100_000)
+    monkeypatch.setattr(incremental, "LOG_MOST", 200_000)
     path = make_bloated(tmp_path / "opencode.db", auto_vacuum=2)
     site = site_of(path)
     with Holder(path, reading=True) as reader:
@@ -145,6 +146,19 @@ def test_a_long_reader_does_not_make_the_log_grow_without_end(
         assert f"(pid {reader.pid})" in outcome.message
         assert file_size(wal_of(path)) < 1_500_000
     assert vacuumed(site).ending in ("done", "nothing")
+    assert is_sound(path)
+
+
+def test_a_writer_who_never_rests_does_not_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "LOG_LIMIT", 50_000)
+    path = make_bloated(tmp_path / "opencode.db", auto_vacuum=2)
+    with Neighbour(path) as writer:
+        outcome = vacuumed(site_of(path))
+    assert outcome.ending == "done", outcome.message
+    assert execute(path, "PRAGMA freelist_count") == [(0,)]
+    assert writer.report.errors == []
     assert is_sound(path)
 
 

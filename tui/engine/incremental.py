@@ -14,7 +14,7 @@ from threading import Event
 
 import apsw
 
-from tui.engine.checkpoint import fold_bulk
+from tui.engine.checkpoint import fold_bulk, fold_in
 from tui.engine.pace import PAUSE
 from tui.policy.plan import Step
 from tui.policy.vacuum import INCREMENTAL, INCREMENTAL_NEED, SLICE
@@ -24,9 +24,16 @@ from tui.store.query import scalar
 FIRST_PAGES = 32
 """Pages of the first slice; later ones follow the clock."""
 
+FOLD_FRAMES = 1_000
+"""Pages in the log from which they are folded in between two slices: as many as opencode's own
+connections leave there, so that none of its writes has to fold ours."""
+
 LOG_LIMIT = INCREMENTAL_NEED // 2
-"""Octets of log from which it is folded in between two slices: somebody else's long read keeps it
-from being used again, and a file that shrinks must not make its log grow."""
+"""Octets of log from which it is emptied: whoever always writes keeps it from being used again."""
+
+LOG_MOST = INCREMENTAL_NEED
+"""Octets of log at which it ends: a long read keeps it from being emptied, and a file that shrinks
+must not make its log grow."""
 
 
 LIST_CACHE = 65_536
@@ -60,6 +67,7 @@ def give_back(
     page_size = scalar(connection, "PRAGMA page_size")
     # SQLite reads the whole list of free pages for each page at the end of the file.
     connection.execute(f"PRAGMA cache_size = -{LIST_CACHE}").fetchall()
+    log = _Log(store, connection)
     whole = free = scalar(connection, "PRAGMA freelist_count")
     pages, longest, given = FIRST_PAGES, 0.0, 0
     held_up = False
@@ -75,7 +83,31 @@ def give_back(
         given = max(0, whole - free)
         yield Step(given, whole, bytes=given * page_size, phase="giving back")
         stop.wait(PAUSE)
-        if file_size(wal_of(store.path)) > LOG_LIMIT:
-            folded = yield from fold_bulk(connection, stop)
-            held_up = folded.checkpointed < folded.log
+        held_up = yield from log.kept_short(stop)
     return GivenBack(given * page_size, free, longest, held_up and free > 0)
+
+
+class _Log:
+    """The write-ahead log meanwhile: folded in by us between two slices, not within a commit."""
+
+    def __init__(self, store: Store, connection: apsw.Connection) -> None:
+        self._path = wal_of(store.path)
+        self._connection = connection
+        self._frames = 0
+        # In the place of SQLite's own checkpoint, which would count as time of the lock.
+        connection.set_wal_hook(self._noted)
+
+    def _noted(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
+        self._frames = frames
+        return apsw.SQLITE_OK
+
+    def kept_short(self, stop: Event) -> Generator[Step, None, bool]:
+        """Fold it in where it has grown; True when somebody keeps it from that for too long."""
+        octets = file_size(self._path)
+        if octets > LOG_LIMIT:
+            folded = yield from fold_in(self._connection, stop)
+            return folded.busy and octets > LOG_MOST
+        if self._frames >= FOLD_FRAMES:
+            self._frames = 0
+            yield from fold_bulk(self._connection, stop)
+        return False

@@ -126,6 +126,30 @@ def test_a_killed_removal_of_projects_is_taken_back(
     assert picture(path) == before
 
 
+def test_a_killed_redo_of_a_removal_is_taken_back_with_what_came_since(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SLICE", 0.0)
+    path = site.store.path
+    for id in ("a", "b", "c"):
+        execute(
+            path,
+            "INSERT INTO project (id, worktree, sandboxes, time_created, time_updated)"
+            f" VALUES ('{id}', '/{id}', '[]', 1, 1)",
+        )
+    run(plan_remove(projects(site.store), ["a", "b", "c"]), site)
+    run(plan_undo(site), site)
+    execute(path, "UPDATE project SET name = 'renamed since'")
+    before = picture(path)
+    killed(site, plan_redo(site), lambda: count_rows(path, "project") == 2)
+    [sentence] = put_right(site)
+    assert "taken back for 2 projects" in sentence
+    assert picture(path) == before
+    assert run(plan_redo(site), site).ending == "done"
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(path) == before
+
+
 # failed, not interrupted
 
 

@@ -82,8 +82,10 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     entry, way = _chosen(plan)
     outcome = yield from _turned(way.again, plan, site, stop)
     if outcome.ending in ("done", "partial"):
+        # What went this time is what comes back: it may have changed between undo and redo.
         changed = {"batch": outcome.batch} if outcome.batch else {}
-        site.ledger.update(entry.id, state="done", **changed)
+        memory = {"undo": outcome.details["undo"]} if "undo" in outcome.details else {}
+        site.ledger.update(entry.id, state="done", **changed, **memory)
     return outcome
 
 

@@ -50,9 +50,8 @@ NOBODY = ""
 
 def _database_of(path: Path) -> str | None:
     """Whose batch it is; None when it cannot be read now, and must therefore stay."""
-    connection = apsw.Connection(":memory:")
     try:
-        with batch.attached(connection, path):
+        with batch.opened(path) as connection:
             if not scalar(connection, "SELECT count(*) FROM trash.sqlite_schema"):
                 # Another ocdu, on another database, may be making it at this moment.
                 is_old = time.time() - path.stat().st_mtime > ABANDONED
@@ -62,8 +61,6 @@ def _database_of(path: Path) -> str | None:
             return None if found is None else str(found)
     except (apsw.Error, OSError):
         return None
-    finally:
-        connection.close()
 
 
 def put_right(site: Site) -> list[str]:

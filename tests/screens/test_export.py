@@ -101,6 +101,24 @@ async def test_a_name_that_was_typed_stays_when_the_kind_changes(
         assert field.value == "talk.txt"
 
 
+async def test_it_takes_any_name_one_can_type_and_a_folder_that_is_gone(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with visit(hutch(tmp_path)) as here:
+        await reading(here)
+        folder.rmdir()  # as a work tree goes when its branch is merged
+        await here.press("E")
+        field = here.screen.query_one("#file", Input)
+        assert field.value == str(tmp_path / "hares.md")
+        for name, says in (("~", "exists"), ("~nobody-here/x", "no such folder"), ("x" * 300, "")):
+            field.value = name
+            await here.pilot.pause()
+            assert says in str(here.screen.query_one("#facts", Static).content)
+        await here.press("enter", "enter")
+        await here.until(lambda: any("cannot be written" in each for each in here.toasts))
+
+
 @pytest.mark.parametrize("format", ["markdown", "opencode"])
 async def test_what_is_stopped_leaves_nothing(tmp_path: Path, folder: Path, format: str) -> None:
     stop = Event()

@@ -10,6 +10,7 @@ from threading import Event
 from tui.app.orders import Orders
 from tui.errors import Refused
 from tui.format import plural, size
+from tui.paths import here
 from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
 from tui.talks import Format
@@ -98,7 +99,7 @@ class Travel(Orders):
         from tui.store.export import free_name
 
         ending = ".md" if format == "markdown" else ".json"
-        return free_name(Path.cwd(), self.forest.row(session_id).title, ending)
+        return free_name(here(), self.forest.row(session_id).title, ending)
 
     def objection(self, target: Path) -> str:
         """Why this file cannot be a new one, as a sentence; "" when it can."""

@@ -15,6 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from tui.errors import OcduError, WrongCall
+from tui.paths import typed
 from tui.policy.plan import Ending
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Call:
         from tui.config import load_config
 
         named = self.options.config
-        path = Path(named).expanduser() if named else default_config()
+        path = typed(named) if named else default_config()
         if named and not path.is_file():
             raise WrongCall(f"There is no configuration file {path}.")
         return load_config(path)

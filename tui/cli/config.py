@@ -17,6 +17,7 @@ from typing import Any
 
 from tui.cli.call import Answer, Call, default_config
 from tui.errors import Refused, WrongCall
+from tui.paths import typed
 
 ACTIONS = ("show", "check", "path", "edit")
 
@@ -34,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(call: Call) -> Answer:
     """Show every key with its value, check the file, name it, or open it in the editor."""
     named = call.options.config
-    path = Path(named).expanduser() if named else default_config()
+    path = typed(named) if named else default_config()
     data: dict[str, Any] = {"path": str(path), "exists": path.is_file()}
     action = call.options.action
     if action == "path":

@@ -12,6 +12,7 @@ from tui.cli.call import Answer, Call
 from tui.cli.deed import carry_out
 from tui.cli.output import table
 from tui.errors import WrongCall
+from tui.paths import typed
 
 if TYPE_CHECKING:
     from tui.engine.trash import Batch
@@ -126,7 +127,6 @@ def _restore(call: Call) -> Answer:
 
 
 def _export(call: Call) -> Answer:
-    from pathlib import Path
 
     from tui.engine.export import choose, export_session, export_tree
     from tui.format import plural
@@ -141,7 +141,7 @@ def _export(call: Call) -> Answer:
     if options.output is None:
         export_session(call.site, chosen, sys.stdout.buffer.write)
         return Answer("done", "")
-    output = Path(options.output).expanduser()
+    output = typed(options.output)
     if output.is_dir() or options.output.endswith(("/", os.sep)):
         files, done = export_tree(call.site, chosen, output)
     else:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from tui import format
+from tui.paths import absolute
 from tui.screens.dialog import Dialog
 from tui.talks import Format
 from tui.widgets.choice import Choice
@@ -82,8 +83,8 @@ class ExportDialog(Dialog[Wish]):
         self.offer(f"Write it — {about}", possible=not wrong)
 
     def _target(self) -> Path | None:
-        typed = self.query_one("#file", Input).value.strip()
-        return Path(typed).expanduser().absolute() if typed else None
+        name = self.query_one("#file", Input).value.strip()
+        return absolute(name) if name else None
 
     @on(Input.Submitted, "#file")
     def _submitted(self) -> None:

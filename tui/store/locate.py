@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.errors import Refused, WrongCall
+from tui.paths import absolute
 from tui.store.database import file_size, wal_of
 
 DATABASE_NAME = re.compile(r"opencode(-[A-Za-z0-9._]+)?\.db")
@@ -63,7 +64,7 @@ def _from_environment(environment: Mapping[str, str]) -> Path | None:
 def choose_database(named: str | None, environment: Mapping[str, str] = os.environ) -> Path:
     """The database to work on. Raises WrongCall when several exist, Refused when none does."""
     if named:
-        return Path(named).expanduser().absolute()
+        return absolute(named)
     wanted = _from_environment(environment)
     if wanted is not None:
         return wanted.absolute()

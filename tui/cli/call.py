@@ -5,6 +5,7 @@ Everything is opened on first demand, so that `ocdu --help` loads nothing of SQL
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +71,7 @@ class Call:
 
         named = self.options.config
         path = typed(named) if named else default_config()
-        if named and not path.is_file():
+        if named and not os.path.isfile(path):
             raise WrongCall(f"There is no configuration file {path}.")
         return load_config(path)
 

@@ -142,7 +142,7 @@ def _export(call: Call) -> Answer:
         export_session(call.site, chosen, sys.stdout.buffer.write)
         return Answer("done", "")
     output = typed(options.output)
-    if output.is_dir() or options.output.endswith(("/", os.sep)):
+    if os.path.isdir(output) or options.output.endswith(("/", os.sep)):
         files, done = export_tree(call.site, chosen, output)
     else:
         with new_file(output) as write:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -58,7 +59,7 @@ def _wish(call: Call) -> Wish:
     options = call.options
     named = getattr(options, "temp_dir", None)
     temp_dir = absolute(named) if named else None
-    if temp_dir is not None and not temp_dir.is_dir():
+    if temp_dir is not None and not os.path.isdir(temp_dir):
         raise WrongCall(f"There is no folder {temp_dir} for the copy.")
     typed = Wish(
         patient=getattr(options, "wait", False),

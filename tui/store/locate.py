@@ -41,7 +41,7 @@ def databases(environment: Mapping[str, str] = os.environ) -> list[Found]:
     folder = data_directory(environment)
     paths = {path for path in folder.glob("opencode*.db") if DATABASE_NAME.fullmatch(path.name)}
     named = _from_environment(environment)
-    if named is not None and named.is_file():
+    if named is not None and os.path.isfile(named):
         paths.add(named)
     found = [found_at(path) for path in paths if path.is_file()]
     return sorted(found, key=lambda each: (-each.bytes, each.path))

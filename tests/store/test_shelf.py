@@ -15,7 +15,7 @@ from tests.engine.test_prune import OLD, plan_for
 from tests.factories import make_database, session
 from tests.faults.test_kill import dies
 from tests.picture import picture, run, site_of
-from tui.engine.crash_recovery import recover, unfinished
+from tui.engine.crash_recovery import put_right, recover, unfinished
 from tui.engine.restore import plan_restore
 from tui.engine.site import Site
 from tui.engine.trash import batches
@@ -170,6 +170,22 @@ def test_a_kill_before_the_first_tree_leaves_no_reserve_behind(site: Site) -> No
 def test_the_size_of_the_trash_is_that_of_its_files(site: Site, packed: Path) -> None:
     assert trash_bytes(site.ledger.trash_folder) == packed.stat().st_size
     assert trash_bytes(site.ledger.trash_folder / "nowhere") == 0
+
+
+def test_the_journal_of_a_killed_transaction_goes_with_its_batch(site: Site, packed: Path) -> None:
+    """SQLite leaves one that was not synced yet: its file was not touched."""
+    journal = packed.with_name(f"{packed.stem}.unfinished-journal")
+    ending(take_down(packed))
+    journal.write_bytes(bytes(512))
+    assert ending(put_back(packed.with_suffix(batch.UNFINISHED), Event())) == packed
+    assert names(site) == [".trash"]
+    ending(take_down(packed))
+    journal.write_bytes(bytes(512))
+    put_right(site)
+    assert names(site) == [".trash"]
+    journal.write_bytes(bytes(512))  # as an ocdu before this left it
+    assert put_right(site) == []
+    assert names(site) == [".trash"]
 
 
 def test_looking_at_a_batch_that_is_just_put_away_leaves_no_file_in_its_place(

@@ -31,7 +31,7 @@ from tui.store.journal import MAKERS, OF_BATCHES, JournalEntry
 from tui.store.kept import drop_dead_weight
 from tui.store.packing import look_into
 from tui.store.query import scalar
-from tui.store.shelf import ABANDONED, passing, put_back, remove_passing
+from tui.store.shelf import ABANDONED, drop, passing, put_back, remove_passing
 
 
 def unfinished(site: Site) -> list[Path]:
@@ -112,7 +112,7 @@ def recover(site: Site) -> list[str]:
 
 def _mend_batch(site: Site, path: Path) -> list[str]:
     if _database_of(path) == NOBODY:
-        path.unlink()
+        drop(path)
         return []
     said: list[str] = []
     with site.store.writing() as db:
@@ -130,7 +130,7 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
     if not said and facts.lines and not is_copy:
         said = [_told_of_whole(job, len(facts.lines))]
     if not facts.rows:
-        path.unlink()
+        drop(path)
         site.ledger.interrupted(None, facts.created, message=" ".join(said))
         return said
     kept = _put_away(path, is_copy=is_copy)

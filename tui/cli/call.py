@@ -117,7 +117,7 @@ class Call:
         ledger = self.site.ledger
         try:
             return ledger.pins()
-        except (OSError, *SQLITE_EXCEPTIONS) as error:
+        except SQLITE_EXCEPTIONS as error:
             raise OcduError(
                 f"ocdu cannot use its own folder {ledger.folder} ({error}): make it writable for "
                 "you, or set XDG_DATA_HOME."

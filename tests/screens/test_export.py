@@ -16,7 +16,7 @@ from tests.visit import SIZES, Visit, visit
 from tui.cli.main import main
 from tui.errors import Refused
 from tui.screens.conversation import ConversationScreen
-from tui.screens.export import ExportDialog
+from tui.screens.export import ExportDialog, json_octets
 
 
 @pytest.fixture
@@ -84,6 +84,19 @@ async def test_it_says_how_large_and_writes_over_nothing(tmp_path: Path, folder:
         await here.press("escape")
     assert mine.read_text() == "precious"
     assert [each.name for each in folder.iterdir()] == ["mine.md"]
+
+
+async def test_what_it_says_about_the_size_of_json_is_about_true(
+    tmp_path: Path, folder: Path
+) -> None:
+    """Of a short talk most is ids, not what is stored."""
+    async with visit(hutch(tmp_path)) as here:
+        await reading(here)
+        usage = here.app.forest.usage_of("ses_hares")
+        assert usage is not None
+        assert "hares.json" in await exported(here, "right")
+        octets = (folder / "hares.json").stat().st_size
+        assert abs(json_octets(usage) - octets) < octets / 5
 
 
 async def test_a_name_that_was_typed_stays_when_the_kind_changes(

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from tui import format
 from tui.paths import absolute
+from tui.records import Usage
 from tui.screens.dialog import Dialog
 from tui.talks import Format
 from tui.widgets.choice import Choice
@@ -21,6 +22,11 @@ FORMATS: tuple[tuple[str, Format], ...] = (
     ("Markdown, to be read", "markdown"),
     ("JSON, as `opencode import` reads it", "opencode"),
 )
+
+
+SESSION_IDS, MESSAGE_IDS, PART_IDS = 500, 115, 135
+"""Octets that JSON has around a session, a message and a part beyond what is stored of them
+(measured on files of all generations: within 6 % from 3 kB on)."""
 
 
 class Wish(NamedTuple):
@@ -72,9 +78,10 @@ class ExportDialog(Dialog[Wish]):
     def _preview(self) -> None:
         target, desk = self._target(), self.desk
         usage = desk.forest.usage_of(self.session_id)
-        octets = usage.bytes - usage.event_bytes if usage else None
-        amount = format.size(octets)
-        about = f"about {amount}" if self.format == "opencode" else f"{amount} at most"
+        if self.format == "opencode":
+            about = f"about {format.size(usage and json_octets(usage))}"
+        else:
+            about = f"{format.size(usage and usage.bytes - usage.event_bytes)} at most"
         facts = [Content(f"{about}, readable by you alone")]
         wrong = desk.objection(target) if target else "Type the name of a file."
         if wrong:
@@ -104,3 +111,9 @@ class ExportDialog(Dialog[Wish]):
         """Kind and file."""
         target = self._target()
         return Wish(self.format, target) if target else None
+
+
+def json_octets(usage: Usage) -> int:
+    """Octets of the JSON, about: rows of 1.x, each with its ids around what is stored of it."""
+    stored = usage.copy_bytes or usage.message_bytes + usage.part_bytes
+    return stored + SESSION_IDS + usage.messages * MESSAGE_IDS + usage.parts * PART_IDS

@@ -13,7 +13,7 @@ from tests.engine.test_projects import DIRECTORIES, NEW, OLD
 from tests.engine.test_prune import OLD as IDLE
 from tests.engine.test_prune import plan_for
 from tests.factories import NOW, Tool, count_rows, execute, make_database, session
-from tests.faults.test_kill import dies, killed
+from tests.faults.test_kill import dies, killed, unsaid
 from tests.picture import but_history, drained, forest_of, picture, run, site_of
 from tui.engine import pace
 from tui.engine.crash_recovery import put_right, unfinished
@@ -148,6 +148,21 @@ def test_a_killed_redo_of_a_removal_is_taken_back_with_what_came_since(
     assert run(plan_redo(site), site).ending == "done"
     assert run(plan_undo(site), site).ending == "done"
     assert picture(path) == before
+
+
+# killed when the batch was put away, and nobody had said so yet
+
+
+def test_a_prune_killed_when_all_was_done_can_be_undone_and_done_again(site: Site) -> None:
+    before = picture(site.store.path)
+    unsaid(site, plan_for(site, "ses_one", "ses_far"))
+    gone = picture(site.store.path)
+    [sentence] = put_right(site)
+    assert "when its work was done" in sentence and put_right(site) == []
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(site.store.path) == before
+    assert run(plan_redo(site), site).ending == "done"
+    assert picture(site.store.path) == gone
 
 
 # failed, not interrupted

@@ -31,7 +31,7 @@ from tui.store.journal import MAKERS, OF_BATCHES, JournalEntry
 from tui.store.kept import drop_dead_weight
 from tui.store.packing import look_into
 from tui.store.query import scalar
-from tui.store.shelf import ABANDONED, drop, passing, put_back, remove_passing
+from tui.store.shelf import ABANDONED, drop, passing, put_back, remove_passing, shelved
 
 
 def unfinished(site: Site) -> list[Path]:
@@ -79,7 +79,7 @@ def put_right(site: Site) -> list[str]:
 
 def put_right_here(site: Site) -> list[str]:
     """The same for whoever holds the ledger's lock: first the batches, then the journal."""
-    said = recover(site)
+    said = recover(site) + _note_finished(site)
     return said + settle(site, _waiting(site))
 
 
@@ -108,6 +108,29 @@ def recover(site: Site) -> list[str]:
             reason = explained(error, site.store.path)
             said.append(f"An interrupted job ({path.stem}) could not be put right yet: {reason}")
     return said
+
+
+def _note_finished(site: Site) -> list[str]:
+    """Note the batches of jobs that were killed when all was done but their line in the journal."""
+    said: list[str] = []
+    killed = [each for each in site.ledger.left_running() if each.verb in MAKERS]
+    for path in shelved(site.ledger.trash_folder) if killed else ():
+        is_older = batch.made_at(path) < killed[0].time
+        found = None if is_older else look_into(path)
+        if found is None or found.facts.database != site.ledger.database:
+            continue
+        job = _job_at(site, found.facts.created)
+        if job is None or job.verb not in MAKERS or site.ledger.knows_batch(path.stem):
+            continue
+        is_payload = any(line.root == kept_payload.ROOT for line in found.facts.lines)
+        memory = (job.undo or {"trees": []}) if is_payload else _trees_in(path)
+        said.append(_told_of_finished(job))
+        site.ledger.interrupted(path.stem, found.facts.created, memory, said[-1])
+    return said
+
+
+def _told_of_finished(job: JournalEntry) -> str:
+    return f"The {job.verb} of {job.title} was interrupted when its work was done: undo knows it."
 
 
 def _mend_batch(site: Site, path: Path) -> list[str]:

@@ -108,3 +108,16 @@ def test_another_kind_of_job_needs_one_line_in_the_table(
     run(plan_undo(site), site)
     run(plan_redo(site), site)
     assert [each.split()[0] for each in turned] == ["back", "again"]
+
+
+def test_the_preview_of_an_undo_counts_what_comes_back(tmp_path: Path) -> None:
+    """Not what went: event rows do not come back."""
+    path = make_database(
+        tmp_path / "opencode.db",
+        [session("one", active=OLD, events=3, children=[session("two", active=OLD, events=3)])],
+    )
+    site = site_of(path)
+    run(plan_for(site, "ses_one"), site)
+    plan = plan_undo(site)
+    assert (plan.totals.sessions, plan.totals.bytes) == (2, run(plan, site).done.bytes)
+    assert plan_redo(site).totals.sessions == 2

@@ -15,7 +15,7 @@ from threading import Event
 
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
-from tui.engine.ways import Turn, Way, way_of
+from tui.engine.ways import Turn, Way, comes_back, goes_again, way_of
 from tui.errors import OcduError, Refused
 from tui.policy.plan import Item, Outcome, Plan, Step, Totals
 from tui.store.database import SQLITE_EXCEPTIONS
@@ -31,8 +31,13 @@ class UndoOptions:
 
 def plan_undo(site: Site) -> Plan:
     """Reverse the newest job that can be reversed; the item says which it is."""
-    entry = next((each for each in site.ledger.remembered() if _can_undo(site, each)), None)
-    return _plan("undo", entry, "Nothing to undo.")
+    entry = _to_undo(site)
+    totals = comes_back(site, entry) if entry else Totals()
+    return _plan("undo", entry, totals, "Nothing to undo.")
+
+
+def _to_undo(site: Site) -> JournalEntry | None:
+    return next((each for each in site.ledger.remembered() if _can_undo(site, each)), None)
 
 
 def _can_undo(site: Site, entry: JournalEntry) -> bool:
@@ -48,22 +53,27 @@ def plan_redo(site: Site) -> Plan:
             break
         if _can_undo(site, newer):
             entry = None
-    return _plan("redo", entry, "Nothing to redo.")
+    totals = goes_again(entry) if entry else Totals()
+    return _plan("redo", entry, totals, "Nothing to redo.")
 
 
-def _plan(verb: str, entry: JournalEntry | None, nothing: str) -> Plan:
+def _plan(verb: str, entry: JournalEntry | None, totals: Totals, nothing: str) -> Plan:
     if entry is None:
         return Plan(verb, (), message=nothing)
-    title = f"{entry.verb} of {entry.title}"
+    title = _titled(entry)
     ids = tuple(str(each["id"]) for each in (entry.undo or {}).get("reclaimed", ()))
-    item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes), sessions=ids)
+    item = Item(str(entry.id), title, verb, totals, sessions=ids)
     return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}.")
 
 
 def undo_title(site: Site) -> str | None:
     """What `u` would undo, for the footer; None when there is nothing."""
-    plan = plan_undo(site)
-    return plan.items[0].title if plan.items else None
+    entry = _to_undo(site)
+    return _titled(entry) if entry else None
+
+
+def _titled(entry: JournalEntry) -> str:
+    return f"{entry.verb} of {entry.title}"
 
 
 def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:

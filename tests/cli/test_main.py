@@ -119,14 +119,32 @@ def test_an_unexpected_exception_becomes_a_sentence_and_a_private_log(
     assert log.parent.stat().st_mode & 0o077 == 0
 
 
-def test_a_reader_that_goes_away_is_not_an_error(garden: Path) -> None:
+STREAMS = (
+    ("list", "--json"),
+    ("show", "ses_old", "--markdown", "-"),
+    ("show", "ses_old", "--export", "-"),
+)
+
+
+@pytest.mark.parametrize("command", STREAMS, ids=str)
+def test_a_reader_that_goes_away_is_not_an_error(garden: Path, command: tuple[str, ...]) -> None:
     read, write = os.pipe()
     os.close(read)
     try:
-        run = run_process("list", "--json", "--db", garden, stdout=write)
+        run = run_process(*command, "--db", garden, stdout=write)
     finally:
         os.close(write)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", STREAMS, ids=str)
+def test_output_that_cannot_be_written_is_not_put_down_to_the_database(
+    garden: Path, command: tuple[str, ...]
+) -> None:
+    with open("/dev/full", "wb") as full:
+        run = run_process(*command, "--db", garden, stdout=full.fileno())
+    assert run.returncode == 1 and run.stderr.count("\n") == 1
+    assert run.stderr.startswith("The output could not be written")
 
 
 def test_output_survives_a_terminal_without_unicode(garden: Path) -> None:

@@ -42,9 +42,10 @@ def complaint(error: Exception, arguments: Sequence[str], path: Path | None) -> 
     if "apsw" in sys.modules:
         from tui.store.database import SQLITE_EXCEPTIONS, explained
 
-        if isinstance(error, OSError):
+        is_of_a_file = isinstance(error, OSError) and error.filename is not None
+        if is_of_a_file:
             write_log(arguments)  # the world's fault, as a rule
-        if isinstance(error, (OSError, *SQLITE_EXCEPTIONS)):
+        if is_of_a_file or isinstance(error, SQLITE_EXCEPTIONS):
             error = explained(error, path or Path("the database"))
     if isinstance(error, OcduError):
         outcome: Ending = "refused" if isinstance(error, Refused) else "failed"

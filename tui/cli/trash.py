@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.deed import carry_out
-from tui.cli.output import table
+from tui.cli.output import streamed, table
 from tui.errors import WrongCall
 from tui.paths import typed
 
@@ -139,7 +139,8 @@ def _export(call: Call) -> Answer:
         raise WrongCall("--json and the session cannot share standard output: add --output FILE.")
     chosen = choose(call.site, options.ids[0])
     if options.output is None:
-        export_session(call.site, chosen, sys.stdout.buffer.write)
+        with streamed():
+            export_session(call.site, chosen, sys.stdout.buffer.write)
         return Answer("done", "")
     output = typed(options.output)
     if os.path.isdir(output) or options.output.endswith(("/", os.sep)):

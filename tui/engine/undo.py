@@ -9,7 +9,8 @@ in the way of nothing older.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -20,6 +21,13 @@ from tui.errors import OcduError, Refused
 from tui.policy.plan import Item, Outcome, Plan, Step, Totals
 from tui.store.database import SQLITE_EXCEPTIONS
 from tui.store.journal import TURNED, JournalEntry
+
+log = logging.getLogger("ocdu")
+
+NOT_TURNED = (
+    " It could not be noted in ocdu's journal, whose disk is full: it may be offered once more; "
+    "what is in the trash can be restored from there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +89,23 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     entry, way = _chosen(plan)
     outcome = yield from _turned(way.back, plan, site, stop)
     if outcome.ending in ("done", "partial") and not _is_unfinished(outcome, stop):
-        count = int(site.ledger.note("undone") or 0) + 1
-        site.ledger.set_note("undone", str(count))
-        site.ledger.update(entry.id, state=TURNED, undo={**(entry.undo or {}), TURNED: count})
+        return _noted(outcome, lambda: _note_undone(site, entry))
+    return outcome
+
+
+def _note_undone(site: Site, entry: JournalEntry) -> None:
+    count = int(site.ledger.note("undone") or 0) + 1
+    site.ledger.set_note("undone", str(count))
+    site.ledger.update(entry.id, state=TURNED, undo={**(entry.undo or {}), TURNED: count})
+
+
+def _noted(outcome: Outcome, note: Callable[[], None]) -> Outcome:
+    """What is done does not become a failure because it could not be noted."""
+    try:
+        note()
+    except SQLITE_EXCEPTIONS as error:
+        log.warning("What was turned could not be noted in the journal: %s", error)
+        return replace(outcome, message=outcome.message + NOT_TURNED)
     return outcome
 
 
@@ -95,7 +117,8 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
         # What went this time is what comes back: it may have changed between undo and redo.
         changed = {"batch": outcome.batch} if outcome.batch else {}
         memory = {"undo": outcome.details["undo"]} if "undo" in outcome.details else {}
-        site.ledger.update(entry.id, state="done", **changed, **memory)
+        columns = {"state": "done", **changed, **memory}
+        return _noted(outcome, lambda: site.ledger.update(entry.id, **columns))
     return outcome
 
 

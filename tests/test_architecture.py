@@ -17,8 +17,8 @@ from tui.actions import ACTIONS, Action, written
 ROOT = Path(__file__).parent.parent
 
 FLOOR_0 = (
-    "tui", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.places", "tui.quantity",
-    "tui.records", "tui.sizes",
+    "tui", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.paths", "tui.places",
+    "tui.quantity", "tui.records", "tui.sizes",
 )  # fmt: skip
 SHAPES = (
     "tui.figures", "tui.forest", "tui.line", "tui.narrowing", "tui.ordering", "tui.outline",

@@ -132,11 +132,13 @@ QUANTITIES: Mapping[tuple[str, str], Callable[[str], object]] = {
 
 def load_config(path: Path | None) -> Config:
     """Read the file; a missing default file is an empty one. Raises WrongCall on what is wrong."""
-    if path is None or not path.exists():
+    if path is None:
         return Config()
     try:
         text = path.read_text(encoding="utf-8")
         found = tomllib.loads(text)
+    except (FileNotFoundError, NotADirectoryError):
+        return Config()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongCall(f"The configuration {path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:

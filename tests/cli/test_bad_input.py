@@ -461,3 +461,41 @@ def test_a_configuration_that_was_named_but_is_not_there(ocdu: Ocdu, garden: Pat
 @pytest.mark.parametrize("arguments", [[], ["demo"]])
 def test_the_app_without_a_terminal(ocdu: Ocdu, arguments: list[str]) -> None:
     assert is_one_sentence(ocdu(*arguments), 2, "needs a terminal")
+
+
+def test_the_home_of_a_user_nobody_knows(ocdu: Ocdu, garden: Path) -> None:
+    assert is_one_sentence(ocdu("list", "--db", "~nobody-here/x.db"), 3, "~nobody-here/x.db")
+    said = ocdu("list", "--config", "~nobody-here/x", "--db", garden)
+    assert is_one_sentence(said, 2, "~nobody-here/x")
+    for kind in ("--markdown", "--export"):
+        said = ocdu("show", "ses_new", kind, "~nobody-here/x", "--db", garden)
+        assert is_one_sentence(said, 3, "~nobody-here/x cannot be written: No such file")
+
+
+def test_a_path_that_cannot_even_be_looked_at(
+    ocdu: Ocdu, garden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too long, as good as below a folder of somebody else's: asking for it is an error."""
+    long = f"/tmp/{'x' * 300}/x"
+    for verb in ("list", "stats", "files"):
+        assert is_one_sentence(ocdu(verb, "--db", long), 3, "xx/x cannot be reached")
+    assert is_one_sentence(ocdu("list", "--config", long, "--db", garden), 2, "xx/x")
+    assert is_one_sentence(ocdu("config", "--config", long), 2, "xx/x")
+    said = ocdu("vacuum", "--temp-dir", long, "--dry-run", "--db", garden)
+    assert is_one_sentence(said, 2, "xx/x")
+    monkeypatch.setenv("OPENCODE_DB", long)
+    assert is_one_sentence(ocdu("list"), 3, "xx/x cannot be reached")
+    assert ocdu("databases").exit_code in (0, 3)
+
+
+def test_the_folder_one_is_in_was_removed(
+    ocdu: Ocdu, garden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert ocdu("list", "--db", garden).exit_code == 0
+    assert ocdu("list", "--db", "x.db").exit_code == 3
+    assert "x.md" in ocdu("show", "ses_new", "--markdown", "x.md", "--db", garden).err
+    assert ocdu("projects", "relink", "a", "b", "--dry-run", "--db", garden).exit_code == 0

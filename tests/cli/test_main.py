@@ -15,7 +15,7 @@ from tests.cli.conftest import Ocdu
 from tests.cli.terminal import on_terminal
 from tests.factories import count_rows, make_database, session
 from tui import __version__
-from tui.cli.main import VERBS
+from tui.cli.main import VERBS, main
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -119,14 +119,32 @@ def test_an_unexpected_exception_becomes_a_sentence_and_a_private_log(
     assert log.parent.stat().st_mode & 0o077 == 0
 
 
-def test_a_reader_that_goes_away_is_not_an_error(garden: Path) -> None:
+STREAMS = (
+    ("list", "--json"),
+    ("show", "ses_old", "--markdown", "-"),
+    ("show", "ses_old", "--export", "-"),
+)
+
+
+@pytest.mark.parametrize("command", STREAMS, ids=str)
+def test_a_reader_that_goes_away_is_not_an_error(garden: Path, command: tuple[str, ...]) -> None:
     read, write = os.pipe()
     os.close(read)
     try:
-        run = run_process("list", "--json", "--db", garden, stdout=write)
+        run = run_process(*command, "--db", garden, stdout=write)
     finally:
         os.close(write)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", STREAMS, ids=str)
+def test_output_that_cannot_be_written_is_not_put_down_to_the_database(
+    garden: Path, command: tuple[str, ...]
+) -> None:
+    with open("/dev/full", "wb") as full:
+        run = run_process(*command, "--db", garden, stdout=full.fileno())
+    assert run.returncode == 1 and run.stderr.count("\n") == 1
+    assert run.stderr.startswith("The output could not be written")
 
 
 def test_output_survives_a_terminal_without_unicode(garden: Path) -> None:
@@ -174,3 +192,31 @@ def test_a_terminated_app_gives_the_terminal_back(garden: Path) -> None:
     assert LEFT in shown
     assert "Traceback" not in shown
     assert code in (0, 3), shown[-2000:]
+
+
+def test_a_folder_of_ours_that_cannot_be_made_is_a_sentence_without_a_traceback(
+    garden: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a read-only disk: neither the journal nor the log can be written."""
+    (home / "file").write_text("")
+    for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / "file" / "below"))
+    for verb in ("jobs", "undo", "list"):
+        assert main([verb, "--db", str(garden)]) == 1
+        said = capsys.readouterr()
+        assert str(home / "file") in said.err and said.err.count("\n") == 1
+        assert "inside ocdu" not in said.err
+
+
+def test_what_no_log_takes_is_told_on_the_screen(
+    garden: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("the cat sat on it")
+
+    (home / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "file" / "below"))
+    monkeypatch.setattr("tui.store.usage.measure_all", broken)
+    assert main(["list", "--db", str(garden)]) == 1
+    said = capsys.readouterr().err
+    assert "the cat sat on it" in said and "takes none" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,15 @@ def test_what_was_pruned_is_found_in_the_trash_and_comes_back(ocdu: Ocdu, talks:
     ocdu("trash", "restore", f"{hit['batch']}/{hit['root']}", "--yes", "--db", talks)
     assert ocdu("search", "where are", "--json", "--db", talks).json["hits"]
     assert ocdu("search", "where are", "--trash", "--json", "--db", talks).json["hits"] == []
+
+
+def test_a_batch_that_cannot_be_searched_makes_the_answer_partial(
+    ocdu: Ocdu, garden: Path, home: Path
+) -> None:
+    for id in ("ses_old", "ses_attic"):
+        ocdu("prune", id, "--yes", "--db", garden)
+    first, *_ = sorted(home.rglob("*.trash"))
+    os.truncate(first, first.stat().st_size - 40)
+    said = ocdu("search", "the", "--trash", "--json", "--db", garden)
+    assert (said.exit_code, said.json["outcome"], said.json["complete"]) == (4, "partial", False)
+    assert f"{first.stem} was not searched" in said.json["message"]

@@ -90,7 +90,7 @@ def test_a_conversation_goes_into_a_new_file_or_onto_the_terminal(
     both = ocdu("show", "ses_old", "--markdown", "-", "--json", "--db", garden)
     assert both.exit_code == 2
     lost = ocdu("show", "ses_old", "--markdown", tmp_path / "no" / "talk.md", "--db", garden)
-    assert lost.exit_code == 1 and "Traceback" not in lost.err
+    assert lost.exit_code == 3 and "cannot be written" in lost.err
 
 
 def test_a_session_can_be_written_as_the_trash_writes_it(

@@ -116,6 +116,20 @@ def test_an_export_without_a_file_goes_to_standard_output(garden: Path, ocdu: Oc
     assert json.loads(done.stdout)["info"]["parentID"] == "ses_old"
 
 
+def test_an_export_to_where_nothing_can_be_written_is_a_sentence(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    ocdu("prune", "ses_old", "--yes", "--db", garden)
+    (tmp_path / "file").write_text("precious")
+    for output in ("file/x.json", "file/", "no/x.json", "x" * 300):
+        said = ocdu(
+            "trash", "export", "ses_old", "--output", f"{tmp_path}/{output}", "--db", garden
+        )
+        assert said.exit_code == 3 and output.split("/")[0] in said.err
+        assert said.err.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "precious"
+
+
 def test_wrong_exports_are_sentences(ocdu: Ocdu, garden: Path, tmp_path: Path) -> None:
     ocdu("prune", "ses_old", "--yes", "--db", garden)
     for arguments, words in (

@@ -57,6 +57,8 @@ def test_a_compact_file_can_be_converted_too_and_only_once(tmp_path: Path) -> No
     assert vacuumed(site, TO_INCREMENTAL).ending == "done"
     again = vacuumed(site, TO_INCREMENTAL)
     assert again.ending == "nothing" and "incremental already" in again.message
+    execute(path, "DELETE FROM part")
+    assert "incremental now" not in vacuumed(site).message
 
 
 def test_whoever_has_the_file_open_goes_on_writing_a_sound_incremental_file(

@@ -231,3 +231,16 @@ def test_a_project_that_opencode_made_anew_is_left_to_it(site: Site) -> None:
     outcome = run(plan_undo(site), site)
     assert outcome.ending == "nothing" and "goes on with the relink" in outcome.message
     assert picture(path) == before
+
+
+def test_what_a_project_got_between_undo_and_redo_comes_back_with_the_next_undo(site: Site) -> None:
+    path = site.store.path
+    empty_project(path)
+    run(plan_remove(projects(site.store), ["empty"]), site)
+    run(plan_undo(site), site)
+    execute(path, "UPDATE project SET name = 'renamed since' WHERE id = 'empty'")
+    execute(path, "INSERT INTO project_directory VALUES ('empty', '/since', NULL, NULL, 1)")
+    before = picture(path)
+    assert run(plan_redo(site), site).ending == "done"
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(path) == before

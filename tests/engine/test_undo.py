@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Event
 
+import apsw
 import pytest
 
 from tests.engine.test_prune import OLD, plan_for
@@ -108,3 +109,38 @@ def test_another_kind_of_job_needs_one_line_in_the_table(
     run(plan_undo(site), site)
     run(plan_redo(site), site)
     assert [each.split()[0] for each in turned] == ["back", "again"]
+
+
+def test_the_preview_of_an_undo_counts_what_comes_back(tmp_path: Path) -> None:
+    """Not what went: event rows do not come back."""
+    path = make_database(
+        tmp_path / "opencode.db",
+        [session("one", active=OLD, events=3, children=[session("two", active=OLD, events=3)])],
+    )
+    site = site_of(path)
+    run(plan_for(site, "ses_one"), site)
+    plan = plan_undo(site)
+    assert (plan.totals.sessions, plan.totals.bytes) == (2, run(plan, site).done.bytes)
+    assert plan_redo(site).totals.sessions == 2
+
+
+@pytest.mark.parametrize("verb", ["undo", "redo"])
+def test_what_is_done_is_no_failure_because_it_could_not_be_noted(
+    site: Site, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(plan_archive(forest_of(site), frozenset({"ses_alpha"}), NOW), site)
+    if verb == "redo":
+        run(plan_undo(site), site)
+    plan = plan_undo(site) if verb == "undo" else plan_redo(site)
+    turned, update = plan.options.entry.id, site.ledger.update
+
+    def full(entry: int, **columns: object) -> None:
+        if entry == turned:
+            raise apsw.FullError("database or disk is full")
+        update(entry, **columns)
+
+    monkeypatch.setattr(site.ledger, "update", full)
+    outcome = run(plan, site)
+    assert outcome.ending == "done" and "could not be noted" in outcome.message
+    monkeypatch.undo()
+    assert run(plan_undo(site) if verb == "undo" else plan_redo(site), site).ending == "done"

@@ -13,7 +13,7 @@ from tests.engine.test_projects import DIRECTORIES, NEW, OLD
 from tests.engine.test_prune import OLD as IDLE
 from tests.engine.test_prune import plan_for
 from tests.factories import NOW, Tool, count_rows, execute, make_database, session
-from tests.faults.test_kill import dies, killed
+from tests.faults.test_kill import dies, killed, unsaid
 from tests.picture import but_history, drained, forest_of, picture, run, site_of
 from tui.engine import pace
 from tui.engine.crash_recovery import put_right, unfinished
@@ -124,6 +124,45 @@ def test_a_killed_removal_of_projects_is_taken_back(
     [sentence] = put_right(site)
     assert f"taken back for {gone} project" in sentence
     assert picture(path) == before
+
+
+def test_a_killed_redo_of_a_removal_is_taken_back_with_what_came_since(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SLICE", 0.0)
+    path = site.store.path
+    for id in ("a", "b", "c"):
+        execute(
+            path,
+            "INSERT INTO project (id, worktree, sandboxes, time_created, time_updated)"
+            f" VALUES ('{id}', '/{id}', '[]', 1, 1)",
+        )
+    run(plan_remove(projects(site.store), ["a", "b", "c"]), site)
+    run(plan_undo(site), site)
+    execute(path, "UPDATE project SET name = 'renamed since'")
+    before = picture(path)
+    killed(site, plan_redo(site), lambda: count_rows(path, "project") == 2)
+    [sentence] = put_right(site)
+    assert "taken back for 2 projects" in sentence
+    assert picture(path) == before
+    assert run(plan_redo(site), site).ending == "done"
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(path) == before
+
+
+# killed when the batch was put away, and nobody had said so yet
+
+
+def test_a_prune_killed_when_all_was_done_can_be_undone_and_done_again(site: Site) -> None:
+    before = picture(site.store.path)
+    unsaid(site, plan_for(site, "ses_one", "ses_far"))
+    gone = picture(site.store.path)
+    [sentence] = put_right(site)
+    assert "when its work was done" in sentence and put_right(site) == []
+    assert run(plan_undo(site), site).ending == "done"
+    assert picture(site.store.path) == before
+    assert run(plan_redo(site), site).ending == "done"
+    assert picture(site.store.path) == gone
 
 
 # failed, not interrupted

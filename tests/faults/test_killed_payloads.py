@@ -9,7 +9,7 @@ import pytest
 from tests.engine.reclaim.parts import BIG, Database, fingerprint, tool
 from tests.engine.reclaim.parts import plan_for as reclaim_for
 from tests.factories import count_rows
-from tests.faults.test_kill import killed
+from tests.faults.test_kill import killed, unsaid
 from tests.picture import run, site_of
 from tui.engine import pace
 from tui.engine.crash_recovery import put_right
@@ -57,6 +57,18 @@ def test_a_killed_reclaim_can_be_undone_and_done_again_for_what_it_took(payloads
     assert reclaimed(payloads) == 2, "the other sessions were never reclaimed"
     run(plan_undo(payloads), payloads)
     assert fingerprint(payloads.store.path) == before
+
+
+def test_a_reclaim_killed_when_all_was_done_can_be_undone_and_done_again(payloads: Site) -> None:
+    before = fingerprint(payloads.store.path)
+    unsaid(payloads, reclaim(payloads))
+    assert reclaimed(payloads) == 4
+    [sentence] = put_right(payloads)
+    assert "when its work was done" in sentence
+    assert run(plan_undo(payloads), payloads).ending == "done"
+    assert fingerprint(payloads.store.path) == before
+    assert run(plan_redo(payloads), payloads).ending == "done"
+    assert reclaimed(payloads) == 4
 
 
 def test_a_killed_undo_of_a_reclaim_is_not_told_as_a_reclaim(payloads: Site) -> None:

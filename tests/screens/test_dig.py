@@ -114,6 +114,30 @@ async def test_escape_stops_a_search_and_keeps_what_was_found(
         assert isinstance(here.screen, DigScreen) and len(here.screen.hits) == 1
 
 
+async def test_of_a_tree_that_lies_in_two_batches_the_newest_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hit = Hit("ses_beans", "m", "p", 1, "text", "user", "slugs", 0, 5)
+
+    def twice(text: str, stop: Event) -> Iterator[Dug]:
+        for batch in ("newer", "older"):
+            yield Dug((Buried(batch, "ses_beans", "Beans", "garden", hit),), 0.5)
+        yield Dug((), 1.0, True)
+
+    async with visit(talks(tmp_path)) as here:
+        named: list[str] = []
+        monkeypatch.setattr(here.app, "read_dug", twice)
+        monkeypatch.setattr(here.app, "read_trash", lambda: ())
+        monkeypatch.setattr(here.app, "plan_restore", named.extend)
+        screen = await dug(here, "slugs")
+        monkeypatch.setattr(screen, "hits_here", lambda: screen.hits)
+        monkeypatch.setattr(screen, "_submit", lambda plan: None)
+        screen.show()
+        assert screen.hits == [hit]
+        await here.press("enter")
+        await here.until(lambda: named == ["newer/ses_beans"])
+
+
 async def test_a_batch_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     async with visit(talks(tmp_path)) as here:
         await buried(here, "ses_beans")

@@ -16,7 +16,7 @@ from tests.visit import SIZES, Visit, visit
 from tui.cli.main import main
 from tui.errors import Refused
 from tui.screens.conversation import ConversationScreen
-from tui.screens.export import ExportDialog
+from tui.screens.export import ExportDialog, json_octets
 
 
 @pytest.fixture
@@ -86,6 +86,19 @@ async def test_it_says_how_large_and_writes_over_nothing(tmp_path: Path, folder:
     assert [each.name for each in folder.iterdir()] == ["mine.md"]
 
 
+async def test_what_it_says_about_the_size_of_json_is_about_true(
+    tmp_path: Path, folder: Path
+) -> None:
+    """Of a short talk most is ids, not what is stored."""
+    async with visit(hutch(tmp_path)) as here:
+        await reading(here)
+        usage = here.app.forest.usage_of("ses_hares")
+        assert usage is not None
+        assert "hares.json" in await exported(here, "right")
+        octets = (folder / "hares.json").stat().st_size
+        assert abs(json_octets(usage) - octets) < octets / 5
+
+
 async def test_a_name_that_was_typed_stays_when_the_kind_changes(
     tmp_path: Path, folder: Path
 ) -> None:
@@ -99,6 +112,29 @@ async def test_a_name_that_was_typed_stays_when_the_kind_changes(
         field.value = "talk.txt"
         await here.press("right")
         assert field.value == "talk.txt"
+
+
+async def test_it_takes_any_name_one_can_type_and_a_folder_that_is_gone(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with visit(hutch(tmp_path)) as here:
+        await reading(here)
+        folder.rmdir()  # as a work tree goes when its branch is merged
+        await here.press("E")
+        field = here.screen.query_one("#file", Input)
+        assert field.value == str(tmp_path / "hares.md")
+        for name, says in (
+            ("~", "exists"),
+            ("~nobody-here/x", "no such folder"),
+            ("x" * 300 + "/x", "no such"),
+            ("x" * 300, ""),
+        ):
+            field.value = name
+            await here.pilot.pause()
+            assert says in str(here.screen.query_one("#facts", Static).content)
+        await here.press("enter", "enter")
+        await here.until(lambda: any("cannot be written" in each for each in here.toasts))
 
 
 @pytest.mark.parametrize("format", ["markdown", "opencode"])

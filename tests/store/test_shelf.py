@@ -15,12 +15,12 @@ from tests.engine.test_prune import OLD, plan_for
 from tests.factories import make_database, session
 from tests.faults.test_kill import dies
 from tests.picture import picture, run, site_of
-from tui.engine.crash_recovery import recover, unfinished
+from tui.engine.crash_recovery import put_right, recover, unfinished
 from tui.engine.restore import plan_restore
 from tui.engine.site import Site
 from tui.engine.trash import batches
 from tui.errors import Refused
-from tui.store import shelf
+from tui.store import batch, shelf
 from tui.store.batch import new_batch
 from tui.store.packing import look_into
 from tui.store.shelf import put_back, remove_passing, reserved, shelved, take_down, trash_bytes
@@ -170,3 +170,33 @@ def test_a_kill_before_the_first_tree_leaves_no_reserve_behind(site: Site) -> No
 def test_the_size_of_the_trash_is_that_of_its_files(site: Site, packed: Path) -> None:
     assert trash_bytes(site.ledger.trash_folder) == packed.stat().st_size
     assert trash_bytes(site.ledger.trash_folder / "nowhere") == 0
+
+
+def test_the_journal_of_a_killed_transaction_goes_with_its_batch(site: Site, packed: Path) -> None:
+    """SQLite leaves one that was not synced yet: its file was not touched."""
+    journal = packed.with_name(f"{packed.stem}.unfinished-journal")
+    ending(take_down(packed))
+    journal.write_bytes(bytes(512))
+    assert ending(put_back(packed.with_suffix(batch.UNFINISHED), Event())) == packed
+    assert names(site) == [".trash"]
+    ending(take_down(packed))
+    journal.write_bytes(bytes(512))
+    put_right(site)
+    assert names(site) == [".trash"]
+    journal.write_bytes(bytes(512))  # as an ocdu before this left it
+    assert put_right(site) == []
+    assert names(site) == [".trash"]
+
+
+def test_looking_at_a_batch_that_is_just_put_away_leaves_no_file_in_its_place(
+    site: Site, packed: Path
+) -> None:
+    """Another ocdu packs it between the look into the folder and the look into the file."""
+    away = packed.with_suffix(batch.UNFINISHED)
+    listed = packed.with_name(f"20260101-000000-beef{batch.UNFINISHED}")
+    listed.symlink_to(away)  # stands for a name that was read before its file went
+    assert unfinished(site) == []
+    with pytest.raises(apsw.CantOpenError), batch.opened(away):
+        pass
+    assert not away.exists()
+    assert shelved(site.ledger.trash_folder) == [packed]

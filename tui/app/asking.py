@@ -93,7 +93,7 @@ class Asking(Tidy):
             yield
         except OcduError as error:
             self.tell(Failed(str(error)))
-        except SQLITE_EXCEPTIONS as error:
+        except (OSError, *SQLITE_EXCEPTIONS) as error:
             self.tell(Failed(str(explained(error, self.database))))
         except Exception as error:
             if not self.stop.is_set():

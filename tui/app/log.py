@@ -21,6 +21,9 @@ def keep_log(path: Path) -> None:
 class PrivateLog(logging.FileHandler):
     """A log that nobody else can read: tracebacks name folders and titles."""
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full or read-only disk takes no log, and the app no traceback in its middle."""
+
     def _open(self) -> Any:
         path = Path(self.baseFilename)
         path.touch(mode=0o600)

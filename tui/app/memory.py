@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tui.app.asking import Asking
 from tui.desk import Freed, JobStory, JournalLine, TrashBatch
 from tui.messages import Recovered
+from tui.paths import absolute
 from tui.places import ProjectRow, Whereabouts
 from tui.policy.plan import Plan
 
@@ -97,7 +98,7 @@ class Memory(Asking):
         from tui.store.projects import places
 
         store = self.site.store
-        folder = os.path.abspath(os.path.expanduser(new))
+        folder = os.path.normpath(absolute(new))
         return plan_relink(
             places(store), old, folder, new_exists=os.path.isdir(folder),
             holders=holders(store.path),

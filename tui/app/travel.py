@@ -8,8 +8,8 @@ from pathlib import Path
 from threading import Event
 
 from tui.app.orders import Orders
-from tui.errors import Refused
 from tui.format import plural, size
+from tui.paths import here
 from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
 from tui.talks import Format
@@ -98,28 +98,25 @@ class Travel(Orders):
         from tui.store.export import free_name
 
         ending = ".md" if format == "markdown" else ".json"
-        return free_name(Path.cwd(), self.forest.row(session_id).title, ending)
+        return free_name(here(), self.forest.row(session_id).title, ending)
 
     def objection(self, target: Path) -> str:
         """Why this file cannot be a new one, as a sentence; "" when it can."""
         if os.path.lexists(target):
             return "This file exists: choose another name, nothing is written over."
-        return "" if target.parent.is_dir() else "There is no such folder."
+        return "" if os.path.isdir(target.parent) else "There is no such folder."
 
     def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
         """Write the conversation to a new file; a sentence about what was written."""
         from tui.engine.export import write_live
         from tui.engine.markdown import write_markdown
+        from tui.store.database import file_size
 
         store, left_out = self.site.store, ""
-        try:
-            if format == "markdown":
-                write_markdown(store, self.forest.row(session_id), target, stop)
-            else:
-                done = write_live(store, session_id, target, stop)
-                if done.left_out:
-                    left_out = f" {plural(done.left_out, 'malformed row')} left out."
-            octets = target.stat().st_size
-        except OSError as error:
-            raise Refused(f"{target} cannot be written: {error.strerror or error}.") from error
-        return f"{size(octets)} written to {target}.{left_out}"
+        if format == "markdown":
+            write_markdown(store, self.forest.row(session_id), target, stop)
+        else:
+            done = write_live(store, session_id, target, stop)
+            if done.left_out:
+                left_out = f" {plural(done.left_out, 'malformed row')} left out."
+        return f"{size(file_size(target))} written to {target}.{left_out}"

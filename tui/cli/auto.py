@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call, default_config
 from tui.cli.deed import ask, can_ask, perform_plan
 from tui.cli.output import plan_json, plan_text, totals_text
+from tui.paths import absolute, typed
 from tui.policy.plan import Ending, Outcome, Plan, Totals
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(call: Call) -> Answer:
     policies = policies_of(call.config)
     if not policies.active:
         named = call.options.config
-        path = Path(named).expanduser() if named else default_config()
+        path = typed(named) if named else default_config()
         message = f"No retention is configured: set {KEYS} in [retention] of {path}."
         return Answer("nothing", message, _data(()))
     return _carry_out(call, policies)
@@ -163,5 +163,5 @@ def _named(call: Call) -> list[str]:
     found: list[str] = []
     for option in ("db", "config"):
         if value := getattr(call.options, option):
-            found += [f"--{option}", str(Path(value).expanduser().absolute())]
+            found += [f"--{option}", str(absolute(value))]
     return [*found, "--force"] if call.options.force else found

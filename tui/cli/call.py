@@ -5,6 +5,7 @@ Everything is opened on first demand, so that `ocdu --help` loads nothing of SQL
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from tui.errors import OcduError, WrongCall
+from tui.paths import typed
 from tui.policy.plan import Ending
 
 if TYPE_CHECKING:
@@ -68,8 +70,8 @@ class Call:
         from tui.config import load_config
 
         named = self.options.config
-        path = Path(named).expanduser() if named else default_config()
-        if named and not path.is_file():
+        path = typed(named) if named else default_config()
+        if named and not os.path.isfile(path):
             raise WrongCall(f"There is no configuration file {path}.")
         return load_config(path)
 
@@ -115,7 +117,7 @@ class Call:
         ledger = self.site.ledger
         try:
             return ledger.pins()
-        except (OSError, *SQLITE_EXCEPTIONS) as error:
+        except SQLITE_EXCEPTIONS as error:
             raise OcduError(
                 f"ocdu cannot use its own folder {ledger.folder} ({error}): make it writable for "
                 "you, or set XDG_DATA_HOME."

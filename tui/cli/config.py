@@ -17,6 +17,7 @@ from typing import Any
 
 from tui.cli.call import Answer, Call, default_config
 from tui.errors import Refused, WrongCall
+from tui.paths import typed
 
 ACTIONS = ("show", "check", "path", "edit")
 
@@ -34,8 +35,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(call: Call) -> Answer:
     """Show every key with its value, check the file, name it, or open it in the editor."""
     named = call.options.config
-    path = Path(named).expanduser() if named else default_config()
-    data: dict[str, Any] = {"path": str(path), "exists": path.is_file()}
+    path = typed(named) if named else default_config()
+    data: dict[str, Any] = {"path": str(path), "exists": os.path.isfile(path)}
     action = call.options.action
     if action == "path":
         return Answer("done", str(path), data)
@@ -43,10 +44,10 @@ def run(call: Call) -> Answer:
         return _edit(call, path, data)
     config = call.config  # says what is wrong, with the line
     if action == "check":
-        what = "is right" if path.is_file() else "does not exist: every key has its default"
+        what = "is right" if os.path.isfile(path) else "does not exist: every key has its default"
         return Answer("done", f"{path} {what}.", data)
     data["config"] = _values(config)
-    return Answer("done", f"{path}{'' if path.is_file() else ' does not exist yet'}.", data,
+    return Answer("done", f"{path}{'' if os.path.isfile(path) else ' does not exist yet'}.", data,
                   commented(config))  # fmt: skip
 
 

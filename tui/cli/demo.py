@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tui.cli.call import Answer, Call
 from tui.errors import WrongCall
+from tui.paths import absolute
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def run(call: Call) -> Answer:
     if opens and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise WrongCall("The demo opens the app, which needs a terminal: add --no-open.")
     if options.keep:
-        folder = Path(options.keep).expanduser().absolute()
+        folder = absolute(options.keep)
         folder.mkdir(parents=True, exist_ok=True)
         return _show(call, folder, opens)
     if not opens:

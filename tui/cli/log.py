@@ -22,8 +22,8 @@ def log_path() -> Path:
     return Path(platformdirs.user_log_dir("ocdu", appauthor=False)) / "ocdu.log"
 
 
-def write_log(arguments: Sequence[str]) -> Path:
-    """Append the exception being handled to the log (0600 in a 0700 folder); returns its path."""
+def write_log(arguments: Sequence[str]) -> bool:
+    """Append the exception being handled to the log (0600 in a 0700 folder); False if it cannot."""
     path = log_path()
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     text = f"{when} ocdu {__version__} {list(arguments)}\n{traceback.format_exc()}\n"
@@ -33,9 +33,8 @@ def write_log(arguments: Sequence[str]) -> Path:
         with open(descriptor, "a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(text)
     except OSError:
-        # A full or read-only disk: better on the screen than nowhere.
-        traceback.print_exc()
-    return path
+        return False  # a full or read-only disk
+    return True
 
 
 def complaint(error: Exception, arguments: Sequence[str], path: Path | None) -> Answer:
@@ -43,11 +42,18 @@ def complaint(error: Exception, arguments: Sequence[str], path: Path | None) -> 
     if "apsw" in sys.modules:
         from tui.store.database import SQLITE_EXCEPTIONS, explained
 
-        if isinstance(error, SQLITE_EXCEPTIONS):
+        is_of_a_file = isinstance(error, OSError) and error.filename is not None
+        if is_of_a_file:
+            write_log(arguments)  # the world's fault, as a rule
+        if is_of_a_file or isinstance(error, SQLITE_EXCEPTIONS):
             error = explained(error, path or Path("the database"))
     if isinstance(error, OcduError):
         outcome: Ending = "refused" if isinstance(error, Refused) else "failed"
         return Answer(outcome, str(error), exit_code=error.exit_code)
-    kind = type(error).__name__
-    log = write_log(arguments)
-    return Answer("failed", f"Something went wrong inside ocdu ({kind}): {log} holds the details.")
+    kind, log = type(error).__name__, log_path()
+    if write_log(arguments):
+        what = f"Something went wrong inside ocdu ({kind}): {log} holds the details."
+        return Answer("failed", what)
+    traceback.print_exception(error)  # better on the screen than nowhere
+    what = f"Something went wrong inside ocdu ({kind}); the details are above: {log} takes none."
+    return Answer("failed", what)

@@ -10,13 +10,15 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from tui import __version__
 from tui.cli.call import Answer
+from tui.errors import OcduError
 from tui.policy.plan import EXIT_CODE, Item, Outcome, Plan, Totals
 
 if TYPE_CHECKING:
@@ -32,6 +34,26 @@ WIDEST = 10_000
 """Columns of a line that goes into a file or a pipe: nothing is cut there."""
 
 
+@contextmanager
+def streamed() -> Iterator[None]:
+    """Around writing to standard output piece by piece; whoever reads may go away meanwhile.
+
+    Raises OcduError when it cannot be written.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up_output()
+        if not isinstance(error, BrokenPipeError):
+            raise OcduError(f"The output could not be written: {error.strerror}.") from error
+
+
+def _give_up_output() -> None:
+    """Python flushes once more at its end; that must find somewhere to go."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+
+
 def say(answer: Answer, verb: str | None, *, as_json: bool) -> int:
     """Print the answer and return the exit code. A reader that went away is not an error."""
     code = EXIT_CODE[answer.outcome] if answer.exit_code is None else answer.exit_code
@@ -42,10 +64,10 @@ def say(answer: Answer, verb: str | None, *, as_json: bool) -> int:
             _say_to_people(answer)
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        # Python flushes once more at its end; that must find somewhere to go.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+        _give_up_output()
         if not isinstance(error, BrokenPipeError):
-            print(f"The output could not be written: {error}.", file=sys.stderr)
+            why = getattr(error, "strerror", None) or error
+            print(f"The output could not be written: {why}.", file=sys.stderr)
             return code or 1
     return code
 

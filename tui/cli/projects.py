@@ -11,6 +11,7 @@ from tui.cli.call import Answer, Call
 from tui.cli.deed import carry_out
 from tui.cli.output import table
 from tui.errors import WrongCall
+from tui.paths import absolute
 
 if TYPE_CHECKING:
     from tui.places import ProjectRow
@@ -92,7 +93,7 @@ def _relink(call: Call, ids: Sequence[str]) -> Answer:
 
     if len(ids) != 2:
         raise WrongCall("Name two folders: `ocdu projects relink OLD NEW`.")
-    old, new = (os.path.abspath(os.path.expanduser(each)) for each in ids)
+    old, new = (os.path.normpath(absolute(each)) for each in ids)
     store = call.site.store
     plan = plan_relink(
         places(store), old, new, new_exists=os.path.isdir(new), holders=holders(store.path),

@@ -12,6 +12,7 @@ from tui.errors import WrongCall
 if TYPE_CHECKING:
     from tui.forest import Forest
     from tui.places import Buried
+    from tui.policy.plan import Ending
     from tui.records import Hit
     from tui.store.search import Wanted
 
@@ -75,7 +76,8 @@ def _in_trash(call: Call) -> Answer:
     }
     text = "" if call.options.json else _buried_text(call, found)
     said = " ".join([message, *left_out])
-    return Answer("done" if found else "nothing", said, data, text)
+    ending: Ending = "partial" if left_out else "done" if found else "nothing"
+    return Answer(ending, said, data, text)
 
 
 def _wanted(call: Call, forest: Forest | None) -> Wanted:

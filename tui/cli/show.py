@@ -6,14 +6,14 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.list import session_json
-from tui.cli.output import badges
+from tui.cli.output import badges, streamed
 from tui.cli.stats import RULE, action_of, all_kinds, name_of, reclaimable, table_of
 from tui.errors import WrongCall
+from tui.paths import typed
 
 if TYPE_CHECKING:
     from tui.forest import Forest
@@ -93,10 +93,11 @@ def _markdown(call: Call, row: SessionRow) -> Answer:
         if call.options.json:
             raise WrongCall("--markdown - and --json both want standard output: name a file.")
         encoding = sys.stdout.encoding or "utf-8"
-        for text in markdown_of(call.site.store, row, call.stop):
-            sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        with streamed():
+            for text in markdown_of(call.site.store, row, call.stop):
+                sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
         return Answer("done", "")
-    target = Path(call.options.markdown).expanduser()
+    target = typed(call.options.markdown)
     octets = write_markdown(call.site.store, row, target, call.stop)
     data = {"file": str(target), "bytes": octets}
     return Answer("done", f"Wrote {size(octets)} to {target}.", data)
@@ -112,10 +113,10 @@ def _export(call: Call, id: str) -> Answer:
     if to_terminal and call.options.json:
         raise WrongCall("--export - and --json both want standard output: name a file.")
     if to_terminal:
-        with call.site.store.reading() as db:
+        with streamed(), call.site.store.reading() as db:
             write_session(db.connection(), LIVE, id, sys.stdout.buffer.write)
         return Answer("done", "")
-    target = Path(call.options.export).expanduser()
+    target = typed(call.options.export)
     done = write_live(call.site.store, id, target, call.stop)
     message = f"Wrote {plural(done.messages, 'message')} to {target}: `opencode import` reads it."
     if done.left_out:

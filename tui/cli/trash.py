@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.deed import carry_out
-from tui.cli.output import table
+from tui.cli.output import streamed, table
 from tui.errors import WrongCall
+from tui.paths import typed
 
 if TYPE_CHECKING:
     from tui.engine.trash import Batch
@@ -126,7 +127,6 @@ def _restore(call: Call) -> Answer:
 
 
 def _export(call: Call) -> Answer:
-    from pathlib import Path
 
     from tui.engine.export import choose, export_session, export_tree
     from tui.format import plural
@@ -139,10 +139,11 @@ def _export(call: Call) -> Answer:
         raise WrongCall("--json and the session cannot share standard output: add --output FILE.")
     chosen = choose(call.site, options.ids[0])
     if options.output is None:
-        export_session(call.site, chosen, sys.stdout.buffer.write)
+        with streamed():
+            export_session(call.site, chosen, sys.stdout.buffer.write)
         return Answer("done", "")
-    output = Path(options.output).expanduser()
-    if output.is_dir() or options.output.endswith(("/", os.sep)):
+    output = typed(options.output)
+    if os.path.isdir(output) or options.output.endswith(("/", os.sep)):
         files, done = export_tree(call.site, chosen, output)
     else:
         with new_file(output) as write:

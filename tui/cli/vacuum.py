@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.call import Answer, Call
 from tui.cli.deed import carry_out
 from tui.errors import WrongCall
+from tui.paths import absolute
 
 if TYPE_CHECKING:
     from tui.policy.vacuum import VacuumDecision, Wish
@@ -57,8 +58,8 @@ def _wish(call: Call) -> Wish:
 
     options = call.options
     named = getattr(options, "temp_dir", None)
-    temp_dir = Path(named).expanduser().absolute() if named else None
-    if temp_dir is not None and not temp_dir.is_dir():
+    temp_dir = absolute(named) if named else None
+    if temp_dir is not None and not os.path.isdir(temp_dir):
         raise WrongCall(f"There is no folder {temp_dir} for the copy.")
     typed = Wish(
         patient=getattr(options, "wait", False),

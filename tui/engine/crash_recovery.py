@@ -31,7 +31,7 @@ from tui.store.journal import MAKERS, OF_BATCHES, JournalEntry
 from tui.store.kept import drop_dead_weight
 from tui.store.packing import look_into
 from tui.store.query import scalar
-from tui.store.shelf import ABANDONED, passing, put_back, remove_passing
+from tui.store.shelf import ABANDONED, drop, passing, put_back, remove_passing, shelved
 
 
 def unfinished(site: Site) -> list[Path]:
@@ -50,9 +50,8 @@ NOBODY = ""
 
 def _database_of(path: Path) -> str | None:
     """Whose batch it is; None when it cannot be read now, and must therefore stay."""
-    connection = apsw.Connection(":memory:")
     try:
-        with batch.attached(connection, path):
+        with batch.opened(path) as connection:
             if not scalar(connection, "SELECT count(*) FROM trash.sqlite_schema"):
                 # Another ocdu, on another database, may be making it at this moment.
                 is_old = time.time() - path.stat().st_mtime > ABANDONED
@@ -62,8 +61,6 @@ def _database_of(path: Path) -> str | None:
             return None if found is None else str(found)
     except (apsw.Error, OSError):
         return None
-    finally:
-        connection.close()
 
 
 def put_right(site: Site) -> list[str]:
@@ -82,7 +79,7 @@ def put_right(site: Site) -> list[str]:
 
 def put_right_here(site: Site) -> list[str]:
     """The same for whoever holds the ledger's lock: first the batches, then the journal."""
-    said = recover(site)
+    said = recover(site) + _note_finished(site)
     return said + settle(site, _waiting(site))
 
 
@@ -113,9 +110,32 @@ def recover(site: Site) -> list[str]:
     return said
 
 
+def _note_finished(site: Site) -> list[str]:
+    """Note the batches of jobs that were killed when all was done but their line in the journal."""
+    said: list[str] = []
+    killed = [each for each in site.ledger.left_running() if each.verb in MAKERS]
+    for path in shelved(site.ledger.trash_folder) if killed else ():
+        is_older = batch.made_at(path) < killed[0].time
+        found = None if is_older else look_into(path)
+        if found is None or found.facts.database != site.ledger.database:
+            continue
+        job = _job_at(site, found.facts.created)
+        if job is None or job.verb not in MAKERS or site.ledger.knows_batch(path.stem):
+            continue
+        is_payload = any(line.root == kept_payload.ROOT for line in found.facts.lines)
+        memory = (job.undo or {"trees": []}) if is_payload else _trees_in(path)
+        said.append(_told_of_finished(job))
+        site.ledger.interrupted(path.stem, found.facts.created, memory, said[-1])
+    return said
+
+
+def _told_of_finished(job: JournalEntry) -> str:
+    return f"The {job.verb} of {job.title} was interrupted when its work was done: undo knows it."
+
+
 def _mend_batch(site: Site, path: Path) -> list[str]:
     if _database_of(path) == NOBODY:
-        path.unlink()
+        drop(path)
         return []
     said: list[str] = []
     with site.store.writing() as db:
@@ -133,7 +153,7 @@ def _mend_batch(site: Site, path: Path) -> list[str]:
     if not said and facts.lines and not is_copy:
         said = [_told_of_whole(job, len(facts.lines))]
     if not facts.rows:
-        path.unlink()
+        drop(path)
         site.ledger.interrupted(None, facts.created, message=" ".join(said))
         return said
     kept = _put_away(path, is_copy=is_copy)

@@ -10,7 +10,16 @@ from tui.engine.site import Site
 from tui.engine.trash import Batch, batches
 from tui.errors import WrongCall
 from tui.store.database import Store
-from tui.store.export import LIVE, TRASH, Exported, Write, checked, new_file, write_session
+from tui.store.export import (
+    LIVE,
+    TRASH,
+    Exported,
+    Write,
+    checked,
+    new_file,
+    writable,
+    write_session,
+)
 from tui.store.session_files import SESSION_ID
 from tui.store.shelf import reading
 
@@ -59,7 +68,8 @@ def export_session(site: Site, chosen: Chosen, write: Write) -> Exported:
 
 def export_tree(site: Site, chosen: Chosen, folder: Path) -> tuple[list[Path], Exported]:
     """Write every session of the tree to a file of its own in a folder that is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     done, files = Exported(), []
     with site.ledger.exclusive(), reading(chosen.batch.path) as connection:
         for number, id in enumerate(chosen.tree, start=1):

@@ -1,9 +1,8 @@
 """What reverses a job that is killed before it can say what it did, and taking such a job back.
 
 Half an archive or half a relink is of no use to anybody: the next start takes it back. Of a
-recovery
-it makes the session whole that was under way. What a prune or a reclaim took lies in its batch,
-which tells of it (`tui.engine.crash_recovery`).
+recovery it makes the session whole that was under way. What a prune or a reclaim took lies in its
+batch, which tells of it (`tui.engine.crash_recovery`).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tui.engine.archive import intended_stamps, stamps_taken_back
-from tui.engine.project_removal import intended_rows, rows_taken_back
+from tui.engine.project_removal import intended_rows, rows_taken_back, standing_rows
 from tui.engine.projects import intended_moves, moves_taken_back
 from tui.engine.site import Site
 from tui.format import plural
@@ -37,7 +36,10 @@ def intended_undo(plan: Plan, site: Site) -> dict[str, Any] | None:
         from tui.engine.undo import UndoOptions  # the same
 
         assert isinstance(plan.options, UndoOptions)
-        again = (plan.options.entry.undo or {}).get("reclaimed")
+        memory = plan.options.entry.undo or {}
+        if projects := memory.get("projects"):
+            return {"projects": standing_rows(projects, site)}
+        again = memory.get("reclaimed")
         return {"reclaimed": again} if again else None
     return None
 

@@ -144,6 +144,8 @@ def _engine(verb: str) -> Engine:
 
 def _title(plan: Plan) -> str:
     first = plan.items[0].title or plan.items[0].id
+    if plan.verb in ("undo", "redo"):
+        return first  # “…” stand in it, around what it was about
     return f"“{first}”" if len(plan) == 1 else f"“{first}” and {len(plan) - 1} more"
 
 

@@ -99,8 +99,14 @@ def _put(
 def intended_rows(plan: Plan, site: Site) -> dict[str, list[KeptRow]]:
     """What a killed removal would have taken: what stands there when it begins."""
     assert isinstance(plan.options, RemoveOptions)
+    return standing_rows(plan.options.ids, site)
+
+
+def standing_rows(ids: Iterable[str], site: Site) -> dict[str, list[KeptRow]]:
+    """The rows of those of these projects that are there."""
     with site.store.reading() as db:
-        return {id: rows_of(db.connection(), site.store.schema, id) for id in plan.options.ids}
+        found = {id: rows_of(db.connection(), site.store.schema, id) for id in ids}
+    return {id: rows for id, rows in found.items() if rows}
 
 
 def rows_taken_back(site: Site, kept: Kept) -> int:

@@ -10,7 +10,7 @@ from tui.engine.trash import batches
 from tui.errors import OcduError
 from tui.places import Buried, Dug
 from tui.store.buried import search_batch
-from tui.store.database import SQLITE_EXCEPTIONS
+from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.store.search import Wanted
 
 
@@ -30,7 +30,7 @@ def search_trash(site: Site, wanted: Wanted, stop: Event) -> Iterator[Dug]:
             for hits, share in search_batch(each.path, wanted, stop):
                 yield Dug(hits, (done + share * each.file_bytes) / whole)
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
-            left_out.append(f"{each.id} was not searched: {error}")
+            left_out.append(f"{each.id} was not searched: {explained(error, each.path)}")
         if stop.is_set():
             return
         done += each.file_bytes

@@ -9,17 +9,25 @@ in the way of nothing older.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from threading import Event
 
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
-from tui.engine.ways import Turn, Way, way_of
+from tui.engine.ways import Turn, Way, comes_back, goes_again, way_of
 from tui.errors import OcduError, Refused
 from tui.policy.plan import Item, Outcome, Plan, Step, Totals
 from tui.store.database import SQLITE_EXCEPTIONS
 from tui.store.journal import TURNED, JournalEntry
+
+log = logging.getLogger("ocdu")
+
+NOT_TURNED = (
+    " It could not be noted in ocdu's journal, whose disk is full: it may be offered once more; "
+    "what is in the trash can be restored from there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,13 @@ class UndoOptions:
 
 def plan_undo(site: Site) -> Plan:
     """Reverse the newest job that can be reversed; the item says which it is."""
-    entry = next((each for each in site.ledger.remembered() if _can_undo(site, each)), None)
-    return _plan("undo", entry, "Nothing to undo.")
+    entry = _to_undo(site)
+    totals = comes_back(site, entry) if entry else Totals()
+    return _plan("undo", entry, totals, "Nothing to undo.")
+
+
+def _to_undo(site: Site) -> JournalEntry | None:
+    return next((each for each in site.ledger.remembered() if _can_undo(site, each)), None)
 
 
 def _can_undo(site: Site, entry: JournalEntry) -> bool:
@@ -48,22 +61,27 @@ def plan_redo(site: Site) -> Plan:
             break
         if _can_undo(site, newer):
             entry = None
-    return _plan("redo", entry, "Nothing to redo.")
+    totals = goes_again(entry) if entry else Totals()
+    return _plan("redo", entry, totals, "Nothing to redo.")
 
 
-def _plan(verb: str, entry: JournalEntry | None, nothing: str) -> Plan:
+def _plan(verb: str, entry: JournalEntry | None, totals: Totals, nothing: str) -> Plan:
     if entry is None:
         return Plan(verb, (), message=nothing)
-    title = f"{entry.verb} of {entry.title}"
+    title = _titled(entry)
     ids = tuple(str(each["id"]) for each in (entry.undo or {}).get("reclaimed", ()))
-    item = Item(str(entry.id), title, verb, Totals(bytes=entry.payload_bytes), sessions=ids)
+    item = Item(str(entry.id), title, verb, totals, sessions=ids)
     return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}.")
 
 
 def undo_title(site: Site) -> str | None:
     """What `u` would undo, for the footer; None when there is nothing."""
-    plan = plan_undo(site)
-    return plan.items[0].title if plan.items else None
+    entry = _to_undo(site)
+    return _titled(entry) if entry else None
+
+
+def _titled(entry: JournalEntry) -> str:
+    return f"{entry.verb} of {entry.title}"
 
 
 def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
@@ -71,9 +89,23 @@ def apply_undo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     entry, way = _chosen(plan)
     outcome = yield from _turned(way.back, plan, site, stop)
     if outcome.ending in ("done", "partial") and not _is_unfinished(outcome, stop):
-        count = int(site.ledger.note("undone") or 0) + 1
-        site.ledger.set_note("undone", str(count))
-        site.ledger.update(entry.id, state=TURNED, undo={**(entry.undo or {}), TURNED: count})
+        return _noted(outcome, lambda: _note_undone(site, entry))
+    return outcome
+
+
+def _note_undone(site: Site, entry: JournalEntry) -> None:
+    count = int(site.ledger.note("undone") or 0) + 1
+    site.ledger.set_note("undone", str(count))
+    site.ledger.update(entry.id, state=TURNED, undo={**(entry.undo or {}), TURNED: count})
+
+
+def _noted(outcome: Outcome, note: Callable[[], None]) -> Outcome:
+    """What is done does not become a failure because it could not be noted."""
+    try:
+        note()
+    except SQLITE_EXCEPTIONS as error:
+        log.warning("What was turned could not be noted in the journal: %s", error)
+        return replace(outcome, message=outcome.message + NOT_TURNED)
     return outcome
 
 
@@ -82,8 +114,11 @@ def apply_redo(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Out
     entry, way = _chosen(plan)
     outcome = yield from _turned(way.again, plan, site, stop)
     if outcome.ending in ("done", "partial"):
+        # What went this time is what comes back: it may have changed between undo and redo.
         changed = {"batch": outcome.batch} if outcome.batch else {}
-        site.ledger.update(entry.id, state="done", **changed)
+        memory = {"undo": outcome.details["undo"]} if "undo" in outcome.details else {}
+        columns = {"state": "done", **changed, **memory}
+        return _noted(outcome, lambda: site.ledger.update(entry.id, **columns))
     return outcome
 
 

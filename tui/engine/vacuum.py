@@ -148,7 +148,7 @@ def rewrite(
     freed = max(0, before["db"] + before["wal"] - after["db"] - after["wal"])
     return Outcome(
         ending=result.ending,
-        message=result.message or _said(result, before, after, freed),
+        message=result.message or _said(result, before, after, freed) + _turned(decision, result),
         predicted_bytes=decision.frees_bytes,
         freed_bytes=freed,
         details={
@@ -268,14 +268,18 @@ def _waiting_sentence(found: tuple[Holder, ...]) -> str:
 
 
 def _said(result: _Result, before: dict[str, int], after: dict[str, int], freed: int) -> str:
-    turned = " It is incremental now." if result.auto_vacuum == INCREMENTAL else ""
     if freed == 0:
-        return f"The database is compact; it was before, so no byte came free.{turned}"
+        return "The database is compact; it was before, so no byte came free."
     locked = f", locked for {duration(result.lock_seconds)}" if result.lock_seconds else ""
     return (
         f"Gave back {size(freed)}: the file went from {size(before['db'])} to "
-        f"{size(after['db'])}{locked}.{turned}"
+        f"{size(after['db'])}{locked}."
     )
+
+
+def _turned(decision: VacuumDecision, result: _Result) -> str:
+    is_new = decision.converts and result.auto_vacuum == INCREMENTAL
+    return " It is incremental now." if is_new else ""
 
 
 def _measured(store: Store) -> dict[str, int]:

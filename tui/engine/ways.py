@@ -43,6 +43,27 @@ def way_of(entry: JournalEntry) -> Way | None:
     return next((way for kind, way in WAYS.items() if kind in (entry.undo or {})), None)
 
 
+def comes_back(site: Site, entry: JournalEntry) -> Totals:
+    """What turning an entry back brings or touches, as far as it is known beforehand."""
+    path = site.ledger.trash_folder / f"{entry.batch}{TRASH}"
+    found = look_into(path) if entry.batch else None
+    if found is None:
+        return goes_again(entry)
+    lines = found.facts.lines
+    return Totals(
+        sessions=sum(line.sessions for line in lines), bytes=sum(line.bytes for line in lines)
+    )
+
+
+def goes_again(entry: JournalEntry) -> Totals:
+    """What doing an entry again takes or touches, as far as it is known beforehand."""
+    memory = entry.undo or {}
+    sessions = len(memory.get("stamps") or memory.get("reclaimed") or ())
+    sessions += len(memory.get("pins", {}).get("ids", ()))
+    sessions += sum(len(each.get("sessions", ())) for each in memory.get("trees") or ())
+    return Totals(sessions=sessions, bytes=entry.payload_bytes)
+
+
 def _memory(entry: JournalEntry, kind: str) -> Any:
     return (entry.undo or {})[kind]
 

@@ -83,7 +83,7 @@ class Arranging(Details):
             parts.append(VIEW_NAMES[self.view])
         elif outline.archived:
             parts.append(f"{format.count(outline.archived)} archived")
-        if outline.is_filtered and outline.found.similar:
+        if outline.is_filtered and outline.found.similar and outline.trees:
             parts.append("similar titles")
         parts.append(f"by {self.sort} {arrow}")
         if not self.desk.measure.done and len(self.desk.forest):

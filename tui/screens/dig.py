@@ -52,8 +52,10 @@ class DigScreen(Fresh, Seeking):
     def take(self, found: Sequence[Any]) -> None:
         """More hits, each with where it lies."""
         more: Sequence[Buried] = found
-        self._graves |= {each.hit: each for each in more}
-        super().take([each.hit for each in more])
+        for each in more:
+            if each.hit not in self._graves:  # else an older copy of what was found already
+                self._graves[each.hit] = each
+                super().take([each.hit])
 
     def _say_left_out(self, stop: Event, sentences: tuple[str, ...]) -> None:
         if stop is self.stop:

@@ -12,6 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from tui import format
+from tui.paths import absolute
+from tui.records import Usage
 from tui.screens.dialog import Dialog
 from tui.talks import Format
 from tui.widgets.choice import Choice
@@ -20,6 +22,11 @@ FORMATS: tuple[tuple[str, Format], ...] = (
     ("Markdown, to be read", "markdown"),
     ("JSON, for `opencode import`", "opencode"),
 )
+
+
+SESSION_IDS, MESSAGE_IDS, PART_IDS = 500, 115, 135
+"""Octets that JSON has around a session, a message and a part beyond what is stored of them
+(measured on files of all generations: within 6 % from 3 kB on)."""
 
 
 class Wish(NamedTuple):
@@ -71,9 +78,10 @@ class ExportDialog(Dialog[Wish]):
     def _preview(self) -> None:
         target, desk = self._target(), self.desk
         usage = desk.forest.usage_of(self.session_id)
-        octets = usage.bytes - usage.event_bytes if usage else None
-        amount = format.size(octets)
-        about = f"about {amount}" if self.format == "opencode" else f"{amount} at most"
+        if self.format == "opencode":
+            about = f"about {format.size(usage and json_octets(usage))}"
+        else:
+            about = f"{format.size(usage and usage.bytes - usage.event_bytes)} at most"
         facts = [Content(f"{about}, readable by you alone")]
         wrong = desk.objection(target) if target else "Type the name of a file."
         if wrong:
@@ -82,8 +90,8 @@ class ExportDialog(Dialog[Wish]):
         self.offer(f"Write it — {about}", possible=not wrong)
 
     def _target(self) -> Path | None:
-        typed = self.query_one("#file", Input).value.strip()
-        return Path(typed).expanduser().absolute() if typed else None
+        name = self.query_one("#file", Input).value.strip()
+        return absolute(name) if name else None
 
     @on(Input.Submitted, "#file")
     def _submitted(self) -> None:
@@ -103,3 +111,9 @@ class ExportDialog(Dialog[Wish]):
         """Kind and file."""
         target = self._target()
         return Wish(self.format, target) if target else None
+
+
+def json_octets(usage: Usage) -> int:
+    """Octets of the JSON, about: rows of 1.x, each with its ids around what is stored of it."""
+    stored = usage.copy_bytes or usage.message_bytes + usage.part_bytes
+    return stored + SESSION_IDS + usage.messages * MESSAGE_IDS + usage.parts * PART_IDS

@@ -86,9 +86,12 @@ class TrashScreen(Fresh):
         if parse_narrowing(needle).restricts and batches:
             rows, similar = found_trees(self._trees, needle, now)
             search = f"{self.desk.keys['search']} searches what was said in it."
-            self.table.empty_text = f"Nothing in the trash is called “{needle}”.\n{search}"
+            self.table.empty_text = f"Nothing in the trash matches “{needle}”.\n{search}"
             self.table.show(TREES, rows)
-            said = [format.plural(len(rows), "tree"), *(["similar titles"] if similar else [])]
+            said = [
+                format.plural(len(rows), "tree"),
+                *(["similar titles"] if similar else []),
+            ]
             self.filter_bar.say(" · ".join(said))
             return
         self.table.empty_text = (

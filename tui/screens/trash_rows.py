@@ -77,7 +77,9 @@ def found_trees(trees: Trees, needle: str, now: int) -> tuple[list[Row], bool]:
     forest = trees.forest
     roots = {forest.tree_of(forest.rows[i].id).root.id for i in found.places}
     wanted = [(root, *trees.trees[root]) for root in trees.trees if root in roots]
-    return [tree_row(root, batch, tree, now) for root, batch, tree in wanted], found.similar
+    return [
+        tree_row(root, batch, tree, now) for root, batch, tree in wanted
+    ], found.similar and bool(wanted)
 
 
 def complaint_of(needle: str) -> str:

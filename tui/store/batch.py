@@ -96,7 +96,7 @@ def new_batch(
     moment = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%d-%H%M%S")
     path = folder / f"{moment}-{secrets.token_hex(2)}{UNFINISHED}"
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = apsw.Connection(":memory:")
+    connection = _nowhere()
     try:
         connection.execute("ATTACH ? AS trash", (str(path),))
         connection.execute("PRAGMA trash.synchronous=OFF")  # the copies that follow are synced
@@ -149,10 +149,19 @@ def attached(connection: apsw.Connection, path: Path) -> Iterator[None]:
         connection.execute("DETACH trash")
 
 
+def _nowhere() -> apsw.Connection:
+    """A connection to attach a batch to.
+
+    It makes no file: one that another ocdu has just put away would stand there again, empty, and
+    hide the finished batch.
+    """
+    return apsw.Connection(":memory:", flags=apsw.SQLITE_OPEN_READWRITE)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[apsw.Connection]:
     """A plain batch alone, as schema `trash` of a connection of its own."""
-    connection = apsw.Connection(":memory:")
+    connection = _nowhere()
     try:
         with attached(connection, path):
             yield connection

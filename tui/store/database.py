@@ -12,6 +12,7 @@ every SQLite connection in the process (sqlite.org/howtocorrupt.html, 2.2).
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -189,11 +190,17 @@ def _connected(db: APSWDatabase, path: Path) -> Iterator[APSWDatabase]:
 
 def open_store(path: Path, *, read_only: bool = False, force: bool = False) -> Store:
     """A Store whose file was looked at: every shape of bad input becomes its sentence here."""
-    if path.is_dir():
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused(
+            f"There is no database at {path}. Name one with --db, or try `ocdu demo`."
+        ) from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be reached: {error.strerror}. Name another file.") from error
+    if stat.S_ISDIR(found.st_mode):
         raise Refused(f"{path} is a directory, not a database: name the file, e.g. with --db.")
-    if not path.exists():
-        raise Refused(f"There is no database at {path}. Name one with --db, or try `ocdu demo`.")
-    if path.stat().st_size == 0 and not wal_of(path).exists():
+    if found.st_size == 0 and not wal_of(path).exists():
         raise Refused(f"{path} is empty: opencode has not written to it yet.")
     if not os.access(path, os.R_OK):
         raise Refused(f"{path} is not readable for you: check its permissions.")

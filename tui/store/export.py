@@ -95,20 +95,30 @@ whose column this database does not have yet is left out as well."""
 def new_file(path: Path) -> Iterator[Write]:
     """A file of the user's own (0600) that is written as a whole or not at all.
 
-    Raises Refused when it exists: nothing is ever overwritten.
+    Raises Refused when it exists, for nothing is ever overwritten, and when it cannot be written.
     """
-    try:
+    with writable(path):
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file.write
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Whatever the disk has against a path of the user's own becomes a sentence that names it."""
+    try:
+        yield
     except FileExistsError as error:
         raise Refused(f"{path} exists already: name another file.") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file.write
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        why = error.strerror or error
+        raise Refused(f"{path} cannot be written: {why}. Name another file.") from error
 
 
 def checked(write: Write, stop: Event) -> Write:

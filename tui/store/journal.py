@@ -185,6 +185,11 @@ class Journal:
             told = Entry.update(state="interrupted", undo=None, message=message)
             told.where(ended).bind(self._db).execute()
 
+    def knows_batch(self, batch: str) -> bool:
+        """True when some job says that this batch is its own."""
+        with self._connection():
+            return bool(Entry.select().where(Entry.batch == batch).bind(self._db).exists())
+
     def maker_of(self, created: int) -> int | None:
         """The number of the job that was killed with a batch it made at that time (ms), or None."""
         with self._connection():

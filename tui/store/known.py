@@ -8,6 +8,7 @@ cannot be read, nothing may be called an orphan.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ def what_is_known(database: Path, files: Path) -> Known:
     known = Known()
     found = {path for path in files.glob("opencode*.db") if DATABASE_NAME.fullmatch(path.name)}
     for path in sorted(found | {database}):
-        if not path.is_file() or (file_size(path) == 0 and not file_size(wal_of(path))):
+        if not os.path.isfile(path) or (file_size(path) == 0 and not file_size(wal_of(path))):
             continue
         try:
             with Store(path, read_only=True).reading() as db:

@@ -19,7 +19,7 @@ import platformdirs
 from peewee import CompositeKey, IntegerField, Model, TextField
 from playhouse.apsw_ext import APSWDatabase
 
-from tui.errors import Refused
+from tui.errors import OcduError, Refused
 from tui.store.journal import Entry, Journal
 from tui.store.query import answers
 
@@ -91,13 +91,22 @@ class Ledger(Journal):
         return self._db.connection_context()
 
     def _make(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = Path(self._db.database)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._own(Path(self._db.database))
         models = (Pin, Entry, Size, Note)
         with self._db.connection_context(), self._db.bind_ctx(models):
             self._db.create_tables(models, safe=True)
             self._add_columns()
+
+    def _own(self, path: Path) -> None:
+        """Make a file of ours, unless it is there. Raises OcduError where that is not possible."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise OcduError(
+                f"ocdu cannot use its own folder {self.folder} ({error.strerror}): make it "
+                "writable for you, or set XDG_DATA_HOME."
+            ) from error
 
     @contextmanager
     def exclusive(self, patience: float = 5.0) -> Iterator[None]:
@@ -105,10 +114,9 @@ class Ledger(Journal):
 
         The lock is SQLite's, on a file of ours: it works everywhere and ends with the process.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = hashlib.sha256(self.database.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         path = self.folder / f"busy-{name}.lock"
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._own(path)
         lock = apsw.Connection(str(path))
         try:
             lock.set_busy_timeout(int(patience * 1000))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.errors import Refused, WrongCall
+from tui.paths import absolute
 from tui.store.database import file_size, wal_of
 
 DATABASE_NAME = re.compile(r"opencode(-[A-Za-z0-9._]+)?\.db")
@@ -40,7 +41,7 @@ def databases(environment: Mapping[str, str] = os.environ) -> list[Found]:
     folder = data_directory(environment)
     paths = {path for path in folder.glob("opencode*.db") if DATABASE_NAME.fullmatch(path.name)}
     named = _from_environment(environment)
-    if named is not None and named.is_file():
+    if named is not None and os.path.isfile(named):
         paths.add(named)
     found = [found_at(path) for path in paths if path.is_file()]
     return sorted(found, key=lambda each: (-each.bytes, each.path))
@@ -63,7 +64,7 @@ def _from_environment(environment: Mapping[str, str]) -> Path | None:
 def choose_database(named: str | None, environment: Mapping[str, str] = os.environ) -> Path:
     """The database to work on. Raises WrongCall when several exist, Refused when none does."""
     if named:
-        return Path(named).expanduser().absolute()
+        return absolute(named)
     wanted = _from_environment(environment)
     if wanted is not None:
         return wanted.absolute()

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tui.paths import typed
+
 NAMES = ("config.json", "opencode.json", "opencode.jsonc")
 """Files of opencode's configuration folder, in the order in which a later one wins."""
 
@@ -58,7 +60,7 @@ def configuration_files(environment: Mapping[str, str]) -> list[Path]:
     base = environment.get("XDG_CONFIG_HOME")
     folder = (Path(base) if base else Path.home() / ".config") / "opencode"
     named = environment.get("OPENCODE_CONFIG")
-    return [folder / name for name in NAMES] + ([Path(named).expanduser()] if named else [])
+    return [folder / name for name in NAMES] + ([typed(named)] if named else [])
 
 
 def parse_jsonc(text: str) -> Any:

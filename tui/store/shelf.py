@@ -33,6 +33,9 @@ from tui.store.packing import Found, look_into, pack, unpack
 PACKING, UNPACKING, READING, RESERVE = ".packing", ".unpacking", ".reading", ".reserve"
 PASSING = (PACKING, UNPACKING, READING, RESERVE)
 
+JOURNAL = "-journal"
+"""What SQLite puts behind the name of a file for its own; nothing without that file."""
+
 RESERVED = 1_000_000
 """Octets kept back while trees are buried, so that a full disk cannot keep us from noting which are
 gone already."""
@@ -78,6 +81,7 @@ def take_down(path: Path) -> Generator[int, None, Path]:
     found = _known(path)
     if found.is_packed:
         yield from _unpacked(path, found, path.with_suffix(UNPACKING))
+        _journal_of(unfinished).unlink(missing_ok=True)  # it would be rolled back into this file
         path.with_suffix(UNPACKING).rename(unfinished)
     else:
         path.rename(unfinished)
@@ -114,20 +118,33 @@ def put_back(path: Path, stop: Event) -> Generator[int, None, Path | None]:
     final = path.with_suffix(TRASH)
     if not facts.lines:
         final.unlink(missing_ok=True)  # first: alone it would offer trees that are back in place
-        path.unlink()
+        drop(path)
         return None
     known = look_into(final)
     if known is not None and known.facts == facts:
-        path.unlink()  # nothing was taken out: the packed file is still true
+        drop(path)  # nothing was taken out: the packed file is still true
         return final
     if (yield from _packed(path, stop)):
         path.with_suffix(PACKING).rename(final)
         sync_folder(path.parent)
-        path.unlink()
+        drop(path)
     else:
         path.rename(final)
         sync_folder(path.parent)
     return final
+
+
+def drop(path: Path) -> None:
+    """Remove an unfinished batch, and the journal of a transaction that was killed before it began.
+
+    SQLite leaves such a journal where it lies.
+    """
+    path.unlink()
+    _journal_of(path).unlink(missing_ok=True)
+
+
+def _journal_of(path: Path) -> Path:
+    return path.with_name(path.name + JOURNAL)
 
 
 def _packed(path: Path, stop: Event) -> Generator[int, None, bool]:
@@ -196,8 +213,9 @@ def unpacked_beside(path: Path, stop: Event) -> Generator[float, None, Path]:
 
 
 def passing(folder: Path) -> list[Path]:
-    """Files that exist only while a batch is packed, unpacked or read."""
-    return sorted(each for ending in PASSING for each in folder.glob(f"*{ending}"))
+    """Files that exist only while a batch is packed, unpacked or read, and journals of none."""
+    found = [each for ending in PASSING for each in folder.glob(f"*{ending}")]
+    return sorted(found + [each for each in folder.glob(f"*{JOURNAL}") if _is_of_none(each)])
 
 
 def remove_passing(folder: Path, database: str) -> list[Path]:
@@ -209,10 +227,19 @@ def remove_passing(folder: Path, database: str) -> list[Path]:
     """
     removed = []
     for path in passing(folder):
-        if _owners(path) <= {database} if _beside(path) else _is_abandoned(path):
+        if _is_of_none(path) or _goes(path, database):
             path.unlink(missing_ok=True)
             removed.append(path)
     return removed
+
+
+def _goes(path: Path, database: str) -> bool:
+    return _owners(path) <= {database} if _beside(path) else _is_abandoned(path)
+
+
+def _is_of_none(path: Path) -> bool:
+    """True for a journal whose file is gone."""
+    return path.name.endswith(JOURNAL) and not path.with_name(path.name[: -len(JOURNAL)]).exists()
 
 
 def _beside(path: Path) -> list[Path]:

@@ -89,8 +89,8 @@ class OcduApp(Travel):
         if self.config.look.theme in self.available_themes:
             self.theme = self.config.look.theme
         else:
-            palette = self.keys["command_palette"]
-            self.say(f"There is no theme {self.config.look.theme}: `{palette}` lists them.")
+            known = f"`{self.keys['command_palette']}` lists them"
+            self.say(f"There is no theme {self.config.look.theme}: {known}.", "warning")
         if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
             # Like `q`: the terminal is given back, and a job stops between two of its steps.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
@@ -227,7 +227,7 @@ class OcduApp(Travel):
 
     def action_rescan(self) -> None:
         """Read and measure everything again."""
-        self.payloads, self._looked = None, False
+        self._looked = False  # what was found stands until it is looked for again
         self.load()
         self.measure_all()
 

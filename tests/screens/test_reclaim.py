@@ -49,6 +49,14 @@ def shown(here: Visit, id: str) -> str:
     return str(here.screen.query_one(id, Static).content)
 
 
+async def test_the_sentence_is_about_the_level_that_was_asked_for(path: Path) -> None:
+    async with visit(path, config=QUIET) as here:
+        here.app.action_reclaim("diffs")
+        await here.until(lambda: bool(here.screen.query("#sentence")))
+        await ready(here)
+        assert LEVELS["diffs"].loses in shown(here, "#sentence")
+
+
 async def test_the_scope_goes_from_all_to_this_tree_and_its_project(path: Path) -> None:
     async with visit(path, config=QUIET) as here:
         await here.go_to("ses_roses")

@@ -86,8 +86,11 @@ class ReclaimDialog(Dialog[Plan]):
         yield Static(id="left-out", markup=False)
 
     def on_mount(self) -> None:
-        """Show the levels, then count their bytes in a thread."""
+        """Show the levels, the asked one under the cursor, then count their bytes in a thread."""
         self._look()
+        table = self.query_one("#levels", RowTable)
+        asked = (at for at, row in enumerate(table.rows) if row.key in self.levels)
+        table.cursor = next(asked, 0)
 
     def on_unmount(self) -> None:
         """Nobody waits for the answer any more."""

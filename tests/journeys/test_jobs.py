@@ -59,3 +59,20 @@ async def test_what_was_undone_is_named_without_quotes_within_quotes(tmp_path: P
         jobs = here.screen.query_one(RowTable)
         await here.until(lambda: jobs.count == 2)
         assert jobs.rows[0].cells[-1][0] == "prune of “Old roses”"
+
+
+@pytest.mark.parametrize(("size", "state"), [((50, 20), "✓"), ((80, 24), "✓ done")])
+async def test_where_it_is_narrow_the_room_is_for_what_was_done(
+    tmp_path: Path, size: tuple[int, int], state: str
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        await here.go_to("ses_oldroses")
+        await here.press("a")
+        await here.idle()
+        await here.press("5")
+        jobs = here.screen.query_one(RowTable)
+        await here.until(lambda: jobs.count == 1)
+        assert jobs.rows[0].cells[2][0] == state
+        assert "Old roses" in "".join(text for text, _ in jobs.pieces(0, size[0]))
+        await here.pilot.resize_terminal(130 - size[0], 30)
+        await here.until(lambda: jobs.rows[0].cells[2][0] != state)

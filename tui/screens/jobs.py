@@ -94,7 +94,7 @@ class JobsScreen(Page):
         self._lines = lines
         self.query_one("#summary", Static).update(
             Content.assemble(
-                ("freed today ", "$foreground-muted"),
+                ("given back today ", "$foreground-muted"),
                 (format.size(freed.today), "bold $text-success"),
                 (" · ever ", "$foreground-muted"),
                 (format.size(freed.ever), "bold $text-success"),

@@ -229,4 +229,6 @@ def left_out(plan: Plan, policy: ReclaimPolicy, keys: Keys) -> str:
     back = way_back(plan, policy)
     lost = f"what goes ({format.size(plan.totals.bytes)}) cannot be undone"
     said = f"The conversation stays; {keys['undo'] + ' ' + back if back else lost}."
+    if not plan.items:
+        said = "Nothing goes yet."
     return f"{said} Left out: {', '.join(parts)}." if parts else said

@@ -23,7 +23,7 @@ from textual.filter import LineFilter
 from tui.actions import ACTIONS, Keys, bindings
 from tui.app.census import Census
 from tui.app.log import keep_log, noted
-from tui.app.looks import HIGH_CONTRAST, Ascii
+from tui.app.looks import HIGH_CONTRAST, Ascii, readable
 from tui.app.modes import MODES
 from tui.app.travel import Travel
 from tui.config import Config
@@ -86,6 +86,7 @@ class OcduApp(Travel):
     def on_mount(self) -> None:
         """The frame stands; only now the database is asked."""
         self.register_theme(HIGH_CONTRAST)
+        self.register_theme(readable(self.available_themes["textual-light"]))
         if self.config.look.theme in self.available_themes:
             self.theme = self.config.look.theme
         else:

@@ -34,7 +34,7 @@ def toast_of(plan: Plan, outcome: Outcome, keys: Keys) -> Toast:
 def _what(plan: Plan, outcome: Outcome) -> str:
     done = outcome.done
     if len(plan.items) == 1:
-        title = format.clip(format.clean(plan.items[0].title), 40)
+        title = format.clip(format.clean(plan.items[0].title).strip(), 40)
         more = f" ({format.plural(done.sessions, 'session')})" if done.sessions > 1 else ""
         return f"“{title}”{more}"
     return f"{format.plural(done.trees, 'tree')} ({format.plural(done.sessions, 'session')})"

@@ -161,14 +161,15 @@ async def visit(
     config: Config | None = None,
     *,
     patience: float = PATIENCE,
+    toasts: bool = False,
 ) -> AsyncIterator[Visit]:
-    """Open the app on this database and wait until everything is measured."""
+    """Open the app on this database and wait until everything is measured; `toasts` draws them."""
     app = OcduApp(
         open_site(path),
         config or Config(compaction=Compaction(reclaim=False)),
         clock=lambda: NOW,
     )
-    async with hurried(app), app.run_test(size=size) as pilot:
+    async with hurried(app), app.run_test(size=size, notifications=toasts) as pilot:
         here = Visit(app, pilot, path, patience)
         await here.until(lambda: app.measure.done and app.live is not None)
         await here.idle()

@@ -93,6 +93,10 @@ class Failed(Message):
     sentence: str
 
 
+class DialogOpened(Message):
+    """A question is in front now: it is read without the notices of what went well before."""
+
+
 @dataclass
 class Found(Message):
     """opencode marked output as compacted since the last look."""

@@ -34,7 +34,7 @@ def toast_of(plan: Plan, outcome: Outcome, keys: Keys) -> Toast:
 def _what(plan: Plan, outcome: Outcome) -> str:
     done = outcome.done
     if len(plan.items) == 1:
-        title = format.clip(format.clean(plan.items[0].title), 40)
+        title = format.clip(format.clean(plan.items[0].title).strip(), 40)
         more = f" ({format.plural(done.sessions, 'session')})" if done.sessions > 1 else ""
         return f"“{title}”{more}"
     return f"{format.plural(done.trees, 'tree')} ({format.plural(done.sessions, 'session')})"
@@ -52,12 +52,12 @@ def _unarchived(plan: Plan, outcome: Outcome, keys: Keys) -> str:
 def _pruned(plan: Plan, outcome: Outcome, keys: Keys) -> str:
     amount = format.size(outcome.done.bytes)
     without = "" if outcome.details.get("events_kept", True) else without_history(plan.items)
-    shrinks = f"the file shrinks after a vacuum ({keys['vacuum']})."
+    shrinks = f"The file shrinks after a vacuum ({keys['vacuum']})."
     what = _what(plan, outcome)
     if outcome.batch is None:
-        return f"{what} deleted for good — {amount}; {shrinks}"
+        return f"{what} deleted for good — {amount}. {shrinks}"
     undo = f"{keys['undo']} undoes it."
-    return f"{what} moved to trash — {amount}{without}; {shrinks} {undo}"
+    return f"{what} moved to trash — {amount}{without}. {undo} {shrinks}"
 
 
 _TOLD = {"archive": _archived, "unarchive": _unarchived, "prune": _pruned}

@@ -126,7 +126,7 @@ def test_undo_after_the_trash_was_emptied_says_so(site: Site) -> None:
 def test_event_rows_stay_out_of_the_trash_unless_told_otherwise(site: Site) -> None:
     before = picture(site.store.path)
     plan = plan_for(site, "ses_alpha", events=False)
-    assert "event history (`trash.events`)" in plan.message
+    assert "event history ([trash] events = true keeps it)" in plan.message
     outcome = run(plan, site)
     assert outcome.details["events_kept"] is False and "without" in outcome.message
     assert outcome.done == plan.totals, "what goes counts, whether or not it is kept"

@@ -35,7 +35,8 @@ async def test_enter_tells_plan_reason_phases_and_outcome(tmp_path: Path) -> Non
         assert row.key == "ses_oldroses" and row.cells[2][0]
         said = str(dialog.query_one("#sentences", Static).content)
         assert said.startswith("prune of") and "done after" in said
-        assert " of 1" in str(dialog.query_one("#went", Static).content)
+        went = str(dialog.query_one("#went", Static).content)
+        assert went.endswith("1 of 1") and "0 of 1" not in went, "nothing reads as if it failed"
         await here.press("escape")
         assert here.app.current_mode == "jobs" and not isinstance(here.screen, JobDialog)
 
@@ -45,3 +46,33 @@ async def test_it_is_tidy_in_every_terminal(tmp_path: Path, size: tuple[int, int
     async with visit(garden(tmp_path), size) as here:
         await open_first(here)
         assert untidy(here.screen) == []
+
+
+async def test_what_was_undone_is_named_without_quotes_within_quotes(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.go_to("ses_oldroses")
+        await here.press("d")
+        await here.idle()
+        await here.press("u")
+        await here.idle()
+        await here.press("5")
+        jobs = here.screen.query_one(RowTable)
+        await here.until(lambda: jobs.count == 2)
+        assert jobs.rows[0].cells[-1][0] == "prune of “Old roses”"
+
+
+@pytest.mark.parametrize(("size", "state"), [((50, 20), "✓"), ((80, 24), "✓ done")])
+async def test_where_it_is_narrow_the_room_is_for_what_was_done(
+    tmp_path: Path, size: tuple[int, int], state: str
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        await here.go_to("ses_oldroses")
+        await here.press("a")
+        await here.idle()
+        await here.press("5")
+        jobs = here.screen.query_one(RowTable)
+        await here.until(lambda: jobs.count == 1)
+        assert jobs.rows[0].cells[2][0] == state
+        assert "Old roses" in "".join(text for text, _ in jobs.pieces(0, size[0]))
+        await here.pilot.resize_terminal(130 - size[0], 30)
+        await here.until(lambda: jobs.rows[0].cells[2][0] != state)

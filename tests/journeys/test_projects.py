@@ -13,6 +13,7 @@ from tests.visit import SIZES, Visit, visit
 from tui.records import Usage
 from tui.screens.projects import ProjectsScreen, Share, shares_of
 from tui.screens.relink import RelinkDialog
+from tui.widgets.plan_table import PlanTable
 from tui.widgets.row_table import RowTable
 
 
@@ -128,3 +129,17 @@ async def test_it_is_tidy_in_every_terminal(tmp_path: Path, size: tuple[int, int
         assert untidy(here.screen) == []
         await here.press("l")
         assert untidy(here.screen) == []
+
+
+async def test_before_anything_is_typed_the_dialog_asks_and_does_not_complain(
+    tmp_path: Path,
+) -> None:
+    async with visit(database(tmp_path)) as here:
+        await shown(here)
+        await here.press("l")
+        dialog = here.screen
+        assert isinstance(dialog, RelinkDialog)
+        await here.idle()
+        said = str(dialog.query_one("#verdict", Static).content)
+        assert said.startswith("Type the folder")
+        assert dialog.query_one(PlanTable).empty_text != said

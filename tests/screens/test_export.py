@@ -30,10 +30,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def exported(here: Visit, *keys: str) -> str:
     """What the app says when all is written."""
-    before = len(here.toasts)
+    before = here.toasts
     await here.press("E", *keys, "enter", "enter")
     assert isinstance(here.screen, ConversationScreen)
-    await here.until(lambda: any(" written to " in each for each in here.toasts[before:]))
+    await here.until(
+        lambda: any(" written to " in each for each in here.toasts if each not in before)
+    )
     return here.toasts[-1]
 
 

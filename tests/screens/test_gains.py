@@ -54,7 +54,7 @@ def test_each_line_that_gives_nothing_says_why() -> None:
     rows = {row.action: row for row in get_back(known)}
     for level in ("stale", "subagents"):
         uncounted = rows.pop(f"reclaim:{level}")
-        assert uncounted.bytes is None and f"--level {level} --dry-run" in uncounted.loses
+        assert uncounted.bytes is None and uncounted.loses == "takes long to count: r does"
     assert {row.bytes for row in rows.values()} == {0}
     assert rows["prune"].loses == idle.message
     assert "no free pages" in rows["vacuum"].loses
@@ -86,6 +86,12 @@ def test_what_two_keys_would_take_counts_once() -> None:
 
 def test_the_database_on_show_is_not_outside_of_itself() -> None:
     assert outside_bytes(SURVEY, "opencode.db") == 109_000
+
+
+def test_nor_is_its_log_which_is_counted_beside_it() -> None:
+    log = file_row("database/opencode.db-wal", 6_000)
+    survey = SURVEY._replace(rows=(*SURVEY.rows, log), bytes=SURVEY.bytes + 6_000)
+    assert outside_bytes(survey, "opencode.db") == 109_000
 
 
 def test_one_sentence_says_where_most_of_it_is() -> None:

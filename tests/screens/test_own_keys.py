@@ -75,7 +75,7 @@ async def test_every_action_runs_with_the_users_own_key_and_its_toast_names_undo
 def test_toasts_of_what_cannot_be_undone_name_the_vacuum() -> None:
     plan = Plan("prune", (Item("a", "A", "", Totals(trees=1, sessions=1)),))
     text = toast_of(plan, Outcome("done", "", done=plan.totals), KEYS).text
-    assert text.endswith(f"the file shrinks after a vacuum ({KEYS['vacuum']}).")
+    assert text.endswith(f"The file shrinks after a vacuum ({KEYS['vacuum']}).")
 
 
 async def test_dialogs_name_them(tmp_path: Path) -> None:

@@ -49,6 +49,14 @@ def shown(here: Visit, id: str) -> str:
     return str(here.screen.query_one(id, Static).content)
 
 
+async def test_the_sentence_is_about_the_level_that_was_asked_for(path: Path) -> None:
+    async with visit(path, config=QUIET) as here:
+        here.app.action_reclaim("diffs")
+        await here.until(lambda: bool(here.screen.query("#sentence")))
+        await ready(here)
+        assert LEVELS["diffs"].loses in shown(here, "#sentence")
+
+
 async def test_the_scope_goes_from_all_to_this_tree_and_its_project(path: Path) -> None:
     async with visit(path, config=QUIET) as here:
         await here.go_to("ses_roses")
@@ -178,3 +186,12 @@ async def test_a_file_of_2x_shows_what_1x_left_behind(
         for id in ("#scope", "#levels", "#sentence", "#items", "#act"):
             region = here.screen.query_one(id).region
             assert region.height > 0 and region.bottom <= size[1], id
+
+
+async def test_with_no_level_taken_nothing_is_said_to_go(path: Path) -> None:
+    async with visit(path, config=QUIET) as here:
+        await here.press("r")
+        await here.until(lambda: here.button().startswith("Reclaim 4 tool outputs"))
+        await here.press("up", "space")
+        await here.until(lambda: here.button() == "Nothing to reclaim")
+        assert "cannot be undone" not in shown(here, "#left-out")

@@ -176,6 +176,61 @@ async def test_details_tell_the_kinds_of_bytes_of_the_whole_tree(tmp_path: Path)
         assert all(len(line) <= 40 for line in text.splitlines()[:8])
 
 
+@pytest.mark.parametrize("size", [(80, 24), (50, 20)])
+async def test_a_low_panel_tells_first_what_can_be_got_back(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with visit(garden(tmp_path), size) as here:
+        panel = here.screen.query_one(SessionDetailPanel)
+        for keys in (["g"], ["g", "j"]):
+            await here.press(*keys)
+            await here.press("i")
+            await here.until(lambda: panel.shown is not None and panel.size.height > 0)
+            await here.idle()
+            seen = str(panel.query_one("#detail", Static).content).splitlines()
+            assert any("to trash" in line for line in seen[: panel.size.height]), seen
+            await here.press("i")
+
+
+async def test_of_a_subagent_the_gains_are_said_to_be_those_of_the_tree(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        panel = here.screen.query_one(SessionDetailPanel)
+        for id, of_tree in (("ses_digholes", True), ("ses_planttrees", False)):
+            await here.go_to(id)
+            await here.until(
+                lambda id=id: isinstance(panel.shown, Shown) and panel.shown.detail.row.id == id  # type: ignore[misc]
+            )
+            assert ("back, of the whole tree" in panel_text(panel.shown, 40).plain) is of_tree
+
+
+async def test_a_word_that_is_not_understood_is_named_once_the_filter_is_kept(
+    tmp_path: Path,
+) -> None:
+    async with visit(garden(tmp_path)) as here:
+        summary = here.screen.query_one("#summary", Static)
+        await here.press("slash", *"size:>abc", "enter")
+        assert "not understood" in str(summary.content)
+        await here.press("slash", *"foo:bar", "enter")
+        assert "“foo:” is no word of the filter" in here.tree.empty_text
+        await here.press("escape")
+        assert "not understood" not in str(summary.content)
+
+
+async def test_while_it_is_looked_for_anew_the_header_tells_what_was_found_before(
+    tmp_path: Path,
+) -> None:
+    async with visit(garden(tmp_path)) as here:
+        header = here.screen.query_one(StatusHeader)
+        await here.until(lambda: here.app.payloads is not None)
+        before = here.app.payloads
+        assert header.status.get_back is not None
+        await here.press("R")
+        assert here.app.payloads is not None or before is None
+        here.app.payloads = None
+        await here.pilot.pause()
+        assert header.status.get_back is None, "a part of it is no answer"
+
+
 async def test_marks_are_counted_as_whole_trees(tmp_path: Path) -> None:
     async with visit(garden(tmp_path)) as here:
         await here.go_to("ses_digholes")

@@ -23,7 +23,7 @@ from textual.filter import LineFilter
 from tui.actions import ACTIONS, Keys, bindings
 from tui.app.census import Census
 from tui.app.log import keep_log, noted
-from tui.app.looks import HIGH_CONTRAST, Ascii
+from tui.app.looks import HIGH_CONTRAST, Ascii, readable
 from tui.app.modes import MODES
 from tui.app.travel import Travel
 from tui.config import Config
@@ -86,11 +86,12 @@ class OcduApp(Travel):
     def on_mount(self) -> None:
         """The frame stands; only now the database is asked."""
         self.register_theme(HIGH_CONTRAST)
+        self.register_theme(readable(self.available_themes["textual-light"]))
         if self.config.look.theme in self.available_themes:
             self.theme = self.config.look.theme
         else:
-            palette = self.keys["command_palette"]
-            self.say(f"There is no theme {self.config.look.theme}: `{palette}` lists them.")
+            known = f"`{self.keys['command_palette']}` lists them"
+            self.say(f"There is no theme {self.config.look.theme}: {known}.", "warning")
         if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
             # Like `q`: the terminal is given back, and a job stops between two of its steps.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
@@ -227,7 +228,7 @@ class OcduApp(Travel):
 
     def action_rescan(self) -> None:
         """Read and measure everything again."""
-        self.payloads, self._looked = None, False
+        self._looked = False  # what was found stands until it is looked for again
         self.load()
         self.measure_all()
 

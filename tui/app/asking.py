@@ -13,16 +13,15 @@ from textual import on
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from tui import format
 from tui.actions import Keys
 from tui.app.litter import Tidy
 from tui.app.log import noted
+from tui.app.notices import Notices
 from tui.config import Config
 from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.messages import Failed, Recovered
 from tui.store.database import SQLITE_EXCEPTIONS, explained
-from tui.toasts import Severity
 
 if TYPE_CHECKING:
     pass
@@ -35,7 +34,7 @@ MOST_LARGE = 500
 Answer = TypeVar("Answer")
 
 
-class Asking(Tidy):
+class Asking(Tidy, Notices):
     """The threads in which screens are answered."""
 
     site: Site
@@ -73,10 +72,6 @@ class Asking(Tidy):
             # The loop may end between the question and the post: then nobody is left to be told.
             with suppress(RuntimeError):
                 self.post_message(message)
-
-    def say(self, text: str, severity: Severity = "information") -> None:
-        """A toast; never markup."""
-        self.notify(format.clean(text), severity=severity, markup=False)
 
     @on(Failed)
     def _failed(self, message: Failed) -> None:

@@ -74,7 +74,7 @@ class Orders(Loading):
     def _taken_up(self, plan: Plan | None) -> None:
         if plan is not None and self.submit(plan) is not None:
             back = f"{self.keys['cancel']} takes it back"
-            self.say(f"A vacuum ordered earlier is taken up ({back}): {plan.message}")
+            self.say(f"A vacuum ordered earlier is taken up ({back}): {plan.message}", "warning")
 
     def cancel(self, job: int | None = None) -> None:
         """Stop this job, or the running one, after its current step."""

@@ -142,10 +142,14 @@ def _engine(verb: str) -> Engine:
     return lambda plan, site, stop: apply_rescue(plan, site, stop, _one_of_many)
 
 
+TOLD = ("undo", "redo", "checkpoint", "vacuum")
+"""Verbs whose items have no title of a user's: what they say of themselves needs no quotes."""
+
+
 def _title(plan: Plan) -> str:
     first = plan.items[0].title or plan.items[0].id
-    if plan.verb in ("undo", "redo"):
-        return first  # “…” stand in it, around what it was about
+    if plan.verb in TOLD:
+        return first
     return f"“{first}”" if len(plan) == 1 else f"“{first}” and {len(plan) - 1} more"
 
 

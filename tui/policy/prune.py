@@ -248,14 +248,19 @@ def _sentence(items: tuple[Item, ...], policy: PrunePolicy) -> str:
     what = plural(len(items), "branch" if policy.children else "tree")
     octets = size(sum(item.bytes for item in items))
     where = "deleted for good; nothing undoes that" if policy.permanent else "moved to the trash"
-    history = "" if policy.permanent or policy.events else without_history(items)
+    keeps_all = policy.permanent or policy.events
+    history = "" if keeps_all else without_history(items, " ([trash] events = true keeps it)")
     return f"{what} with {plural(sessions, 'session')} ({octets}) would be {where}{history}."
 
 
-def without_history(items: Iterable[Item]) -> str:
+UNREAD = " (opencode does not read it)"
+"""Why it is no loss that the trash does without."""
+
+
+def without_history(items: Iterable[Item], note: str = "") -> str:
     """What the trash does not keep, as the end of a sentence; "" when there is nothing of it."""
     octets = sum(item.history for item in items)
-    return f", but for {size(octets)} of event history (`trash.events`)" if octets else ""
+    return f", but for {size(octets)} of event history{note}" if octets else ""
 
 
 def _why_nothing(forest: Forest, policy: PrunePolicy, excluded: Counter[str], now: int) -> str:

@@ -70,7 +70,9 @@ class Arranging(Details):
             others = f"{keys['databases']} shows where others can be."
             return f"There are no sessions in this database.\n{others}"
         if self.filter_bar.needle:
-            return f"Nothing matches “{self.filter_bar.needle}”.\nEsc shows everything again."
+            wrong = parse_narrowing(self.filter_bar.needle).complaint
+            nothing = f"Nothing matches “{self.filter_bar.needle}”.\nEsc shows everything again."
+            return f"{nothing}\n{wrong}" if wrong else nothing
         return f"No {VIEW_NAMES[self.view]} sessions.\n{keys['next_view']} shows the others."
 
     def _say_summary(self) -> None:
@@ -79,6 +81,8 @@ class Arranging(Details):
             return
         arrow = "▼" if (self.sort == "title") == self.reverse else "▲"
         parts = [format.plural(outline.trees, "tree"), format.plural(outline.sessions, "session")]
+        if parse_narrowing(self.filter_bar.needle).complaint:
+            parts.insert(0, "⚠ a word is not understood")
         if not outline.is_filtered:
             parts.append(VIEW_NAMES[self.view])
         elif outline.archived:

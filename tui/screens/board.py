@@ -38,7 +38,7 @@ def total_text(
         (format.size(live.on_disk + (outside or 0)) + (counting if width < 60 else ""), "bold"),
         ("   " + " · ".join(parts) if width >= 60 else "", "$foreground-muted"),
         "   " if width >= 110 else "\n",
-        ("freed today ", "$foreground-muted"),
+        ("given back today ", "$foreground-muted"),
         (format.size(freed.today), "$text-success"),
         (" · ever ", "$foreground-muted"),
         (format.size(freed.ever), "$text-success"),

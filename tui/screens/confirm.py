@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from tui import format
 from tui.actions import Keys
 from tui.policy.plan import Plan
-from tui.policy.prune import without_history
+from tui.policy.prune import UNREAD, without_history
 from tui.records import Payload
 from tui.screens.dialog import Dialog
 from tui.widgets.plan_table import PlanTable
@@ -106,7 +106,7 @@ def prune_question(plan: Plan, keys: Keys, reason: str = "") -> Question:
 
 def _without_history(plan: Plan) -> str:
     policy = plan.options
-    return "" if getattr(policy, "events", True) else without_history(plan.items)
+    return "" if getattr(policy, "events", True) else without_history(plan.items, UNREAD)
 
 
 def delete_question(plan: Plan, keys: Keys) -> Question:

@@ -130,6 +130,7 @@ class Details(Deeds):
             desk.now(),
             desk.forest.branch_of(detail.row.id).active,
             before.largest if same and isinstance(before, Shown) else (),
+            tree.root.id != detail.row.id,
         )
 
 

@@ -16,6 +16,7 @@ from textual.widgets import Button
 
 from tui import format
 from tui.desk import Desk, desk_of
+from tui.messages import DialogOpened
 
 Answer = TypeVar("Answer")
 
@@ -54,6 +55,7 @@ class Dialog(ModalScreen[Answer | None]):
     def on_mount(self) -> None:
         """Where the keys go at first."""
         self.query_one(self.first).focus()
+        self.post_message(DialogOpened())
 
     @property
     def desk(self) -> Desk:

@@ -72,8 +72,7 @@ def _reclaims(known: Known) -> Iterable[GetBack]:
         found[payload.level] += freeable(payload)
     for level, (what, loses, nothing) in RECLAIMS.items():
         if level not in UNASKED:
-            does = f"{known.keys['reclaim']} does"
-            elsewhere = f"not counted here; {does}, or ocdu reclaim --level {level} --dry-run"
+            elsewhere = f"takes long to count: {known.keys['reclaim']} does"
             yield _line(known, f"reclaim:{level}", what, None, elsewhere)
             continue
         octets = None if known.payloads is None else found[level]
@@ -122,7 +121,8 @@ def safe_bytes(survey: FileSurvey) -> int:
 
 def outside_bytes(survey: FileSurvey, name: str) -> int:
     """Octets of the data directory without the database of this name and its log."""
-    own = sum(row.bytes for row in survey.rows if row.id == f"database/{name}")
+    ids = {f"database/{name}", f"database/{name}-wal"}
+    own = sum(row.bytes for row in survey.rows if row.id in ids)
     return max(0, survey.bytes - own)
 
 

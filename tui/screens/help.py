@@ -15,6 +15,7 @@ from textual.widgets import Static
 from tui import format
 from tui.actions import ACTIONS, Keys
 from tui.desk import desk_of
+from tui.messages import DialogOpened
 from tui.narrowing import KEYS
 
 MOVING = (
@@ -83,6 +84,10 @@ class HelpDialog(ModalScreen[None]):
             frame.border_title = "Keys"
             frame.border_subtitle = "Esc goes back"
             yield Static(id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Nothing lies over the text."""
+        self.post_message(DialogOpened())
 
     def on_resize(self) -> None:
         """The lines are broken to the width."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -56,8 +56,8 @@ class JobDialog(Dialog[int]):
             return
         self.table.empty_text = "The journal of that time kept no plan."
         if story is not None:
-            phases = [phase_line(phase) for phase in story.phases]
-            self.query_one("#went", Static).update(Content("\n").join(phases))
+            lines = phase_lines(story.phases, self.line.ended)
+            self.query_one("#went", Static).update(Content("\n").join(lines))
             self.table.show(COLUMNS, item_rows(story.plan))
         else:
             self.table.show(COLUMNS, ())
@@ -82,13 +82,23 @@ def summary(line: JournalLine) -> Content:
     return Content.assemble((head, "bold"), "\n", (format.clean(line.message), "$foreground-muted"))
 
 
-def phase_line(phase: Mapping[str, Any]) -> Content:
-    """How far one phase came."""
-    done, total = int(phase.get("done", 0)), int(phase.get("total", 0))
-    what = format.clean(str(phase.get("phase") or "working"))
-    return Content.assemble(
-        (f"{what}  ", ""), (f"{format.count(done)} of {format.count(total)}", "$foreground-muted")
-    )
+def phase_lines(phases: Sequence[Mapping[str, Any]], ended: int | None) -> Iterator[Content]:
+    """How long each phase took and, of the last one, how far the job came in it.
+
+    Steps count what the whole job has done, so at the end of a phase before the last their number
+    would read as if it had failed. `ended` in milliseconds; None while it runs.
+    """
+    ends = [int(phase["at"]) for phase in phases[1:]] + [ended]
+    names = [format.clean(str(phase.get("phase") or "working")) for phase in phases]
+    cells = max(map(format.cells, names), default=0)
+    for phase, name, end in zip(phases, names, ends, strict=True):
+        told = [] if end is None else [f"{max(0, end - int(phase['at'])) / 1000:.1f} s"]
+        if phase is phases[-1]:
+            done, total = int(phase.get("done", 0)), int(phase.get("total", 0))
+            told.append(f"{format.count(done)} of {format.count(total)}")
+        yield Content.assemble(
+            format.fit(name, cells), "  ", (" · ".join(told), "$foreground-muted")
+        )
 
 
 def item_rows(plan: Mapping[str, Any]) -> Iterator[Row]:

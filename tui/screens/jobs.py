@@ -31,6 +31,11 @@ COLUMNS = (
     Column("what"),
 )
 
+ROOMY = 60
+"""Columns from which on the word stands beside the glyph of an ending."""
+
+NARROW = (*COLUMNS[:2], Column("", 1), *COLUMNS[3:])
+
 STATES: dict[str, Piece] = {
     "running": ("▶ running", "good"),
     "done": ("✓ done", "good"),
@@ -89,7 +94,7 @@ class JobsScreen(Page):
         self._lines = lines
         self.query_one("#summary", Static).update(
             Content.assemble(
-                ("freed today ", "$foreground-muted"),
+                ("given back today ", "$foreground-muted"),
                 (format.size(freed.today), "bold $text-success"),
                 (" · ever ", "$foreground-muted"),
                 (format.size(freed.ever), "bold $text-success"),
@@ -102,8 +107,15 @@ class JobsScreen(Page):
             "ocdu has not changed anything in this database yet.\n"
             "{show_dashboard} shows what is worth doing.".format_map(self.desk.keys)
         )
-        self.table.show(COLUMNS, self._rows())
+        roomy = self.size.width >= ROOMY
+        rows = self._rows()
+        self.table.show(*(COLUMNS, rows) if roomy else (NARROW, map(brief, rows)))
         self._say_message()
+
+    def on_resize(self) -> None:
+        """Endings are told in full where there is room."""
+        if self.table.columns:
+            self._show()
 
     def _rows(self) -> Iterator[Row]:
         for number, plan in self.desk.jobs.waiting:
@@ -139,6 +151,12 @@ class JobsScreen(Page):
             Key("e", "Withdraw waiting job", "screen.withdraw"),
             *self.table_keys(("show_sessions", "help", "quit")),
         )
+
+
+def brief(row: Row) -> Row:
+    """The same line with the glyph of its ending alone; Enter tells the word."""
+    (text, look), cells = row.cells[2], row.cells
+    return row._replace(cells=(*cells[:2], (text[:1], look), *cells[3:]))
 
 
 def waiting_row(number: int, plan: Plan) -> Row:

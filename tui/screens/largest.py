@@ -22,10 +22,11 @@ from tui.screens.elsewhere import Elsewhere
 from tui.screens.fresh import Fresh
 from tui.widgets.key_bar import Key
 from tui.widgets.row_table import Column, Row, RowTable
+from tui.widgets.session_detail import what_is
 
 COLUMNS = (
     Column("size", format.SIZE_CELLS, right=True),
-    Column("kind", 24),
+    Column("kind", 26),
     Column("project", 16, from_width=80),
     Column("session"),
 )
@@ -243,7 +244,7 @@ def large_row(id: str, row: LargeRow, forest: Forest) -> Row:
         f"{row.table}/{row.id}",
         (
             (format.size(row.bytes), "strong"),
-            (row.kind if row.table != "event" else f"event {row.kind}", ""),
+            (what_is(row), ""),
             (session.project if session else "", "muted"),
             ((session.title or "(no title)") if session else id, ""),
         ),

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets._toast import ToastRack
 
 from tui import format
 from tui.actions import ACTIONS, Action
@@ -59,6 +60,10 @@ class Page(Screen[None]):
         """What was changed elsewhere shows at once."""
         self.show_keys()
 
+    def on_screen_suspend(self) -> None:
+        """What is in front now shows the notices: here they would be seen beside a dialog."""
+        self.query(ToastRack).set(display=False)
+
     async def action_back(self) -> None:
         """To the sessions."""
         await self.run_action("app.show_sessions")
@@ -84,11 +89,11 @@ class Page(Screen[None]):
         return "compacted"
 
     def _show_status(self) -> None:
-        desk = self.desk
-        found = sum(freeable(payload) for payload in desk.payloads or ())
-        found += sum(row.safe_bytes for row in desk.surveyed.survey.rows if not row.parent)
-        if desk.live is not None:
-            found += desk.live.sizes.free_bytes + desk.live.sizes.wal_bytes
+        desk, found = self.desk, None
+        if desk.live is not None and desk.payloads is not None:  # a part of it would be no answer
+            found = desk.live.sizes.free_bytes + desk.live.sizes.wal_bytes
+            found += sum(freeable(payload) for payload in desk.payloads)
+            found += sum(row.safe_bytes for row in desk.surveyed.survey.rows if not row.parent)
         self.query_one(StatusHeader).status = status_of(desk, desk.live, found)
 
     def _show_jobs(self, jobs: Jobs) -> None:
@@ -127,7 +132,7 @@ class Page(Screen[None]):
         return action.title
 
 
-def status_of(desk: Desk, live: Live | None, get_back: int) -> Status:
+def status_of(desk: Desk, live: Live | None, get_back: int | None) -> Status:
     """The header's facts."""
     path = homely(desk.database)
     if live is None:

@@ -16,7 +16,7 @@ from tui import format
 from tui.actions import Keys
 from tui.forest import Forest
 from tui.policy.plan import Plan
-from tui.policy.prune import PrunePolicy, plan_prune, without_history
+from tui.policy.prune import UNREAD, PrunePolicy, plan_prune, without_history
 from tui.quantity import parse_age
 from tui.screens.dialog import Dialog
 from tui.widgets.choice import Choice
@@ -212,7 +212,7 @@ def fate(plan: Plan, keys: Keys) -> str:
         return ""
     if policy.permanent:
         return "deleted for good: nothing undoes this"
-    without = "" if policy.events else without_history(plan.items)
+    without = "" if policy.events else without_history(plan.items, UNREAD)
     return f"moves to trash, {keys['undo']} undoes it{without}"
 
 

@@ -86,8 +86,11 @@ class ReclaimDialog(Dialog[Plan]):
         yield Static(id="left-out", markup=False)
 
     def on_mount(self) -> None:
-        """Show the levels, then count their bytes in a thread."""
+        """Show the levels, the asked one under the cursor, then count their bytes in a thread."""
         self._look()
+        table = self.query_one("#levels", RowTable)
+        asked = (at for at, row in enumerate(table.rows) if row.key in self.levels)
+        table.cursor = next(asked, 0)
 
     def on_unmount(self) -> None:
         """Nobody waits for the answer any more."""
@@ -226,4 +229,6 @@ def left_out(plan: Plan, policy: ReclaimPolicy, keys: Keys) -> str:
     back = way_back(plan, policy)
     lost = f"what goes ({format.size(plan.totals.bytes)}) cannot be undone"
     said = f"The conversation stays; {keys['undo'] + ' ' + back if back else lost}."
+    if not plan.items:
+        said = "Nothing goes yet."
     return f"{said} Left out: {', '.join(parts)}." if parts else said

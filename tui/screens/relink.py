@@ -18,6 +18,8 @@ from tui.widgets.plan_table import PlanTable
 
 WAITING = "Type the folder where it lies now."
 
+EMPTY = Plan("relink", (), message="Here stands every path that would change.")
+
 
 class RelinkDialog(Dialog[Plan]):
     """Returns the plan whose rows were shown."""
@@ -40,12 +42,15 @@ class RelinkDialog(Dialog[Plan]):
 
     def on_mount(self) -> None:
         """Nothing is chosen yet."""
-        self.query_one(PlanTable).empty_text = "Here stands every path that would change."
+        self.query_one(PlanTable).show(EMPTY)
         self.offer("Relink", possible=False)
 
     @on(Input.Changed, "#new")
     def _typed(self, event: Input.Changed) -> None:
         desk, old, new = self.desk, self.project.worktree, event.value.strip()
+        if new == old:  # nothing was typed yet: no complaint
+            self._came(Plan("relink", (), message=WAITING))
+            return
 
         def question() -> Plan:
             try:
@@ -64,7 +69,7 @@ class RelinkDialog(Dialog[Plan]):
         undo = f" What was said keeps the old paths; {self.desk.keys['undo']} undoes."
         said = plan.message + (undo if possible else "")
         self.query_one("#verdict", Static).update(Content.styled(format.clean(said), look))
-        self.query_one(PlanTable).show(plan)
+        self.query_one(PlanTable).show(plan if plan.items else EMPTY)
         sessions = format.plural(plan.totals.sessions, "session")
         self.offer(f"Relink {sessions}" if possible else "Relink", possible=possible)
 

@@ -37,7 +37,7 @@ TAKES = "Gives free pages and the write-ahead log back to the disk, into the sam
 class RescueDialog(Dialog[Plan]):
     """Returns the plan whose preview was shown."""
 
-    heading = "Get back as much as possible without deleting a session"
+    heading = "Get space back, keep every session"
     safe = "Keep everything"
     hint = "↑ to the steps · space switches one"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "turn", "Choose", show=False)]

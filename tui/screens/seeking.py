@@ -52,7 +52,8 @@ class SearchField(Horizontal):
     SearchField { height: 1; color: $foreground-muted; }
     SearchField #what { width: auto; color: $text-accent; padding: 0 1; }
     SearchField Input { width: 1fr; min-width: 12; }
-    SearchField #found { width: auto; max-width: 60%; padding: 0 1; text-wrap: nowrap; }
+    SearchField #found { width: auto; max-width: 60%; padding: 0 1; text-wrap: nowrap;
+        text-overflow: ellipsis; }
     """
 
     def __init__(self, what: str) -> None:

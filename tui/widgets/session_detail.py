@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from textual.app import ComposeResult
@@ -35,6 +35,9 @@ LABEL_CELLS = 18
 
 LEAST_ROWS = 3
 """Fewer largest rows than this are no list."""
+
+LOW = 14
+"""Lines below which not all is seen at once: what can be done about it comes first then."""
 
 
 class Gain(NamedTuple):
@@ -69,6 +72,8 @@ class Shown(NamedTuple):
     """Newest activity of the session with all below it; 0 asks the session alone."""
     largest: tuple[LargeRow, ...] = ()
     """Its largest single rows, as far as they are known."""
+    is_part: bool = False
+    """True where the gains are those of a tree that the session is only a part of."""
 
 
 class SessionDetailPanel(VerticalScroll, can_focus=False):
@@ -113,37 +118,41 @@ def panel_text(shown: Shown | ShownGroup | None, width: int, height: int = 0) ->
         case Shown():
             return detail_text(shown, width, height)
         case ShownGroup():
-            return group_text(shown, width)
+            return group_text(shown, width, height)
         case _:
             return Content("")
 
 
-def group_text(group: ShownGroup, width: int) -> Content:
+def group_text(group: ShownGroup, width: int, height: int = 0) -> Content:
     """A project or a band of age."""
     trees = f"{format.plural(group.trees, 'tree')} · {format.plural(group.sessions, 'session')}"
-    lines = [Content.styled(_cut(group.label, width), "bold")]
-    if group.hint:
-        lines.append(Content.styled(_cut(group.hint, width), "$foreground-muted"))
-    lines += [
-        Content.styled(f"active {_ago(group.active, group.now)}", "$foreground-muted"),
-        Content(""),
-        Content.assemble((format.size(group.bytes), "bold"), (f" in {trees}", "$foreground-muted")),
-        Content.styled(f"{format.count(group.messages)} messages", "$foreground-muted"),
-        *_gains(group.gains, width),
-        Content(""),
-        Content.styled("space marks its trees", "$foreground-muted"),
-    ]
-    return Content("\n").join(lines)
+    label = Content.styled(_cut(group.label, width), "bold")
+    total = Content.assemble(
+        (format.size(group.bytes), "bold"), (f" in {trees}", "$foreground-muted")
+    )
+    who = [group.hint] if group.hint else []
+    who.append(f"active {_ago(group.active, group.now)}")
+    about = [Content.styled(_cut(each, width), "$foreground-muted") for each in who]
+    messages = Content.styled(f"{format.count(group.messages)} messages", "$foreground-muted")
+    gains = [*_gains(group.gains, width)]
+    if 0 < height < LOW:
+        lines = [label, _together(total, gains), *gains[2:], *about, messages]
+    else:
+        lines = [label, *about, Content(""), total, messages, *gains]
+    marks = Content.styled("space marks its trees", "$foreground-muted")
+    return Content("\n").join([*lines, Content(""), marks])
 
 
 def detail_text(shown: Shown, width: int, height: int = 0) -> Content:
     """The whole panel as lines of at most `width` cells; largest rows as far as `height` goes."""
-    parts = [
-        *_who(shown, width),
-        Content(""),
-        *_kinds(shown.detail, width),
-        *_gains(shown.gains, width),
-    ]
+    title, *who = _who(shown, width)
+    total, *kinds = _kinds(shown.detail, width)
+    heading = "you get back, of the whole tree" if shown.is_part else "you get back"
+    gains = [*_gains(shown.gains, width, heading)]
+    if 0 < height < LOW:
+        parts = [title, _together(total, gains), *gains[2:], Content(""), *who, Content(""), *kinds]
+    else:
+        parts = [title, *who, Content(""), total, *kinds, *gains]
     parts += _largest(shown.largest, width, height - len(parts) - 2)
     parts += _beginning(shown.detail, width)
     return Content("\n").join(parts)
@@ -218,11 +227,11 @@ def kinds_present(kinds: Mapping[str, int]) -> list[tuple[str, str]]:
     ]
 
 
-def _gains(gains: tuple[Gain, ...], width: int) -> Iterator[Content]:
+def _gains(gains: tuple[Gain, ...], width: int, heading: str = "you get back") -> Iterator[Content]:
     if not gains:
         return
     yield Content("")
-    yield Content.styled("you get back", "$foreground-muted")
+    yield Content.styled(heading, "$foreground-muted")
     for gain in gains:
         look = "$text-success" if gain.bytes else "$foreground-muted"
         label = format.fit(gain.label, max(8, width - format.SIZE_CELLS - 4))
@@ -241,7 +250,19 @@ def _largest(rows: tuple[LargeRow, ...], width: int, room: int) -> Iterator[Cont
     yield Content.styled("largest rows", "$foreground-muted")
     for row in rows[:room]:
         amount = format.fit(format.size(row.bytes), format.SIZE_CELLS, right=True)
-        yield Content.assemble(amount, "  ", (_cut(row.kind, width - format.SIZE_CELLS - 2), ""))
+        yield Content.assemble(
+            amount, "  ", (_cut(what_is(row), width - format.SIZE_CELLS - 2), "")
+        )
+
+
+def _together(total: Content, gains: Sequence[Content]) -> Content:
+    """The sum and the heading of the gains in one line, where lines are few."""
+    return Content.assemble(total, " · ", gains[1]) if gains else total
+
+
+def what_is(row: LargeRow) -> str:
+    """What a single row holds; of an event its type, without the version at its end."""
+    return f"event {row.kind.rpartition('.')[0] or row.kind}" if row.table == "event" else row.kind
 
 
 def _beginning(detail: SessionDetail, width: int) -> Iterator[Content]:

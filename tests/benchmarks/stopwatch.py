@@ -66,7 +66,9 @@ class Bench(NamedTuple):
         names = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
-        outer = {name: value for name, value in os.environ.items() if name != "OPENCODE_DB"}
+        # Users' Pythons keep what they compiled; whoever told this one not to would measure that.
+        unlike = ("OPENCODE_DB", "PYTHONDONTWRITEBYTECODE")
+        outer = {name: value for name, value in os.environ.items() if name not in unlike}
         root = str(Path(__file__).parents[2])
         return {**outer, **dict.fromkeys(names, str(home)), "PYTHONPATH": root}
 

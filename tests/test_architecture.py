@@ -90,7 +90,7 @@ OWN_POLICY = {
     "projects": "projects",
     "project_removal": "projects",
     "recover": "recover",
-    "ways": "prune",
+    "undo_ways": "prune",
     "rescue": "rescue",
     "retention": "retention",
     "doctor": "doctor",

@@ -14,7 +14,7 @@ from tests.picture import but_history, forest_of, picture, run, site_of
 from tui.engine.pin import pin
 from tui.engine.site import Site
 from tui.engine.undo import plan_redo, plan_undo, undo_title
-from tui.engine.ways import WAYS, Way
+from tui.engine.undo_ways import WAYS, Way
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Outcome, Totals
 from tui.store.journal import JournalEntry

@@ -17,9 +17,9 @@ from typing import Any
 
 import apsw
 
+from tui.engine.crash_trees import mend
 from tui.engine.journal import settle
 from tui.engine.leftovers import sweep
-from tui.engine.mending import mend
 from tui.engine.site import Site
 from tui.engine.trash import item_of
 from tui.errors import OcduError, Refused

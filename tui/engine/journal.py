@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from tui.engine.intended import intended_undo, take_back
+from tui.engine.crash_memory import intended_undo, take_back
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.errors import OcduError

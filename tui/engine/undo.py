@@ -1,10 +1,10 @@
 """Undo and redo, from the journal: in order, across restarts, named before it is done.
 
 Every undoable job keeps in the journal what reverses it: the stamps before and after an archive,
-the trash batch of a prune, the ids of a pin (`tui.engine.ways` turns each kind). Undoing marks the
-entry `undone`; redo does the newest undone one again. What was cut short, or met a lock or a full
-disk, stays to be turned; what cannot be turned any more is set aside with its reason, so that it is
-in the way of nothing older.
+the trash batch of a prune, the ids of a pin (`tui.engine.undo_ways` turns each kind). Undoing marks
+the entry `undone`; redo does the newest undone one again. What was cut short, or met a lock or a
+full disk, stays to be turned; what cannot be turned any more is set aside with its reason, so that
+it is in the way of nothing older.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from threading import Event
 
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
-from tui.engine.ways import Turn, Way, comes_back, goes_again, way_of
+from tui.engine.undo_ways import Turn, Way, comes_back, goes_again, way_of
 from tui.errors import OcduError, Refused
 from tui.policy.plan import Item, Outcome, Plan, Step, Totals
 from tui.store.database import SQLITE_EXCEPTIONS

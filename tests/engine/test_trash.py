@@ -37,6 +37,18 @@ def test_one_tree_of_a_batch_can_come_back_by_the_beginning_of_its_id(site: Site
     assert batch.titles == ("beta",)
 
 
+def test_batches_of_one_second_are_listed_in_their_order_too(site: Site) -> None:
+    names = ("alpha", "beta", "gamma")
+    pruned = [run(plan_for(site, f"ses_{name}"), site).batch for name in names]
+    folder = site.ledger.trash_folder
+    renamed = []
+    for batch, letter in zip(pruned, "cab", strict=True):  # names that sort another way
+        path = folder / f"{batch}.trash"
+        renamed.append(f"20260101-000000-{letter * 4}")
+        path.rename(path.with_stem(renamed[-1]))
+    assert [each.id for each in batches(folder)] == renamed[::-1]
+
+
 def test_unknown_and_ambiguous_names_are_wrong_calls(site: Site) -> None:
     run(plan_for(site, "ses_alpha", "ses_beta"), site)
     with pytest.raises(WrongCall, match="Nothing in the trash is called"):

@@ -72,8 +72,10 @@ class Batch(NamedTuple):
 
 def batches(folder: Path, database: str | None = None) -> list[Batch]:
     """Every batch with something to bring back, newest first; of one database, or of all."""
-    found = [_read(path) for path in shelved(folder)]
-    return [each for each in found if each and each.lines and database in (None, each.database)]
+    read = (_read(path) for path in shelved(folder))
+    found = [each for each in read if each and each.lines and database in (None, each.database)]
+    # Their names tell the second alone.
+    return sorted(found, key=lambda batch: batch.created, reverse=True)
 
 
 def unreadable(folder: Path) -> list[Path]:

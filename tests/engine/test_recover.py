@@ -193,9 +193,8 @@ def test_a_database_without_events_has_nothing_to_recover(tmp_path: Path) -> Non
     assert lost_sessions(site_of(path).store) == []
 
 
-def test_a_session_that_2x_has_by_now_is_not_rebuilt_beside_it(tmp_path: Path) -> None:
-    path = make_database(tmp_path / "opencode.db", [session("lost"), session("other")])
-    upgrade(path)
+def tell_of_a_lost_session(path: Path) -> None:
+    """The event of a session `ses_new` that has no row."""
     born = {"sessionID": "ses_new", "info": {"id": "ses_new", "title": "New"}}
     execute(path, "INSERT INTO event_sequence (aggregate_id, seq) VALUES ('ses_new', 0)")
     execute(
@@ -204,6 +203,12 @@ def test_a_session_that_2x_has_by_now_is_not_rebuilt_beside_it(tmp_path: Path) -
         " VALUES ('evt_1', 'ses_new', 0, 'session.created.1', ?)",
         json.dumps(born),
     )
+
+
+def test_a_session_that_2x_has_by_now_is_not_rebuilt_beside_it(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "opencode.db", [session("lost"), session("other")])
+    upgrade(path)
+    tell_of_a_lost_session(path)
     site = site_of(path)
     plan = recover(site)
     assert plan.items
@@ -215,14 +220,7 @@ def test_a_session_that_2x_has_by_now_is_not_rebuilt_beside_it(tmp_path: Path) -
 
 def test_a_file_of_2x_alone_says_that_it_has_no_place_for_a_rebuilt_session(tmp_path: Path) -> None:
     path = fresh(tmp_path / "opencode.db", ["other"])
-    born = {"sessionID": "ses_new", "info": {"id": "ses_new", "title": "New"}}
-    execute(path, "INSERT INTO event_sequence (aggregate_id, seq) VALUES ('ses_new', 0)")
-    execute(
-        path,
-        "INSERT INTO event (id, aggregate_id, seq, type, data)"
-        " VALUES ('evt_1', 'ses_new', 0, 'session.created.1', ?)",
-        json.dumps(born),
-    )
+    tell_of_a_lost_session(path)
     site = site_of(path)
     outcome = run(recover(site), site)
     assert outcome.ending == "refused" and "no place" in outcome.message

@@ -123,10 +123,10 @@ def said(known: Known, rescue: int | None) -> str:
 def test_the_advice_is_the_largest_gain_that_costs_least() -> None:
     small = Known(live())
     assert said(Known(), None).startswith("Counting")
-    assert said(small, 9_000_000) == "rescue gets back 9.0 MB without deleting a session."
+    assert said(small, 9_000_000) == "rescue gets back about 9.0 MB without deleting a session."
     free = Known(live(free_pages=5_000))
     assert said(free, 20_480_000) == "vacuum gives 20 MB back to the disk; nothing is lost."
-    assert said(free, 90_000_000).startswith("rescue gets back 90 MB")
+    assert said(free, 90_000_000).startswith("rescue gets back about 90 MB")
     log = Known(live(wal=3_000_000))
     assert said(log, 0) == "checkpoint folds 3.0 MB of log in; nothing is lost."
     files = Known(live(), survey=FileSurvey((file_row("log", 9_000_000, 7_000_000),), done=True))

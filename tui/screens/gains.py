@@ -133,7 +133,10 @@ def rescued(
     now: int,
     running: frozenset[str],
 ) -> int | None:
-    """What a rescue would give back, by its own plan; None while that is being counted."""
+    """About what a rescue would give back, by its own plan; None while that is being counted.
+
+    Its dialog looks into the pages as well, which costs a read of the file, and says it to 2 %.
+    """
     if payloads is None or live is None:
         return None
     facts = VacuumFacts(live.sizes, live.free_disk, live.free_disk, holders=live.holders)
@@ -178,7 +181,8 @@ def advice(known: Known, rescue: int | None) -> Advice:
     safe = safe_bytes(known.survey) if known.survey is not None else 0
     least = max(LEAST, int(LEAST_SHARE * known.live.on_disk))
     if rescue >= max(least, safe) and free < rescue * 0.9:
-        return Advice(f"{{}} gets back {size(rescue)} without deleting a session.", ("rescue",))
+        back = f"{{}} gets back about {size(rescue)} without deleting a session."
+        return Advice(back, ("rescue",))
     if free >= max(least, safe):
         return Advice(f"{{}} gives {size(free)} back to the disk; nothing is lost.", ("vacuum",))
     if safe >= least:

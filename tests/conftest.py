@@ -44,6 +44,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return base
 
 
+@pytest.fixture
+def unending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test whose thread works until it is stopped: keys do not wait for its end."""
+    monkeypatch.setattr("tests.visit.LONGEST_WORK", 0.2)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The demo database as of NOW, made once for all workers of a run. Tests only read it."""

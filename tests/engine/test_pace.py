@@ -47,7 +47,10 @@ def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Every pause, in seconds; a transaction for each deed."""
     taken: list[float] = []
     monkeypatch.setattr(pace, "SLICE", 0.0)
-    clock = SimpleNamespace(sleep=taken.append, perf_counter=time.perf_counter)
+    monkeypatch.setattr(pace, "_typed", -pace.ATTENTION)
+    clock = SimpleNamespace(
+        sleep=taken.append, perf_counter=time.perf_counter, monotonic=time.monotonic
+    )
     monkeypatch.setattr(pace, "time", clock)
     return taken
 
@@ -100,6 +103,24 @@ def test_where_nobody_can_tell_there_are_pauses(
     monkeypatch.setattr("tui.store.company.DESCRIPTORS", "/nowhere")
     list(in_slices(connection, [nothing] * DEEDS, Event()))
     assert rests == [pace.PAUSE] * (DEEDS - 1)
+
+
+def test_while_somebody_types_in_this_process_there_are_pauses(
+    connection: apsw.Connection, rests: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("tui.engine.pace.time.monotonic", lambda: now[0])
+    pauses_before: list[int] = []
+
+    def deed(number: int) -> None:
+        pauses_before.append(len(rests))
+        if number == 2:
+            pace.typed()
+        if number == 5:
+            now[0] += pace.ATTENTION
+
+    list(in_slices(connection, [partial(deed, number) for number in range(9)], Event()))
+    assert pauses_before == [0, 0, 0, 1, 2, 3, 3, 3, 3]
 
 
 def test_a_pause_counts_from_the_last_commit(

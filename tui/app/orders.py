@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.reactive import var
 
 from tui.app.loading import Loading
@@ -45,6 +45,12 @@ class Orders(Loading):
         failed."""
         self._retaining = False
         """True once the policies of the configuration were begun with."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Whatever is typed or clicked comes by here: a job goes on more gently."""
+        if isinstance(event, events.InputEvent) and "worker" in self.__dict__:
+            self.worker.typed()
+        await super().on_event(event)
 
     # jobs
 

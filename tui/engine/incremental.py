@@ -15,9 +15,10 @@ from threading import Event
 import apsw
 
 from tui.engine.checkpoint import fold_bulk, fold_in
-from tui.engine.pace import PAUSE
+from tui.engine.pace import rest
 from tui.policy.plan import Step
 from tui.policy.vacuum import INCREMENTAL, INCREMENTAL_NEED, SLICE
+from tui.store.company import Company
 from tui.store.database import Store, file_size, transaction, wal_of
 from tui.store.query import scalar
 
@@ -67,7 +68,7 @@ def give_back(
     page_size = scalar(connection, "PRAGMA page_size")
     # SQLite reads the whole list of free pages for each page at the end of the file.
     connection.execute(f"PRAGMA cache_size = -{LIST_CACHE}").fetchall()
-    log = _Log(store, connection)
+    log, company = _Log(store, connection), Company(connection)
     whole = free = scalar(connection, "PRAGMA freelist_count")
     pages, longest, given = FIRST_PAGES, 0.0, 0
     held_up = False
@@ -82,7 +83,7 @@ def give_back(
         free = scalar(connection, "PRAGMA freelist_count")
         given = max(0, whole - free)
         yield Step(given, whole, bytes=given * page_size, phase="giving back")
-        stop.wait(PAUSE)
+        rest(company)
         held_up = yield from log.kept_short(stop)
     return GivenBack(given * page_size, free, longest, held_up and free > 0)
 

@@ -16,7 +16,7 @@ from threading import Event
 from typing import Any
 
 from tui import format
-from tui.engine.pace import PAUSE, Deed, as_steps
+from tui.engine.pace import Deed, as_steps, rest
 from tui.engine.reclaim.compacted import compacted_deeds
 from tui.engine.reclaim.diffs import diffs_deeds
 from tui.engine.reclaim.events import events_deeds
@@ -33,6 +33,7 @@ from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.reclaim import ReclaimItem, ReclaimPolicy, gone_for_good, kept_levels, levels_of
 from tui.policy.reclaim_words import told
 from tui.sizes import FileSizes
+from tui.store.company import Company
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.ledger import Ledger
 
@@ -120,7 +121,7 @@ def _take(
     items: Sequence[ReclaimItem], work: Work, total: int, keeper: Keeper | None
 ) -> Iterator[Step]:
     """Reclaim session after session until done or stopped."""
-    for batch in _paced(_batches(items, work)):
+    for batch in _paced(_batches(items, work), Company(work.connection)):
         began = work.finished
         for done in _slices(work, batch.deeds, keeper):
             work.kept = work.tally
@@ -162,11 +163,11 @@ def _batches(items: Sequence[ReclaimItem], work: Work) -> Iterator[_Batch]:
         yield batch
 
 
-def _paced(batches: Iterator[_Batch]) -> Iterator[_Batch]:
-    """Each batch no sooner than PAUSE after the one before was written."""
+def _paced(batches: Iterator[_Batch], company: Company) -> Iterator[_Batch]:
+    """Each batch no sooner than a pause after the one before was written."""
     written = 0.0
     for batch in batches:
-        time.sleep(max(0.0, PAUSE - (time.perf_counter() - written)))
+        rest(company, since=written)
         yield batch
         written = time.perf_counter()
 

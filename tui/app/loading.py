@@ -195,6 +195,8 @@ class Loading(Reads):
             )
         if self._watcher is None:  # the sessions come first, all else after them
             self._begin_to_watch()
+            if (refusal := self.site.refusal) and not self.site.store.read_only:
+                self.say(refusal, "warning")
             self.look_back()
             self.take_up()
             self.measure_all()

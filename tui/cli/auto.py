@@ -63,7 +63,7 @@ def _carry_out(call: Call, policies: Policies) -> Answer:
     found = prepare_retention(call.site, policies, call.now, call.stop)
     if call.options.dry_run:
         return _planned(found, "Nothing was changed (--dry-run).")
-    if refusal := call.site.store.refusal:
+    if refusal := call.site.refusal:
         return Answer("refused", refusal, _data(_untouched(found.plans)), _text(found))
     if call.options.yes:
         if not is_announced(call.site, policies):

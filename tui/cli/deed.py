@@ -45,7 +45,7 @@ def carry_out(
         shown += f"\nNote: {clean(warning)}"
     if call.options.dry_run:
         return Answer("planned", _sentence(plan, "Nothing was changed (--dry-run)."), data, shown)
-    refusal = call.site.store.refusal
+    refusal = call.site.refusal
     if refusal:
         return Answer("refused", refusal, data, shown)
     if not call.options.yes:

@@ -172,7 +172,7 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
     """
     said = []
     for entry in site.ledger.left_running():
-        if entry.id in waiting or (entry.undo and site.store.refusal):
+        if entry.id in waiting or (entry.undo and site.refusal):
             continue
         try:
             said.append(_settled(site, entry))

@@ -47,6 +47,8 @@ def perform(
         return Outcome("refused", plan.message, excluded=plan.excluded)
     if not plan.items:
         return Outcome("nothing", plan.message, excluded=plan.excluded)
+    if refusal := site.refusal:
+        return Outcome("refused", refusal)
     engine = engine or _engine(plan.verb)
     try:
         # Whoever only waits must not keep another ocdu from working.

@@ -20,7 +20,7 @@ from tui.store import batch
 from tui.store.batch import DELETING, Facts, TreeLine
 from tui.store.query import fetch
 from tui.store.search import Ground, Wanted, search_ground
-from tui.store.shelf import unpacked_beside
+from tui.store.shelf import unpacked_beside, was_read
 
 UNPACKING = 0.6
 """Share of the whole that unpacking a batch takes, about."""
@@ -43,7 +43,7 @@ def search_batch(path: Path, wanted: Wanted, stop: Event) -> Iterator[Found]:
     finally:
         unpacking.close()
         if plain != path:
-            plain.unlink(missing_ok=True)
+            was_read(plain)
 
 
 def _shares(unpacking: Generator[float, None, Path]) -> Generator[Found, None, Path]:

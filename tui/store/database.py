@@ -29,6 +29,7 @@ from tui.sizes import FileSizes
 from tui.store import schema
 from tui.store.query import scalar
 from tui.store.schema import Schema
+from tui.store.unwritable import Lockless, first_hindrance, needs_care
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for a lock: what opencode itself uses."""
@@ -46,6 +47,7 @@ class Store:
         self.read_only = read_only
         self.force = force
         quoted = "file:" + quote(os.fsencode(self.path), safe="/\\:")
+        self._lockless = Lockless(quoted, self.path)
         self._reader = APSWDatabase(
             quoted + "?mode=ro",
             timeout=BUSY_TIMEOUT,
@@ -72,10 +74,8 @@ class Store:
             return "ocdu runs with --read-only: nothing is changed."
         if self.schema.refusal:
             return self.schema.refusal
-        if not os.access(self.path, os.W_OK):
-            return f"{self.path} is not writable for you: nothing is changed."
-        if not os.access(self.path.parent, os.W_OK):
-            return f"The folder {self.path.parent} is not writable for you: nothing is changed."
+        if hindered := first_hindrance(self.path, self.path.parent):
+            return f"{hindered}: nothing can be changed here, only looked at."
         network = schema.network_file_system(self.path)
         if network and not self.force:
             return (
@@ -86,9 +86,19 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[APSWDatabase]:
-        """A connection of this thread that cannot write; closed at the end of the block."""
-        with _connected(self._reader, self.path) as db:
-            yield db
+        """A connection of this thread that cannot write; closed at the end of the block.
+
+        Raises NotNow where the file cannot be locked and was written to meanwhile (`unwritable`).
+        """
+        joined = self._lockless.connected()
+        if joined is not None:
+            yield joined
+        elif self._reader.is_closed() and needs_care(self.path):
+            with self._lockless.reading() as db:
+                yield db
+        else:
+            with _connected(self._reader, self.path) as db:
+                yield db
 
     @contextmanager
     def writing(self) -> Iterator[APSWDatabase]:

@@ -32,6 +32,7 @@ def carry_out(
     it. `engine` replaces the one the plan's verb names, for options that a plan does not carry.
     """
     from tui.format import clean
+    from tui.policy.giving_back import announced
 
     data = plan_json(plan)
     if plan.refused:
@@ -40,6 +41,9 @@ def carry_out(
         outcome = Outcome("nothing", plan.message or "There is nothing to do.")
         return Answer(outcome.ending, outcome.message, {**data, **plan_json(plan, outcome)})
     shown = plan_text(plan)
+    if then := announced(plan, call.site.store.sizes()):
+        data["afterwards"] = then
+        shown += f"\n{then}"
     if warning:
         data["warning"] = warning
         shown += f"\nNote: {clean(warning)}"

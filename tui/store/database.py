@@ -34,6 +34,9 @@ from tui.store.unwritable import Lockless, first_hindrance, needs_care
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for a lock: what opencode itself uses."""
 
+INCREMENTAL = 2
+"""SQLite's number for auto_vacuum=INCREMENTAL."""
+
 SQLITE_EXCEPTIONS = (apsw.Error, DatabaseError)
 """What a statement may raise: apsw's own from raw statements, peewee's from queries."""
 
@@ -140,9 +143,9 @@ class Store:
         """File, WAL and page counts from stat() and the header: milliseconds, no lock kept."""
         with self.reading() as db:
             connection = db.connection()
-            page_size, pages, free = (
+            page_size, pages, free, auto_vacuum = (
                 scalar(connection, f"PRAGMA {name}")
-                for name in ("page_size", "page_count", "freelist_count")
+                for name in ("page_size", "page_count", "freelist_count", "auto_vacuum")
             )
             trees = scalar(connection, "SELECT count(*) + 1 FROM sqlite_schema WHERE rootpage > 0")
         return FileSizes(
@@ -152,6 +155,7 @@ class Store:
             page_count=pages,
             free_pages=free,
             b_trees=trees,
+            incremental=auto_vacuum == INCREMENTAL,
         )
 
 

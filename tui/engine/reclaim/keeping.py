@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -24,7 +25,7 @@ from tui.format import plural, size
 from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.policy.reclaim import kept_bytes
 from tui.store import batch, kept_payload
-from tui.store.database import Store, transaction
+from tui.store.database import SQLITE_EXCEPTIONS, Store, transaction
 from tui.store.ledger import Ledger
 from tui.store.shelf import put_back, take_down
 
@@ -59,6 +60,8 @@ class Keeper:
         self.path: Path | None = None
         """The batch, once a row was copied."""
         self.has_kept = False
+        self.sessions: frozenset[str] = frozenset()
+        """Whose rows the batch brings back; known once it is closed, or given up."""
 
     def check_disk(self, plan: Plan) -> None:
         """Raises NotNow when the trash's disk has no room for the copies."""
@@ -101,8 +104,21 @@ class Keeper:
             return None
         with batch.attached(connection, self.path), transaction(connection, "BEGIN"):
             kept_payload.note(connection)
+            self.sessions = kept_payload.sessions(connection)
         closed = yield from put_back(self.path, stop)
         return closed.stem if closed else None
+
+    def give_up(self, connection: apsw.Connection) -> str | None:
+        """After an error: find whose rows went, and leave the rest to the recovery that follows
+        every job. The id of the batch, or None: nothing was kept."""
+        if self.path is None:
+            return None
+        # What cannot be settled now, on a full disk, is so later: then it is some sessions more.
+        with suppress(*SQLITE_EXCEPTIONS), batch.attached(connection, self.path):
+            self.sessions = kept_payload.sessions(connection)
+            settle(connection)
+            self.sessions = kept_payload.sessions(connection)
+        return self.path.stem
 
     def _batch(self, connection: apsw.Connection) -> Path:
         if self.path is None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 import apsw
 import psutil
 
+from tui.engine.absent import buried_of, restore_first
 from tui.engine.pace import Deed, as_steps, in_slices
 from tui.engine.reclaim.rewrite import Edit, Work, written
 from tui.errors import NotNow
@@ -210,22 +211,34 @@ def undo_reclaim(
             for done in bring_back(connection, store, stop):
                 yield Step(done, before.rows, phase="bringing back")
             left = kept_payload.note(connection)
+            buried = buried_of(connection, ledger, kept_payload.sessions(connection))
+            waiting = kept_payload.rows_of(connection, buried)
     yield from as_steps(put_back(path, stop), Step(1, 1, phase="packing"))
-    return _outcome(before, left, name, stop.is_set())
+    outcome = _outcome(before, left, waiting, name, stop.is_set())
+    if not waiting:
+        return outcome
+    # It is no undo that failed for good: what it needs is in the trash.
+    return replace(
+        outcome,
+        ending="partial" if outcome.done.parts else "refused",
+        message=f"{outcome.message} {restore_first(buried, 'undo')}",
+        details={"unfinished": True},
+    )
 
 
 def _outcome(
-    before: kept_payload.Tally, left: kept_payload.Tally, name: str, stopped: bool
+    before: kept_payload.Tally, left: kept_payload.Tally, waiting: int, name: str, stopped: bool
 ) -> Outcome:
-    back = before.rows - left.rows
+    """`waiting` rows are of sessions in the trash."""
+    back, kept = before.rows - left.rows, left.rows - waiting
     octets = before.octets - left.octets
     sessions = before.sessions - left.sessions
     message = f"{size(octets)} in {plural(back, 'row')} brought back."
-    if left.rows:
+    if kept:
         why = "were not reached" if stopped else "had changed since and stay as they are"
-        message += f" {plural(left.rows, 'row')} {why}; their copies stay in the trash as {name}."
+        message += f" {plural(kept, 'row')} {why}; their copies stay in the trash as {name}."
     done = Totals(sessions=max(sessions, int(back > 0)), parts=back, bytes=octets)
-    excluded = {} if stopped or not left.rows else {"changed": left.rows}
+    excluded = {} if stopped or not kept else {"changed": kept}
     return Outcome(
         "done" if not left.rows else "partial" if back else "nothing",
         message, done=done, excluded=excluded,

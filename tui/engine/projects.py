@@ -10,16 +10,26 @@ import apsw
 
 from tui.engine.pace import in_slices
 from tui.engine.site import Site
+from tui.errors import NotNow
 from tui.format import plural
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.projects import Move, RelinkOptions
+from tui.policy.projects import Move, RelinkOptions, while_open
+from tui.store.holders import holders
 from tui.store.query import scalar
 
 
 def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """Write every planned path where the old one still stands."""
+    """Write every planned path where the old one still stands. Raises NotNow while opencode has
+    the file open, unless the plan minds it not."""
     assert isinstance(plan.options, RelinkOptions)
+    if not plan.options.live and (why := hindered(site)):
+        raise NotNow(why)
     return (yield from write_moves(plan.options.moves, site, stop))
+
+
+def hindered(site: Site) -> str:
+    """Why no stored path is moved now, there or back; "" where it may be."""
+    return while_open(holders(site.store.path))
 
 
 def write_moves(

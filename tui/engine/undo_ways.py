@@ -10,7 +10,7 @@ from tui.engine.absent import buried_of, restore_first
 from tui.engine.archive import standing, write_stamps
 from tui.engine.pin import write_pins
 from tui.engine.project_removal import bring_back, remove_projects
-from tui.engine.projects import moves_from, turned, write_moves
+from tui.engine.projects import hindered, moves_from, turned, write_moves
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim, plan_again
 from tui.engine.reclaim.keeping import undo_reclaim
@@ -37,6 +37,8 @@ class Way(NamedTuple):
     again: Turn
     is_there: Callable[[Site, JournalEntry], bool] = lambda site, entry: True
     """False when what it needs is gone: then it is passed over."""
+    hindered: Callable[[Site], str] = lambda site: ""
+    """Why it is not turned now, either way, unless told to all the same; "" where it may be."""
 
 
 def way_of(entry: JournalEntry) -> Way | None:
@@ -227,7 +229,7 @@ WAYS: dict[str, Way] = {
     "trees": Way(_trees_back, _trees_again, _batch_is_there),
     "pins": Way(_pins_back, _pins_again),
     "reclaimed": Way(_payload_back, _payload_again, _batch_is_there),
-    "moves": Way(_moves_back, _moves_again),
+    "moves": Way(_moves_back, _moves_again, hindered=hindered),
     "projects": Way(_projects_back, _projects_again),
 }
 """Key in a journal entry's `undo` -> how it is turned. A further kind of job adds its line here and

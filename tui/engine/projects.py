@@ -8,11 +8,12 @@ from threading import Event
 
 import apsw
 
+from tui.engine.one_by_one import Left, told
 from tui.engine.pace import in_slices
 from tui.engine.site import Site
 from tui.errors import NotNow
 from tui.format import plural
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.policy.projects import Move, RelinkOptions, while_open
 from tui.store.holders import holders
 from tui.store.query import scalar
@@ -51,16 +52,12 @@ def write_moves(
     message = f"{plural(len(done), 'path')} of {plural(sessions, 'session')} moved."
     if there:
         message += f" {plural(len(there), 'path')} stood there already."
-    if left and stop.is_set():
-        message += f" Stopped: {plural(left, 'path')} left as they are."
-    elif left:
-        message += f" {plural(left, 'path')} had changed meanwhile and stayed."
-    ending: Ending = "done" if not left else "partial" if done else "nothing"
-    return Outcome(
-        ending,
+    return told(
         message,
-        done=Totals(sessions=sessions),
-        excluded={"changed": left} if left else {},
+        len(done),
+        Left(left, "path", "had changed meanwhile and stayed"),
+        stop=stop,
+        totals=Totals(sessions=sessions),
         details={"paths": len(done), "undo": {"moves": [list(turned(move)) for move in done]}},
     )
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tui.engine.absent import buried_of, restore_first
 from tui.engine.archive import standing, write_stamps
+from tui.engine.one_by_one import ending_of
 from tui.engine.pin import write_pins
 from tui.engine.project_removal import bring_back, remove_projects
 from tui.engine.projects import hindered, moves_from, turned, write_moves
@@ -18,7 +19,7 @@ from tui.engine.restore import apply_restore, plan_restore
 from tui.engine.site import Site
 from tui.errors import NotNow, Refused
 from tui.format import plural
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals, items_from_json
+from tui.policy.plan import Outcome, Plan, Step, Totals, items_from_json
 from tui.policy.prune import PrunePolicy
 from tui.store.batch import TRASH, UNFINISHED
 from tui.store.journal import TURNED, JournalEntry
@@ -77,7 +78,7 @@ def _told(
     """`buried` are the ones in the trash, with the trees they come back with: they are waited for,
     unless others could be turned."""
     kept = wanted - done - len(buried or ())
-    ending: Ending = "done" if done == wanted else "partial" if done else "nothing"
+    ending = ending_of(done, wanted - done)
     message = f"{what} for {plural(done, 'session')}."
     if kept:
         message += f" {plural(kept, 'session')} had changed since and stayed as they are."

@@ -19,6 +19,7 @@ import apsw
 import psutil
 
 from tui.engine.absent import buried_of, restore_first
+from tui.engine.one_by_one import ending_of
 from tui.engine.pace import Deed, as_steps, in_slices
 from tui.engine.reclaim.rewrite import Edit, Work, written
 from tui.errors import NotNow
@@ -240,7 +241,7 @@ def _outcome(
     done = Totals(sessions=max(sessions, int(back > 0)), parts=back, bytes=octets)
     excluded = {} if stopped or not kept else {"changed": kept}
     return Outcome(
-        "done" if not left.rows else "partial" if back else "nothing",
+        ending_of(back, left.rows),
         message, done=done, excluded=excluded,
         details={"unfinished": stopped and bool(left.rows)},
     )  # fmt: skip

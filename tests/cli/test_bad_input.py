@@ -349,6 +349,21 @@ def test_a_ledger_of_somebody_else_is_read_and_not_written(
         hidden.chmod(mode)
 
 
+def test_a_data_folder_that_cannot_be_entered(
+    open_folder: Path, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_database(open_folder / "data" / "o.db", [session("one")])
+    warm(path)
+    path.chmod(0o666)
+    path.parent.chmod(0o777)
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_DATA_HOME", str(closed / "below"))
+    code, said = as_nobody(["list", "--db", str(path)])
+    assert code == 0 and said.startswith(f"{closed} is not writable for you"), said
+    assert not (closed / "below").exists()
+
+
 def test_what_was_written_while_it_could_not_be_locked_is_not_believed(tmp_path: Path) -> None:
     """Without its -shm file nobody can be made to wait: then the two times are told apart."""
     path = make_database(tmp_path / "o.db", [session("one")])

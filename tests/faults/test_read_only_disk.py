@@ -32,6 +32,7 @@ LOOKS = (
     "projects",
     "recover",
     "trash list",
+    "trash export ses_gone",
     "archive ses_old --dry-run",
     "prune --older-than 30d --dry-run",
     "reclaim --level compacted --dry-run",

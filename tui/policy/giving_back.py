@@ -17,6 +17,9 @@ FREES_PAGES = ("prune", "reclaim")
 """Verbs after which an incremental file gives pages back by itself. Of a rescue the vacuum is a
 step, which may be left out."""
 
+NEVER_SHORT = 1 << 62
+"""Octets of disk: slices need next to none, and do not mind who has the file open."""
+
 
 def plan_giving_back(facts: VacuumFacts) -> Plan:
     """The slices after a deed, on what is free now; nothing where it is not worth it."""
@@ -34,11 +37,6 @@ def announced(plan: Plan, sizes: FileSizes) -> str:
     expected = sizes._replace(free_pages=min(free, sizes.page_count))
     if not is_worthwhile(expected):
         return ""
-    # Of disk and holders nothing is known here, and slices need next to none of the one and do not
-    # mind the other.
     facts = VacuumFacts(expected, free_disk=NEVER_SHORT, free_temp=NEVER_SHORT)
     said = plan_giving_back(replace(facts, auto_vacuum=INCREMENTAL)).message
     return f"Afterwards {said[:1].lower()}{said[1:]}"
-
-
-NEVER_SHORT = 1 << 62

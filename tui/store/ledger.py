@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Ledger(Journal):
     def refusal(self) -> str | None:
         """Why nothing can be kept here, and so nothing be changed, as a sentence; None where it
         can. Looked up once: how the file is opened depends on it."""
-        there = next(each for each in (self.folder, *self.folder.parents) if each.exists())
+        there = next(p for p in (self.folder, *self.folder.parents) if os.path.exists(p))
         own = [self._file, self._file.with_name(JOURNAL)]
         own = [each for each in own if os.path.exists(each)]
         hindered = first_hindrance(there, *own)
@@ -164,6 +164,10 @@ class Ledger(Journal):
             yield
         finally:
             lock.close()
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """For reading what a job of ours may be working on; where nothing can be kept none is."""
+        return nullcontext() if self.refusal else self.exclusive()
 
     # pins
 

@@ -27,7 +27,7 @@ def is_hidden(path: Path) -> bool:
     """True for a ledger that this user may not even read; or whose journal, which tells whether
     the last change to it was finished."""
     if not os.path.exists(path):
-        return path.parent.exists() and not os.access(path.parent, os.X_OK)
+        return os.path.exists(path.parent) and not os.access(path.parent, os.X_OK)
     own = (path, path.with_name(path.name + "-journal"))
     return not all(os.access(each, os.R_OK) for each in own if os.path.exists(each))
 

@@ -66,7 +66,7 @@ class Orders(Loading):
         if plan.refused or not plan.items:
             self.say(plan.message or "Nothing to do.", "warning" if plan.refused else "information")
             return None
-        if refusal := self.site.store.refusal:
+        if refusal := self.site.refusal:
             self.say(refusal, "error")
             return None
         number = self.worker.submit(plan)
@@ -89,8 +89,9 @@ class Orders(Loading):
 
     def set_pins(self, ids: Collection[str], pinned: bool) -> None:
         """Pin or unpin at once; the tree shows it with the next reading."""
-        if self.site.store.read_only:
-            self.say(self.site.store.refusal or "", "error")
+        refusal = self.site.store.refusal if self.site.store.read_only else self.site.ledger.refusal
+        if refusal:
+            self.say(refusal, "error")
             return
         from tui.engine.pin import pin
 
@@ -171,7 +172,7 @@ class Orders(Loading):
 
     def action_consent(self) -> None:
         """Whether the reclaim in the background may write to this database."""
-        if refusal := self.site.store.refusal:
+        if refusal := self.site.refusal:
             self.say(refusal, "warning")
         elif not self.config.compaction.reclaim:
             self.say("[compaction] reclaim = false in your configuration: nothing goes by itself.")
@@ -222,7 +223,7 @@ class Orders(Loading):
 
     def _retain(self) -> None:
         """The policies of the configuration, where nothing else is going on."""
-        if not self._is_busy() and self.site.store.refusal is None:
+        if not self._is_busy() and self.site.refusal is None:
             self.ask(self.read_retention, self._retention_came, group="retention")
 
     def _retention_came(self, found: Retained) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -96,10 +96,12 @@ def apply_reclaim(
             if work.kept.taken == Totals():
                 raise explained(error, store.path) from error
             problem = str(explained(error, store.path))
-            # The batch is settled by the recovery that follows every job.
-            batch = keeper.path.stem if keeper is not None and keeper.path is not None else None
+            batch = keeper.give_up(work.connection) if keeper is not None else None
     freed = _freed(before, store.sizes()) + work.file_bytes
-    return _outcome(plan, work, problem, freed, batch)
+    outcome = _outcome(plan, work, problem, freed, batch)
+    if keeper is None or batch is None:
+        return outcome
+    return replace(outcome, details={"undo": {"reclaimed": kept_sessions(plan, keeper.sessions)}})
 
 
 def _keeper(plan: Plan, store: Store, ledger: Ledger | None) -> Keeper | None:
@@ -212,16 +214,19 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
         predicted_bytes=plan.predicted_bytes,
         freed_bytes=freed,
         batch=batch,
-        details={"undo": {"reclaimed": kept_sessions(plan)}} if batch else {},
     )
 
 
-def kept_sessions(plan: Plan) -> list[dict[str, object]]:
-    """Planned sessions as the journal keeps them, so that what undo brings back can go again."""
+def kept_sessions(plan: Plan, only: Container[str] | None = None) -> list[dict[str, object]]:
+    """Planned sessions as the journal keeps them, so that what undo brings back can go again.
+
+    `only` are those whose rows went, once that is known.
+    """
     return [
         {"id": item.id, "title": item.title, "levels": kept_levels(item.levels)}
         for item in plan
         if isinstance(item, ReclaimItem) and kept_levels(item.levels)
+        if only is None or item.id in only
     ]
 
 

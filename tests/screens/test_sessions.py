@@ -10,8 +10,9 @@ from textual.widgets import Input, Static
 from tests.factories import days_ago, execute, make_database, session
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, garden, visit
+from tui.widgets.detail_panel import SessionDetailPanel
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.session_detail import SessionDetailPanel, Shown, panel_text
+from tui.widgets.session_detail import Shown, panel_text
 from tui.widgets.session_tree import SessionTree
 from tui.widgets.status_header import StatusHeader
 
@@ -187,7 +188,7 @@ async def test_a_low_panel_tells_first_what_can_be_got_back(
             await here.press("i")
             await here.until(lambda: panel.shown is not None and panel.size.height > 0)
             await here.idle()
-            seen = str(panel.query_one("#detail", Static).content).splitlines()
+            seen = panel.text.plain.splitlines()
             assert any("to trash" in line for line in seen[: panel.size.height]), seen
             await here.press("i")
 

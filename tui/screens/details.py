@@ -14,7 +14,8 @@ from tui.desk import freeable, last_of, this_thread
 from tui.forest import Forest
 from tui.records import LargeRow, Payload, SessionDetail
 from tui.screens.deeds import Deeds
-from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
+from tui.widgets.detail_panel import SessionDetailPanel
+from tui.widgets.session_detail import Gain, Shown, ShownGroup
 from tui.widgets.session_tree import SessionTree
 
 LEVELS = {

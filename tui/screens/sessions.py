@@ -17,8 +17,8 @@ from tui.actions import bindings
 from tui.forest import Forest
 from tui.ordering import Grouping
 from tui.screens.arranging import Arranging
+from tui.widgets.detail_panel import SessionDetailPanel
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.session_detail import SessionDetailPanel
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
 from tui.widgets.welcome import HEIGHT, WIDTH, Welcome

@@ -135,21 +135,8 @@ class LineList(ScrollView, can_focus=True):
         self.refresh()
 
     def resized(self) -> None:
-        """Tell the scroll bar that the number of lines has changed.
-
-        As long as neither the list nor its scroll bar appears otherwise than before, nothing is
-        laid out anew: that costs as much as all the rest of a key.
-        """
-        size = Size(1, self.count + HEADING)
-        height = self.styles.height
-        scrolls = size.height > self.size.height
-        if height is None or height.is_auto or scrolls != self.show_vertical_scrollbar:
-            self.virtual_size = size
-        elif size != self.virtual_size:
-            self.set_reactive(Widget.virtual_size, size)
-            if scrolls:
-                self.vertical_scrollbar.window_virtual_size = size.height
-            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        """Tell the scroll bar that the number of lines has changed."""
+        without_layout(self, Size(1, self.count + HEADING))
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
@@ -295,6 +282,23 @@ class LineList(ScrollView, can_focus=True):
     def on_leave(self) -> None:
         """The mouse went away."""
         self.hover = -1
+
+
+def without_layout(view: ScrollView, size: Size) -> None:
+    """Give a view that draws its own lines another virtual size.
+
+    As long as neither the view nor its scroll bar appears otherwise than before, nothing is laid
+    out anew: that costs as much as all the rest of a key.
+    """
+    height, bar = view.styles.height, view.show_vertical_scrollbar
+    appears = view.styles.overflow_y == "auto" and bar != (size.height > view.size.height)
+    if height is None or height.is_auto or appears:
+        view.virtual_size = size
+    elif size != view.virtual_size:
+        view.set_reactive(Widget.virtual_size, size)
+        if bar:
+            view.vertical_scrollbar.window_virtual_size = size.height
+        view.scroll_y = view.validate_scroll_y(view.scroll_y)
 
 
 def heading_piece(text: str, width: int, right: bool = True, sorted_by: bool = False) -> Piece:

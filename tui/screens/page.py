@@ -14,7 +14,7 @@ from textual.widgets._toast import ToastRack
 
 from tui import format
 from tui.actions import ACTIONS, Action
-from tui.desk import Desk, Jobs, Live, desk_of, freeable
+from tui.desk import Desk, Jobs, Live, desk_of
 from tui.widgets.job_bar import JobBar
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.status_header import Status, StatusHeader
@@ -50,8 +50,7 @@ class Page(Screen[None]):
     def on_mount(self) -> None:
         """Follow the app's facts."""
         self.watch(self.app, "live", self._show_status)
-        self.watch(self.app, "payloads", self._show_status)
-        self.watch(self.app, "surveyed", self._show_status)
+        self.watch(self.app, "promise", self._show_status)
         self.watch(self.app, "jobs", self._show_jobs)
         self.watch(self.app, "undecided", self._show_undecided)
         self.watch(self.app, "undoable", self.show_keys)
@@ -89,12 +88,7 @@ class Page(Screen[None]):
         return "compacted"
 
     def _show_status(self) -> None:
-        desk, found = self.desk, None
-        if desk.live is not None and desk.payloads is not None:  # a part of it would be no answer
-            found = desk.live.sizes.free_bytes + desk.live.sizes.wal_bytes
-            found += sum(freeable(payload) for payload in desk.payloads)
-            found += sum(row.safe_bytes for row in desk.surveyed.survey.rows if not row.parent)
-        self.query_one(StatusHeader).status = status_of(desk, desk.live, found)
+        self.query_one(StatusHeader).status = status_of(self.desk, self.desk.live)
 
     def _show_jobs(self, jobs: Jobs) -> None:
         bar = self.query_one(JobBar)
@@ -132,7 +126,7 @@ class Page(Screen[None]):
         return action.title
 
 
-def status_of(desk: Desk, live: Live | None, get_back: int | None) -> Status:
+def status_of(desk: Desk, live: Live | None) -> Status:
     """The header's facts."""
     path = homely(desk.database)
     if live is None:
@@ -144,7 +138,7 @@ def status_of(desk: Desk, live: Live | None, get_back: int | None) -> Status:
         wal_bytes=live.sizes.wal_bytes,
         free_disk=live.free_disk,
         holders=tuple((holder.name, holder.pid) for holder in live.holders),
-        get_back=get_back,
+        get_back=desk.promise.told if desk.promise and desk.promise.bytes else "",
         trash_bytes=live.trash_bytes if is_not_small(live) else 0,
     )
 

@@ -75,6 +75,7 @@ class RescueDialog(Dialog[Plan]):
         if self.is_attached:
             self.payloads, self.vacuum = found
             self._whole = self._planned(frozenset())
+            self.desk.looked_into(*found)
             self._preview()
 
     def _planned(self, without: Iterable[str]) -> Plan:

@@ -180,6 +180,16 @@ class Outline:
             return place if place >= 0 else None
         return self.order.headers.get(key)
 
+    def stand_ins(self, key: str | None) -> tuple[str, ...]:
+        """A group, then its trees, then the other groups, the nearest first; () for a session."""
+        groups = self.order.groups
+        here = next((at for at, group in enumerate(groups) if group.key == key), None)
+        if here is None:
+            return ()
+        trees = (self.forest.rows[root].id for root in groups[here].roots)
+        others = sorted(range(len(groups)), key=lambda at: (abs(at - here), -at))
+        return (groups[here].key, *trees, *(groups[at].key for at in others))
+
     def ancestors(self, position: int) -> Iterator[int]:
         """Positions above one, the nearest first."""
         while (position := self.order.parent[position]) >= 0:

@@ -233,6 +233,35 @@ async def test_while_it_is_looked_for_anew_the_header_tells_what_was_found_befor
         assert header.status.get_back == "", "a part of it is no answer"
 
 
+async def test_a_cursor_on_a_group_stays_with_it_through_groupings_and_views(
+    tmp_path: Path,
+) -> None:
+    async with visit(garden(tmp_path)) as here:
+        tree = here.tree
+        house = next(g for g in tree.outline.order.groups if g.label == "house")  # type: ignore[union-attr]
+        assert tree.select(house.key)
+        await here.press("t")
+        assert tree.cursor_id == "ses_kitchenredsinkred", "flat: its first tree"
+        await here.press("t")
+        group = tree.cursor_group
+        assert group is not None and group.label == "last 90 days", "the age of that tree"
+        await here.press("t")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key
+        await here.press("s", "S")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key
+        await here.press("v")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key
+        await here.press("v")
+        garden_key = next(g.key for g in tree.outline.order.groups if g.label != "house")  # type: ignore[union-attr]
+        assert tree.select(garden_key)
+        await here.press("v", "v")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key, "the nearest"
+        await here.press("v")
+        assert tree.cursor_group is not None and tree.cursor_group.key == garden_key
+        await here.press("j", "t", "t", "t")
+        assert tree.cursor_group is None or tree.cursor_group.key != garden_key, "moved by hand"
+
+
 async def test_marks_are_counted_as_whole_trees(tmp_path: Path) -> None:
     async with visit(garden(tmp_path)) as here:
         await here.go_to("ses_digholes")

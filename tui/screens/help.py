@@ -51,6 +51,7 @@ ELSEWHERE = (
     ("l e", "Projects: relink one whose folder moved, remove an empty one"),
     ("e", "Jobs: take a waiting one back"),
     ("↑ ␣", "Dialogs: from the buttons to the list, take or leave a line"),
+    ("PgUp PgDn", "Dialogs: from the buttons, what has no room above them"),
     ("Esc", "back to the sessions; out of every dialog, and nothing is changed"),
 )
 """Keys of single screens, which stand in their last line."""

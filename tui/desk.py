@@ -17,9 +17,9 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from tui.actions import Keys
 from tui.config import Config
 from tui.forest import Forest
+from tui.keys import Keys
 from tui.places import BuriedTree, ProjectRow, Whereabouts
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.vacuum import VacuumFacts

@@ -14,9 +14,9 @@ from tests.neighbour import Holder
 from tests.picture import assert_sound, picture
 from tests.swollen import make_swollen
 from tests.visit import PATIENCE, SIZES, garden, visit
-from tui.actions import Keys
 from tui.desk import Jobs, Running
 from tui.format import size
+from tui.keys import Keys
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.widgets.job_bar import job_line
 from tui.widgets.row_table import RowTable

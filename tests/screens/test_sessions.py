@@ -13,6 +13,7 @@ from tests.screens.tidy import untidy
 from tests.visit import SIZES, garden, visit
 from tui.widgets.detail_panel import SessionDetailPanel
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.session_detail import Shown, panel_text
 from tui.widgets.session_tree import SessionTree
 from tui.widgets.status_header import StatusHeader
@@ -192,6 +193,24 @@ async def test_a_low_panel_tells_first_what_can_be_got_back(
             seen = panel.text.plain.splitlines()
             assert any("to trash" in line for line in seen[: panel.size.height]), seen
             await here.press("i")
+
+
+async def test_the_keyboard_scrolls_details_that_do_not_fit(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path), (110, 14)) as here:
+        panel = here.screen.query_one(SessionDetailPanel)
+        await here.go_to("ses_planttrees")
+        await here.until(lambda: panel.is_cut and panel.max_scroll_y > 0)
+        assert "Scroll details" in [key.title for key in here.screen.query_one(KeyBar).keys]
+        await here.press(*["J"] * 9)
+        assert panel.scroll_offset.y == panel.max_scroll_y > 0
+        assert here.tree.cursor_id == "ses_planttrees", "the cursor stays"
+        last = panel.text.plain.splitlines()[-1].strip()
+        drawn = panel.render_line(panel.size.height - 1).text
+        assert last.endswith(drawn.strip()[-8:])
+        await here.press("K")
+        assert panel.scroll_offset.y < panel.max_scroll_y
+        await here.press("j")
+        await here.until(lambda: panel.scroll_offset.y == 0)
 
 
 async def test_of_a_subagent_the_gains_are_said_to_be_those_of_the_tree(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.actions import Keys
 from tui.desk import Jobs, Live, Running
+from tui.keys import Keys
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.screens.page import is_not_small
 from tui.sizes import FileSizes

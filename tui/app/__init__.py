@@ -20,7 +20,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.filter import LineFilter
 
-from tui.actions import ACTIONS, Keys, bindings
+from tui.actions import ACTIONS, EVERYWHERE
 from tui.app.census import Census
 from tui.app.log import keep_log, noted
 from tui.app.looks import HIGH_CONTRAST, Ascii, readable
@@ -28,6 +28,7 @@ from tui.app.modes import MODES
 from tui.app.travel import Travel
 from tui.config import Config
 from tui.engine.site import Site, open_site
+from tui.keys import Keys, bindings
 from tui.policy.plan import Plan
 from tui.screens.page import Page
 from tui.screens.palette import Actions
@@ -38,7 +39,8 @@ PATIENCE = 1.0
 
 OF_SCREENS = {
     "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort", "reverse_sort",
-    "next_bars", "next_view", "next_grouping", "details", "open",
+    "next_bars", "next_view", "next_grouping", "details", "open", "half_down",
+    "half_up", "export",
 }  # fmt: skip
 """Actions that need a tree of sessions in front of them."""
 
@@ -56,7 +58,11 @@ class OcduApp(Travel):
     DEFAULT_MODE = "sessions"
     COMMANDS: ClassVar = {Actions}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(action.id for action in ACTIONS if action.id not in OF_SCREENS)
+        *bindings(
+            action.id
+            for action in ACTIONS
+            if action.group in EVERYWHERE and action.id not in OF_SCREENS
+        )
     ]
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
         (0, "-narrow"),
@@ -71,7 +77,7 @@ class OcduApp(Travel):
         super().__init__()
         self.site = site
         self.config = config or Config()
-        self.keys = Keys(self.config.keys)
+        self.keys = Keys(self.config.keys, ascii=self.config.look.ascii)
         self.clock = clock
         self.database: Path = site.store.path
         self.generation = site.store.schema.generation

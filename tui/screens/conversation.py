@@ -13,9 +13,9 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui import format
-from tui.actions import bindings
 from tui.desk import Jobs, this_thread
 from tui.forest import Forest
+from tui.keys import bindings
 from tui.policy.plan import Plan
 from tui.records import Body, Entry, Spoken
 from tui.screens.export import ExportDialog, Wish
@@ -32,12 +32,8 @@ class ConversationScreen(Within):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(("archive", "prune_tree", "delete", "pin", "copy_id", "filter")),
+        *bindings(("next_hit", "hit_before", "next_largest", "export", "show_in_tree")),
         Binding("escape", "leave", "Back", show=False),
-        Binding("n", "next(1)", "Next hit or question", show=False),
-        Binding("N", "next(-1)", "Hit or question before", show=False),
-        Binding("L", "next_largest", "The largest part, then the next", show=False),
-        Binding("E", "export", "Export", show=False),
-        Binding("o", "show", "Show in the tree", show=False),
     ]
 
     def __init__(self) -> None:
@@ -212,11 +208,12 @@ class ConversationScreen(Within):
     def keys(self) -> Iterable[Key]:
         """What can be done here."""
         yield Key("Esc", "Back", "screen.leave")
-        yield Key("␣", "Unfold", "screen.turn_over")
-        yield Key("]", "Next question", "screen.question")
-        yield Key(self.desk.keys["filter"], "Search here", "screen.filter")
-        yield Key("L", "Largest", "screen.next_largest")
-        yield Key("E", "Export", "screen.export")
+        keys = self.desk.keys
+        yield Key(keys["mark"], "Unfold", "screen.turn_over")
+        yield Key(keys["next_question"], "Next question", "screen.question")
+        yield Key(keys["filter"], "Search here", "screen.filter")
+        yield Key(keys["next_largest"], "Largest", "screen.next_largest")
+        yield Key(keys["export"], "Export", "screen.export")
         yield from self.table_keys((*self.DEEDS, "help", "quit"))
 
     # keys

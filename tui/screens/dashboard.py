@@ -178,7 +178,7 @@ class DashboardScreen(Counted):
     def keys(self) -> Iterable[Key]:
         """What gives space back, then the rest."""
         return (
-            Key("↵", "Open", "screen.open"),
+            Key(self.desk.keys.sign("enter"), "Open", "screen.open"),
             *self.table_keys(
                 ("prune", "reclaim", "rescue", "vacuum", "checkpoint", "undo", "show_sessions",
                  "show_files", "show_trash", "show_jobs", "largest", "help", "quit")

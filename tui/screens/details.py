@@ -104,7 +104,7 @@ class Details(Deeds):
         gains = self._gains(outline.targets(position), "all its trees, to trash", line.bytes or 0)
         self.panel.shown = ShownGroup(
             group.label, group.hint, line.trees, line.sessions, line.messages, line.bytes,
-            line.active, desk.now(), gains,
+            line.active, desk.now(), gains, desk.keys["mark"],
         )  # fmt: skip
 
     def _gains(self, roots: Iterable[str], what: str, octets: int) -> tuple[Gain, ...]:

@@ -32,8 +32,8 @@ class Dialog(ModalScreen[Answer | None]):
         Binding("escape,q", "refuse", "No", show=False),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
-        Binding("pagedown", "scroll_body(1)", show=False),
-        Binding("pageup", "scroll_body(-1)", show=False),
+        Binding("pagedown", "scroll_body(1)", id="page_down", show=False),
+        Binding("pageup", "scroll_body(-1)", id="page_up", show=False),
     ]
     heading: str = ""
     safe: str = "Not now"
@@ -41,13 +41,14 @@ class Dialog(ModalScreen[Answer | None]):
     first: str = "#safe"
     """What has the focus at first: the safe button, or a field that has to be filled in."""
     hint: str = ""
-    """Keys that work here beside Escape and Enter, on the lower edge of the frame."""
+    """Keys that work here beside Escape and Enter, on the lower edge of the frame; ids of actions
+    in braces stand for theirs."""
 
     def compose(self) -> ComposeResult:
         """The frame, the body, the buttons."""
         with VerticalScroll(id="frame", can_focus=False) as frame:
             frame.border_title = Content(self.heading)
-            frame.border_subtitle = Content(self.hint)
+            frame.border_subtitle = Content(self.hint.format_map(self.desk.keys))
             yield from self.body()
             with Horizontal(id="buttons"):
                 yield Button(Content(self.safe), id="safe", compact=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tui import format
-from tui.actions import Keys
 from tui.desk import Live, freeable
+from tui.keys import Keys
 from tui.policy.plan import Plan
 from tui.policy.reclaim import UNASKED
 from tui.records import FileSurvey, Payload

@@ -111,14 +111,15 @@ class Page(Screen[None]):
         """These actions of the table as entries of the last line, with the user's own keys."""
         wanted = set(ids)
         return [
-            Key(self.desk.keys[action.id], self._title(action), self.address(action.id))
+            Key(self.desk.keys[action.id], self._title(action), self.address(action))
             for action in ACTIONS
             if action.id in wanted and (action.id != "undo" or self.desk.undoable)
         ]
 
-    def address(self, id: str) -> str:
+    def address(self, action: Action) -> str:
         """Where an action lives: on this screen, else on the app."""
-        return f"screen.{id}" if hasattr(self, f"action_{id}") else f"app.{id}"
+        here = hasattr(self, action.method)
+        return f"screen.{action.call}" if here else f"app.{action.call}"
 
     def _title(self, action: Action) -> str:
         if action.id == "undo" and self.desk.undoable:

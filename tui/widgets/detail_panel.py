@@ -6,6 +6,7 @@ from itertools import zip_longest
 
 from textual.content import Content
 from textual.geometry import Size
+from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -33,6 +34,9 @@ class SessionDetailPanel(ScrollView, can_focus=False):
     # The bar is always there, though it shows nothing where all is seen: one that comes and goes
     # with every other session would lay the whole screen out at every key.
 
+    class Cut(Message):
+        """From now on not all is seen at once, or again all is."""
+
     shown: reactive[Shown | ShownGroup | None] = reactive(None, init=False, repaint=False)
 
     def __init__(self) -> None:
@@ -40,10 +44,14 @@ class SessionDetailPanel(ScrollView, can_focus=False):
         self.text = Content("")
         """All it says, whether there is room for it or not."""
         self._strips: list[Strip] = []
+        self.is_cut = False
+        """True while there is more than can be seen at once."""
 
-    def watch_shown(self, before: Shown | ShownGroup | None) -> None:
+    def watch_shown(
+        self, before: Shown | ShownGroup | None, after: Shown | ShownGroup | None
+    ) -> None:
         """Write the text anew; about another session from its beginning."""
-        if subject_of(before) != subject_of(self.shown):
+        if subject_of(before) != subject_of(after):
             self.scroll_to(y=0, animate=False, force=True)
         self._write()
 
@@ -77,6 +85,9 @@ class SessionDetailPanel(ScrollView, can_focus=False):
         before, self._strips = self._strips, strips
         if len(before) != len(strips):
             without_layout(self, Size(1, len(strips)))
+        if self.is_cut != (len(strips) > self.size.height):
+            self.is_cut = not self.is_cut
+            self.post_message(self.Cut())
         for line, (old, new) in enumerate(zip_longest(before, strips)):
             if old != new:
                 self.refresh_line(line)

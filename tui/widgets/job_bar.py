@@ -8,8 +8,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui import format
-from tui.actions import Keys
 from tui.desk import Jobs, Running
+from tui.keys import Keys
 
 DOING = {
     "archive": "archiving",

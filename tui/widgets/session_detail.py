@@ -56,6 +56,8 @@ class ShownGroup(NamedTuple):
     active: int
     now: int
     gains: tuple[Gain, ...] = ()
+    mark: str = "space"
+    """The key that marks."""
 
 
 class Shown(NamedTuple):
@@ -106,7 +108,7 @@ def group_text(group: ShownGroup, width: int, height: int = 0) -> Content:
         lines = [label, _together(total, gains), *gains[2:], *about, messages]
     else:
         lines = [label, *about, Content(""), total, messages, *gains]
-    marks = Content.styled("space marks its trees", "$foreground-muted")
+    marks = Content.styled(f"{group.mark} marks its trees", "$foreground-muted")
     return Content("\n").join([*lines, Content(""), marks])
 
 

@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from tui.keys import bindings
 from tui.ordering import Group, Sort
 from tui.outline import Outline
 from tui.records import SessionRow
@@ -28,12 +29,8 @@ class SessionTree(LineList):
     """Give it an `Outline` with `show`; it answers in messages and never acts on a session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,l", "unfold", "Open", show=False),
+        *bindings(("unfold", "fold", "mark", "mark_all", "unmark_all")),
         Binding("enter", "enter", "Open or choose", show=False),
-        Binding("left,h", "fold", "Fold, then parent", show=False),
-        Binding("space", "mark", "Mark", show=False),
-        Binding("asterisk", "mark_all", "Mark all shown", show=False),
-        Binding("minus", "unmark_all", "Unmark", show=False),
     ]
 
     bars: reactive[Bars] = reactive("bar", init=False)

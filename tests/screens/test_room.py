@@ -50,6 +50,7 @@ DIALOGS = {
     "background": "B",
     "databases": "O",
     "export": "j o E",
+    "export the marked": "right j space space E",
     "job": "j a 5 enter",
     "relink": "6 l",
     "remove project": "6 G e",

@@ -22,10 +22,10 @@ from textual.filter import LineFilter
 
 from tui.actions import ACTIONS, EVERYWHERE
 from tui.app.census import Census
+from tui.app.exporting import Exporting
 from tui.app.log import keep_log, noted
 from tui.app.looks import HIGH_CONTRAST, Ascii, readable
 from tui.app.modes import MODES
-from tui.app.travel import Travel
 from tui.config import Config
 from tui.engine.site import Site, open_site
 from tui.keys import Keys, bindings
@@ -49,7 +49,7 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class OcduApp(Travel):
+class OcduApp(Exporting):
     """See, decide, do: screens read facts here, hand in plans, and are told what came of them."""
 
     TITLE = "ocdu"
@@ -253,6 +253,8 @@ class OcduApp(Travel):
     def action_cancel(self) -> None:
         """Stop the running job; where none runs, take the first waiting one back."""
         waiting = self.jobs.waiting
+        if self.jobs.running is None and self.stop_writing():
+            return
         self.cancel(waiting[0][0] if self.jobs.running is None and waiting else None)
 
     def action_help(self) -> None:

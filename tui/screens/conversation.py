@@ -13,12 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui import format
-from tui.desk import Jobs, this_thread
+from tui.desk import Jobs
 from tui.forest import Forest
 from tui.keys import bindings
 from tui.policy.plan import Plan
 from tui.records import Body, Entry, Spoken
-from tui.screens.export import ExportDialog, Wish
 from tui.screens.within import Within
 from tui.widgets.conversation import Conversation
 from tui.widgets.key_bar import Key
@@ -246,24 +245,9 @@ class ConversationScreen(Within):
             self._largest += 1
             self.talk.select(entry.key)
 
-    def action_export(self) -> None:
-        """Write the conversation to a file: which kind, and where, is asked."""
-        if self.session_id in self.desk.forest:
-            self.app.push_screen(ExportDialog(self.session_id), self._export)
-
-    def _export(self, wish: Wish | None) -> None:
-        if wish is None:
-            return
-        desk, id = self.desk, self.session_id
-        self.app.notify("Writing …", timeout=1)
-        desk.ask(
-            lambda: desk.write_conversation(id, wish.format, wish.target, this_thread()),
-            self._exported,
-            group="export",
-        )
-
-    def _exported(self, sentence: str) -> None:
-        self.app.notify(format.clean(sentence), markup=False)
+    def exported_ids(self) -> Sequence[str]:
+        """The conversation one reads, and none of its tree."""
+        return [self.session_id] if self.session_id in self.desk.forest else []
 
 
 def sessions_of(plan: Plan) -> set[str]:

@@ -15,6 +15,7 @@ from textual.widgets._toast import ToastRack
 from tui import format
 from tui.actions import ACTIONS, Action
 from tui.desk import Desk, Jobs, Live, desk_of
+from tui.talks import Writing
 from tui.widgets.job_bar import JobBar
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.status_header import Status, StatusHeader
@@ -53,6 +54,7 @@ class Page(Screen[None]):
         self.watch(self.app, "promise", self._show_status)
         self.watch(self.app, "jobs", self._show_jobs)
         self.watch(self.app, "undecided", self._show_undecided)
+        self.watch(self.app, "writing", self._show_writing)
         self.watch(self.app, "undoable", self.show_keys)
 
     def on_screen_resume(self) -> None:
@@ -98,6 +100,10 @@ class Page(Screen[None]):
     def _show_undecided(self, octets: int) -> None:
         bar = self.query_one(JobBar)
         bar.action_keys, bar.undecided = self.desk.keys, octets
+
+    def _show_writing(self, writing: Writing | None) -> None:
+        bar = self.query_one(JobBar)
+        bar.action_keys, bar.writing = self.desk.keys, writing
 
     def show_keys(self) -> None:
         """Write the last line anew."""

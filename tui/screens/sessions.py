@@ -34,7 +34,7 @@ class SessionsScreen(Arranging):
             (
                 "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort",
                 "reverse_sort", "next_bars", "next_view", "next_grouping", "details", "open",
-                "half_down", "half_up",
+                "half_down", "half_up", "export",
             )
         )
     ]  # fmt: skip

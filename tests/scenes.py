@@ -150,7 +150,7 @@ class PictureApp(OcduApp):
         """Three prunes of the last weeks."""
         return BATCHES
 
-    def free_file(self, session_id: str, format: Format) -> Path:
+    def free_file(self, session_id: str, format: Format, folder: Path | None = None) -> Path:
         """A folder of no machine."""
         ending = "md" if format == "markdown" else "json"
         return Path("/home/dev/notes") / f"migrate-the-orders.{ending}"

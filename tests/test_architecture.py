@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tui.actions import ACTIONS, Action, written
+from tui.actions import ACTIONS, Action
+from tui.keys import written
 
 ROOT = Path(__file__).parent.parent
 
 FLOOR_0 = (
-    "tui", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.paths", "tui.places",
-    "tui.quantity", "tui.records", "tui.sizes",
+    "tui", "tui.actions", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.paths",
+    "tui.places", "tui.quantity", "tui.records", "tui.sizes",
 )  # fmt: skip
 SHAPES = (
     "tui.figures", "tui.forest", "tui.line", "tui.narrowing", "tui.ordering", "tui.outline",
@@ -27,7 +28,7 @@ SHAPES = (
 FLOOR_1 = (*SHAPES, "tui.policy.*")
 STORE = ("tui.store.*",)
 ENGINE = ("tui.engine.*",)
-FLOOR_4 = ("tui.actions", "tui.messages", "tui.desk", "tui.talks", "tui.toasts")
+FLOOR_4 = ("tui.keys", "tui.messages", "tui.desk", "tui.talks", "tui.toasts")
 WIDGETS = ("tui.widgets.*",)
 SCREENS = ("tui.screens.*",)
 CLI = ("tui.cli.*",)

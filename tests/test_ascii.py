@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.widgets import Static
 
 from tests.visit import garden, visit
 from tui.ascii import in_ascii
-from tui.config import Config, Look
+from tui.config import Compaction, Config, Look
 from tui.format import cells, clean
+from tui.keys import Keys
+from tui.widgets.key_bar import KeyBar
 
 
 @given(st.text())
@@ -53,3 +56,25 @@ async def test_a_theme_that_does_not_exist_is_told(tmp_path: Path) -> None:
     async with visit(garden(tmp_path), config=Config(look=Look(theme="neon"))) as here:
         assert any("neon" in toast for toast in here.toasts)
         assert here.app.theme == "textual-dark"
+
+
+def test_keys_without_a_letter_are_named_by_words() -> None:
+    keys = Keys({"undo": "enter", "pin": "backspace,up"}, ascii=True)
+    assert (keys["undo"], keys.all_of("pin"), keys.sign("enter")) == (
+        "Enter",
+        "Backspace Up",
+        "Enter",
+    )
+    assert Keys().sign("enter") == "↵"
+
+
+async def test_the_last_line_says_enter_in_ascii(tmp_path: Path) -> None:
+    config = Config(compaction=Compaction(reclaim=False), look=Look(ascii=True))
+    async with visit(garden(tmp_path), config=config) as here:
+        for page in "2346":
+            await here.press(page)
+            line = str(here.screen.query_one(KeyBar).render())
+            assert "Enter " in line and "↵" not in line and "$" not in in_ascii(line), page
+        await here.press("1", "question_mark")
+        shown = str(here.screen.query_one("#keys", Static).content)
+        assert "↵" not in shown and re.search("^Enter ", shown, re.MULTILINE)

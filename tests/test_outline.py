@@ -265,3 +265,15 @@ def test_every_line_stands_once_below_its_parent_whatever_is_asked(
     for position in lines:
         assert order.parent[position] < 0 or order.parent[position] in lines
         assert outline.line(position).key == keys[position]
+
+
+@given(some_rows, st.sets(st.sampled_from(NAMES)), st.booleans())
+def test_below_a_filter_folds_hide_exactly_what_lies_below_them(
+    rows: list[SessionRow], folded: set[str], grouped: bool
+) -> None:
+    grouping: Grouping = "project" if grouped else "flat"
+    outline = Outline.of(Forest.of(rows, USAGE), NOW, grouping).filtered("e")
+    folds = {outline.position(key) for key in folded}
+    every = outline.lines(set())
+    hidden = [at for at in every if folds & set(outline.ancestors(at))]
+    assert outline.lines(set(), folded) == [at for at in every if at not in hidden]

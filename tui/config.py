@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from tui.actions import unknown_keys
 from tui.errors import WrongCall
 from tui.quantity import parse_age, parse_size
 
@@ -107,7 +108,7 @@ class Config:
     trash: Trash = field(default_factory=Trash)
     look: Look = field(default_factory=Look)
     keys: Mapping[str, str] = field(default_factory=dict)
-    """[keys] — action id = "key" or "key,key"; the ids stand in the help screen."""
+    """[keys] — action id = "key" or "key,key"; `ocdu config` lists every action."""
 
 
 CHOICES = {
@@ -162,6 +163,8 @@ class _Reader:
         keys = found.get("keys", {})
         if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
             raise self._wrong("keys", '[keys] takes action = "key" lines')
+        if unknown := unknown_keys(keys):
+            raise self._wrong(unknown[0], f"there is no action “{unknown[0]}” for a key")
         return Config(**sections, keys=dict(keys))
 
     def _section(self, name: str, table: Any) -> Any:

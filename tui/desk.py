@@ -17,14 +17,14 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from tui.actions import Keys
 from tui.config import Config
 from tui.forest import Forest
+from tui.keys import Keys
 from tui.places import BuriedTree, ProjectRow, Whereabouts
 from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.vacuum import VacuumFacts
 from tui.records import FileSurvey, Holder, LargeRow, Payload, SessionDetail
-from tui.sizes import FileSizes
+from tui.sizes import FileSizes, Promise
 from tui.talks import Talks
 
 Answer = TypeVar("Answer")
@@ -151,6 +151,8 @@ class Desk(Talks, Protocol):
     jobs: Jobs
     measure: Measure
     payloads: tuple[Payload, ...] | None
+    promise: Promise | None
+    """What can be got back without deleting a session; None while that is being counted."""
     undoable: str | None
     surveyed: Surveyed
     running: frozenset[str]
@@ -216,6 +218,9 @@ class Desk(Talks, Protocol):
 
     def read_rescue(self, stop: Event) -> tuple[list[Payload], VacuumFacts]:
         """Blocking: what the steps of a rescue could take, and what a vacuum depends on."""
+
+    def looked_into(self, payloads: Sequence[Payload], facts: VacuumFacts) -> None:
+        """What `read_rescue` gave: from now on the promise rests on the pages themselves."""
 
     def plan_vacuum(self, to_incremental: bool = False) -> Plan:
         """Blocking: what a vacuum would do now; options hold the decision."""
@@ -289,6 +294,7 @@ __all__ = [
     "Live",
     "Measure",
     "Outcome",
+    "Promise",
     "Running",
     "Surveyed",
     "TrashBatch",

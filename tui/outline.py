@@ -151,17 +151,18 @@ class Outline:
         return shown
 
     def _filtered_lines(self, folded: Set[str]) -> list[int]:
-        if not folded:
-            return self._kept
+        """The kept ones but those below what is folded; between two folds nothing is looked at."""
+        kept = self._kept
         shown: list[int] = []
         resume = 0
-        for position in self._kept:
-            if position < resume:
-                continue
-            shown.append(position)
-            if self.order.key(position) in folded:
-                resume = position + self.order.span[position]
-        return shown
+        for position in sorted(at for key in folded if (at := self.position(key)) is not None):
+            here = bisect_left(kept, position)
+            if here < resume:
+                continue  # itself below something folded
+            end = position + self.order.span[position]
+            shown += kept[resume : bisect_left(kept, position + 1)]
+            resume = bisect_left(kept, end)
+        return [*shown, *kept[resume:]] if resume else kept
 
     def shows_the_same(self, other: Outline) -> bool:
         """Whether every line would say what it says in the other one."""
@@ -178,6 +179,16 @@ class Outline:
             place = self.order.places[self.forest.index(key)]
             return place if place >= 0 else None
         return self.order.headers.get(key)
+
+    def stand_ins(self, key: str | None) -> tuple[str, ...]:
+        """A group, then its trees, then the other groups, the nearest first; () for a session."""
+        groups = self.order.groups
+        here = next((at for at, group in enumerate(groups) if group.key == key), None)
+        if here is None:
+            return ()
+        trees = (self.forest.rows[root].id for root in groups[here].roots)
+        others = sorted(range(len(groups)), key=lambda at: (abs(at - here), -at))
+        return (groups[here].key, *trees, *(groups[at].key for at in others))
 
     def ancestors(self, position: int) -> Iterator[int]:
         """Positions above one, the nearest first."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tui.format import size
+
 
 class FileSizes(NamedTuple):
     """The database file as stat() and its header see it; cheap enough for a timer."""
@@ -66,3 +68,17 @@ class Cells(NamedTuple):
     """Bytes of overflow pages that nothing needs any more."""
     squares: float = 0.0
     """By how much the sum of the squares of its cells shrinks."""
+
+
+class Promise(NamedTuple):
+    """What can be got back without deleting a session, wherever it is said."""
+
+    bytes: int
+    """Octets that database and log would shrink by."""
+    exact: bool = False
+    """True once somebody looked into the pages; else it is known to a few percent."""
+
+    @property
+    def told(self) -> str:
+        """ "56 MB", or "about 55 MB"."""
+        return size(self.bytes) if self.exact else f"about {size(self.bytes)}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from tui.places import Dug
 from tui.records import Body, Entry, Searched, Spoken
@@ -14,8 +14,28 @@ Format = Literal["markdown", "opencode"]
 """How a conversation is written: to be read, or as `opencode import` reads it."""
 
 
+class Writing(NamedTuple):
+    """An export under way."""
+
+    name: str
+    done: int
+    total: int
+    """Octets, about."""
+
+    @property
+    def part(self) -> float | None:
+        """How far it is; never all before it is."""
+        return min(0.99, self.done / self.total) if self.total else None
+
+
 class Talks(Protocol):
     """What is marked blocking belongs into a thread worker; times are milliseconds UTC."""
+
+    writing: Writing | None
+    """The export under way."""
+
+    def export(self, ids: Sequence[str], format: Format, target: Path, octets: int) -> None:
+        """Write one session to a file, or several into a folder; about so many octets in all."""
 
     def read_search(
         self, text: str, ids: Collection[str] | None, stop: Event
@@ -34,17 +54,14 @@ class Talks(Protocol):
     def read_body(self, entry: Entry, at: int) -> Body:
         """Blocking: what an entry says from `at` on, a piece of it."""
 
-    def free_file(self, session_id: str, format: Format) -> Path:
-        """A name in the present folder that is not taken, for the session written so."""
+    def free_file(self, session_id: str, format: Format, folder: Path | None = None) -> Path:
+        """A name in the folder (the present one) that is not taken, for the session written so."""
+
+    def free_folder(self) -> Path:
+        """A name in the present folder that is not taken, for several sessions."""
 
     def objection(self, target: Path) -> str:
         """Why this file cannot be a new one, as a sentence; "" when it can."""
-
-    def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
-        """Blocking: write the conversation to a new file; a sentence about what was written.
-
-        Raises OcduError when the file exists or cannot be written, or `stop` was set.
-        """
 
     def open_conversation(
         self, session_id: str, part_id: str | None = None, text: str = ""

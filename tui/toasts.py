@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from tui import format
-from tui.actions import Keys
+from tui.keys import Keys
 from tui.policy.plan import Outcome, Plan
 from tui.policy.prune import without_history
 

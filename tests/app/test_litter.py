@@ -69,3 +69,39 @@ def test_what_was_alive_is_looked_at_again_with_other_sessions_or_much_later(
         assert ours.look("another forest") and ring() is None
     finally:
         ours.end()
+
+
+def test_what_is_new_is_searched_after_a_key_and_what_outlived_that_every_tenth_time() -> None:
+    ours = Litter()
+    try:
+        gc.collect()
+        ring = weakref.ref(Ring())
+        ours.breathe()
+        assert ring() is not None, "a few objects are not worth a search"
+        litter_of_a_key = [Ring() for _ in range(litter.FEW)]
+        ours.breathe()
+        assert ring() is None
+        old = Ring()
+        gc.collect(0)  # it outlived a search
+        outlived = weakref.ref(old)
+        del old, litter_of_a_key
+        for _ in range(litter.ROUNDS):
+            assert outlived() is not None
+            more = [Ring() for _ in range(litter.FEW)]
+            ours.breathe()
+            if outlived() is None:
+                break
+            del more
+        assert outlived() is None
+    finally:
+        ours.end()
+
+
+def test_the_young_are_searched_all_the_same_where_no_key_leaves_time() -> None:
+    ours = Litter()
+    try:
+        ring = weakref.ref(Ring())
+        kept: list[list[int]] = [[] for _ in range(2 * litter.YOUNG)]
+        assert ring() is None and len(kept) == 2 * litter.YOUNG
+    finally:
+        ours.end()

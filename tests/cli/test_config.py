@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import stat
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ocdu
+from tui.actions import ACTIONS
 from tui.cli.call import default_config
 from tui.cli.config import commented, documentation
 from tui.config import Config, load_config
@@ -32,6 +34,24 @@ def test_what_it_shows_is_a_configuration_that_means_the_same(ocdu: Ocdu, tmp_pa
     assert load_config(shown) == load_config(file) != Config()
     shown.write_text(commented(Config()))
     assert load_config(shown) == Config()
+
+
+def test_every_action_is_shown_with_its_key(ocdu: Ocdu, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[keys]\nempty_all = "X"\n')
+    said = ocdu("config", "--config", file).out
+    assert re.search(r'^empty_all = "X" +# Trash: Empty all$', said, re.MULTILINE)
+    for action in ACTIONS:
+        assert re.search(rf'^(# )?{action.id} = "', said, re.MULTILINE), action.id
+
+
+def test_a_key_for_an_action_that_is_not_there_is_named_with_its_line(
+    ocdu: Ocdu, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[keys]\narchive = "x"\narchiv = "y"\n')
+    said = ocdu("config", "check", "--config", file)
+    assert said.exit_code == 2 and "line 3" in said.err and "archiv" in said.err
 
 
 def test_the_file_is_named_whether_it_exists_or_not(ocdu: Ocdu) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from tests.engine.test_rescue import bloated, conversation, on_disk
 from tests.factories import count_rows, execute
@@ -13,11 +14,13 @@ from tests.neighbour import Holder
 from tests.picture import assert_sound, picture
 from tests.swollen import make_swollen
 from tests.visit import PATIENCE, SIZES, garden, visit
-from tui.actions import Keys
 from tui.desk import Jobs, Running
+from tui.format import size
+from tui.keys import Keys
 from tui.policy.plan import Item, Plan, Step, Totals
 from tui.widgets.job_bar import job_line
 from tui.widgets.row_table import RowTable
+from tui.widgets.status_header import StatusHeader
 
 
 async def test_from_the_first_screen_to_the_smaller_file_in_three_keys(
@@ -44,6 +47,31 @@ async def test_from_the_first_screen_to_the_smaller_file_in_three_keys(
     assert rows == [count_rows(path, table) for table in ("session", "message", "part")]
     assert conversation(path) == talk
     assert_sound(path)
+
+
+async def test_header_dashboard_and_rescue_promise_the_same_and_say_when_it_is_about(
+    tmp_path: Path,
+) -> None:
+    path = bloated(tmp_path / "opencode.db")
+    async with visit(path) as here:
+        await here.until(lambda: here.app.promise is not None)
+        header = here.screen.query_one(StatusHeader)
+        told = header.status.get_back
+        assert told.startswith("about ")
+        await here.press("2")
+        advice = here.screen.query_one("#advice", Static)
+        await here.until(lambda: f"gets back {told} without" in str(advice.content))
+        await here.press("x")
+        dialog = await opened(here)
+        exact = size(dialog.plan.predicted_bytes)
+        await here.until(lambda: here.app.promise is not None and here.app.promise.exact)
+        await here.press("escape")
+        await here.until(lambda: f"gets back {exact} without" in str(advice.content))
+        await here.press("1")
+        await here.until(lambda: header.status.get_back == exact)
+        for _ in range(3):  # nothing has changed: what was looked into stands
+            await here.pilot.pause(0.2)
+            assert header.status.get_back == exact
 
 
 async def test_a_file_swollen_by_its_event_log_shrinks_and_says_what_it_said(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
 import pytest
 from textual.widgets import Input, Static
 
-from tests.factories import execute
+from tests.factories import days_ago, execute, make_database, session
 from tests.screens.test_conversation import hutch, reading
 from tests.screens.tidy import untidy
-from tests.visit import SIZES, Visit, visit
+from tests.visit import SIZES, Visit, garden, visit
 from tui.cli.main import main
 from tui.errors import Refused
 from tui.screens.conversation import ConversationScreen
 from tui.screens.export import ExportDialog, json_octets
+from tui.store.export import new_file
+from tui.widgets.job_bar import JobBar
 
 
 @pytest.fixture
@@ -159,3 +162,67 @@ async def test_it_is_tidy_in_every_terminal(
         await reading(here)
         await here.press("E")
         assert untidy(here.screen) == []
+
+
+async def test_every_marked_session_goes_into_a_folder(tmp_path: Path, folder: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        for id in ("ses_oldroses", "ses_planttrees"):
+            await here.go_to(id)
+            await here.press("space")
+        await here.press("E")
+        assert isinstance(here.screen, ExportDialog)
+        assert here.screen.query_one("#file", Input).value == str(folder / "opencode-sessions")
+        await here.press("right", "enter", "enter")
+        await here.until(lambda: any("2 sessions written to" in each for each in here.toasts))
+        assert here.app.writing is None
+    made = folder / "opencode-sessions"
+    assert sorted(each.name for each in made.iterdir()) == ["old-roses.json", "plant-trees.json"]
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+
+async def test_it_is_seen_and_stopped_in_the_job_bar_and_leaves_no_half_file(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_database(
+        tmp_path / "opencode" / "opencode.db",
+        [session("Huge", octets=9_000_000, active=days_ago(3))],
+    )
+    go_on, began = Event(), Event()
+    monkeypatch.setattr("tui.app.exporting.OFTEN", 0.0)
+    monkeypatch.setattr("tui.store.export.BLOCK", 100_000)
+    async with visit(path) as here:
+        counting = here.app._counting
+
+        def slowly(before: int) -> Callable[[int], None]:
+            told = counting(before)
+
+            def heard(octets: int) -> None:
+                told(octets)
+                if octets > 1_000_000:
+                    began.set()
+                    go_on.wait(20)
+
+            return heard
+
+        monkeypatch.setattr(here.app, "_counting", slowly)
+        await here.go_to("ses_huge")
+        await here.press("E", "right", "enter", "enter")
+        await here.until(began.is_set)
+        bar = here.screen.query_one(JobBar)
+        await here.until(lambda: bar.writing is not None and 0 < (bar.writing.part or 0) < 1)
+        assert "writing “huge.json”" in str(bar.render()) and "Z stops" in str(bar.render())
+        assert not (folder / "huge.json").exists(), "beside, until it is whole"
+        await here.press("Z")
+        go_on.set()
+        await here.until(lambda: here.app.writing is None)
+        await here.until(lambda: any("stopped" in each for each in here.toasts))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_name_that_was_taken_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    target = tmp_path / "x.json"
+    with pytest.raises(Refused, match="exists already"), new_file(target) as write:
+        write(b"ours")
+        target.write_text("theirs")
+    assert target.read_text() == "theirs"
+    assert not [each for each in tmp_path.iterdir() if each.name.endswith(".part")]

@@ -11,7 +11,7 @@ from tui.quantity import parse_age
 from tui.records import FileRow, FileSurvey, Payload, Usage
 from tui.screens.gains import Known, advice, get_back, outside_bytes, total
 from tui.screens.tally import composition, verdict
-from tui.sizes import FileSizes
+from tui.sizes import FileSizes, Promise
 
 
 def live(wal: int = 0, free_pages: int = 0) -> Live:
@@ -116,7 +116,7 @@ def test_while_the_kinds_are_counted_the_rest_is_not_called_indices() -> None:
 
 
 def said(known: Known, rescue: int | None) -> str:
-    found = advice(known, rescue)
+    found = advice(known, None if rescue is None else Promise(rescue))
     return found.sentence.format(*found.actions)
 
 
@@ -127,6 +127,8 @@ def test_the_advice_is_the_largest_gain_that_costs_least() -> None:
     free = Known(live(free_pages=5_000))
     assert said(free, 20_480_000) == "vacuum gives 20 MB back to the disk; nothing is lost."
     assert said(free, 90_000_000).startswith("rescue gets back about 90 MB")
+    exact = advice(small, Promise(9_000_000, exact=True)).sentence
+    assert exact == "{} gets back 9.0 MB without deleting a session."
     log = Known(live(wal=3_000_000))
     assert said(log, 0) == "checkpoint folds 3.0 MB of log in; nothing is lost."
     files = Known(live(), survey=FileSurvey((file_row("log", 9_000_000, 7_000_000),), done=True))

@@ -12,9 +12,10 @@ from textual.widgets import Static
 
 from tests.factories import make_database
 from tests.visit import Visit, garden, visit
-from tui.actions import ACTIONS, Keys, written
+from tui.actions import ACTIONS
 from tui.config import Compaction, Config
 from tui.desk import Jobs, Running
+from tui.keys import Keys, written
 from tui.policy.plan import Item, Outcome, Plan, Totals
 from tui.policy.vacuum import VacuumDecision
 from tui.screens.board import advice_text
@@ -24,6 +25,7 @@ from tui.screens.jobs import JobsScreen
 from tui.screens.search import SearchScreen
 from tui.screens.trash import TrashScreen
 from tui.toasts import toast_of
+from tui.widgets.conversation import Conversation
 from tui.widgets.job_bar import JobBar, job_line
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.session_tree import SessionTree
@@ -50,7 +52,7 @@ async def do(here: Visit, action: str) -> None:
 
 def test_a_key_is_written_as_people_write_it() -> None:
     keys = Keys({"undo": "U,ctrl+z", "help": "question_mark", "filter": "", "pin": "space"})
-    assert (keys["undo"], keys["help"], keys["filter"], keys["pin"]) == ("U", "?", "/", "␣")
+    assert (keys["undo"], keys["help"], keys["filter"], keys["pin"]) == ("U", "?", "/", "space")
     assert keys.all_of("undo") == "U ctrl+z" and keys.all_of("search") == "F ctrl+f"
     assert [written(key) for key in ("slash", "minus", "at", "f4")] == ["/", "-", "@", "f4"]
     assert set(keys) == {action.id for action in ACTIONS}
@@ -169,6 +171,47 @@ async def test_the_widgets_of_every_page_have_them(tmp_path: Path) -> None:
         assert KEYS["rescue"] in text_of(here.screen, "Welcome")
 
 
+async def test_single_screens_have_them_too(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path), config=CONFIG) as here:
+        await here.go_to("ses_oldroses")
+        await do(here, "mark")
+        assert f"{KEYS['unmark_all']} unmarks" in text_of(here.screen, "#marks")
+        await do(here, "unmark_all")
+        assert not here.tree.marks
+        await here.go_to("ses_oldroses")
+        await do(here, "prune_tree")
+        for action in ("show_trash", "show_files", "show_jobs", "show_projects"):
+            await here.press(OWN[action])
+            await here.idle()
+            named = [key.key for key in here.screen.query_one(KeyBar).keys]
+            assert [key for key in named if not re.fullmatch("f[0-9]+|↵", key)] == [], action
+        await here.press(OWN["show_trash"])
+        await do(here, "empty_all")
+        assert text_of(here.screen, "#sentences").startswith("1 session in the trash")
+        await here.press("escape")
+        await do(here, "restore")
+        await here.until(lambda: "ses_oldroses" in here.sessions())
+        await here.press(OWN["show_projects"])
+        await here.idle()
+        await do(here, "relink")
+        assert here.screen.query("#new")
+        await here.press("escape", OWN["show_sessions"], OWN["reclaim"])
+        assert f"{KEYS['scope']} for whom" in str(here.screen.query_one("#frame").border_subtitle)
+        await here.press("escape", OWN["prune"], "escape")
+        await here.go_to("ses_oldroses")
+        await here.press(OWN["open"])
+        await here.until(lambda: bool(here.screen.query_one(Conversation).entries))
+        await here.press(OWN["show_in_tree"])
+        assert here.tree.cursor_id == "ses_oldroses"
+
+
+async def test_a_key_that_was_given_away_does_nothing(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path), config=CONFIG) as here:
+        before = here.tree.cursor
+        await here.press("j", "space", "G", "L", "E", "J")
+        assert (here.tree.cursor, here.tree.marks) == (before, set())
+
+
 def test_the_help_names_every_one_of_them() -> None:
     text = str(help_text(KEYS, 100))
     for action in ACTIONS:
@@ -188,8 +231,6 @@ NAMES_A_KEY = re.compile(
     rf"relink|again|or [a-zA-Z]\b|is pressed))"
     rf"|(?<= )\((?:the )?(?:key )?[{LETTERS}]\)|\b(?:then|press|key) [{LETTERS}0-9]\b(?!\w)"
 )
-OF_ONE_SCREEN = {("projects", "l")}
-"""Keys that no table knows and nobody can change."""
 
 
 def literals() -> Iterator[tuple[Path, str]]:
@@ -214,8 +255,7 @@ def test_no_text_names_a_key_by_itself() -> None:
     found = []
     for path, text in literals():
         for hit in NAMES_A_KEY.finditer(text):
-            if (path.stem, hit[0]) not in OF_ONE_SCREEN:
-                found.append(f"{path.name}: …{text[max(0, hit.start() - 20) : hit.end() + 20]}…")
+            found.append(f"{path.name}: …{text[max(0, hit.start() - 20) : hit.end() + 20]}…")
     assert found == []
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.screen import ModalScreen
+from textual.screen import Screen
 from textual.widgets import Button, Static
 from textual.widgets._toast import Toast
 
-from tests.factories import Tool, days_ago, make_database, session
-from tests.visit import SIZES, Visit, visit
+from tests.factories import Tool, days_ago, execute, make_database, session
+from tests.visit import SIZES, visit
+from tui.config import Config
 from tui.policy.reclaim import LEVELS
+from tui.screens.dialog import Dialog
 from tui.screens.rescue import RescueDialog
 from tui.widgets.row_table import RowTable
 
@@ -32,25 +36,87 @@ def orchard(path: Path) -> Path:
     return make_database(path / "opencode" / "opencode.db", trees)
 
 
-def buttons_on_screen(here: Visit) -> bool:
-    screen = here.screen
-    return all(
-        screen.region.contains_region(button.region) and button.region.area > 0
-        for button in screen.query(Button)
-    )
+SMALLEST = [(40, 14), *SIZES[1:]]
+
+DIALOGS = {
+    "prune": "p",
+    "reclaim": "r",
+    "reclaim of one": "j r",
+    "vacuum": "V",
+    "rescue": "x",
+    "delete": "D",
+    "delete one": "j D",
+    "prune a group": "d",
+    "background": "B",
+    "databases": "O",
+    "export": "j o E",
+    "export the marked": "right j space space E",
+    "job": "j a 5 enter",
+    "relink": "6 l",
+    "remove project": "6 G e",
+    "empty trash": "j d 4 E",
+    "remove files": "3 E",
+}
+"""Every dialog with buttons, and the keys that open it."""
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("key", "prVxDO")
-async def test_both_buttons_of_every_dialog_are_on_the_screen(
-    tmp_path: Path, size: tuple[int, int], key: str
+def seen_in_full(screen: Screen[Any]) -> str:
+    """What is wrong with the buttons; "" when each lies on the screen with its whole label."""
+    for button in screen.query(Button):
+        if not button.display:
+            continue
+        region, label = button.region, str(button.label)
+        if not region.area or not screen.region.contains_region(region):
+            return f"{label} lies at {region}"
+        drawn = [
+            line.crop(region.x, region.right).text
+            for line in screen._compositor.render_strips()[region.y : region.bottom]
+        ]
+        if "".join("".join(drawn).split()) != "".join(label.split()):
+            return f"{label} is drawn as {drawn}"
+    return ""
+
+
+@pytest.mark.parametrize("size", SMALLEST, ids=str)
+@pytest.mark.parametrize("what", DIALOGS)
+async def test_the_buttons_of_every_dialog_are_always_on_the_screen(
+    tmp_path: Path, size: tuple[int, int], what: str
 ) -> None:
-    async with visit(orchard(tmp_path), size) as here:
-        await here.press(key)
-        await here.idle()
-        assert isinstance(here.screen, ModalScreen)
-        assert len(here.screen.query(Button)) == 2
-        assert buttons_on_screen(here), here.screen.query(Button).last().region
+    path = orchard(tmp_path)
+    execute(
+        path,
+        "INSERT INTO project (id, worktree, name, time_created, time_updated, sandboxes) "
+        "VALUES ('prj_no', '/nowhere', 'no', 1, 1, '[]')",
+    )
+    old = path.parent / "tool-output" / "tool_old"
+    old.parent.mkdir()
+    old.write_bytes(b"x" * 9_000)
+    os.utime(old, (1, 1))
+    async with visit(path, size, Config()) as here:
+        for key in DIALOGS[what].split():
+            await here.press(key)
+            await here.idle()
+            await here.until(lambda: here.app.surveyed.survey.done or not here.app.surveyed.busy)
+        dialog = here.screen
+        assert isinstance(dialog, Dialog), dialog
+        await here.until(
+            lambda: not any(w.is_running for w in here.app.workers if w.group != "watch")
+        )
+        assert seen_in_full(dialog) == ""
+        dialog.query_one("#frame").scroll_end(animate=False)
+        await here.pilot.pause()
+        assert seen_in_full(dialog) == "", "wherever the text above was scrolled to"
+
+
+async def test_from_the_buttons_what_has_no_room_is_a_page_away(tmp_path: Path) -> None:
+    async with visit(orchard(tmp_path), (40, 14)) as here:
+        await here.press("p")
+        frame = here.screen.query_one("#frame")
+        await here.until(lambda: frame.max_scroll_y > 0)
+        await here.press("pagedown", "pagedown")
+        assert frame.scroll_y == frame.max_scroll_y
+        await here.press("pageup", "pageup")
+        assert frame.scroll_y == 0
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

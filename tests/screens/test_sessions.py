@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Static
 
+from tests.engine.test_rescue import bloated
 from tests.factories import days_ago, execute, make_database, session
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, garden, visit
+from tui.widgets.detail_panel import SessionDetailPanel
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.session_detail import SessionDetailPanel, Shown, panel_text
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.session_detail import Shown, panel_text
 from tui.widgets.session_tree import SessionTree
 from tui.widgets.status_header import StatusHeader
 
@@ -187,9 +190,27 @@ async def test_a_low_panel_tells_first_what_can_be_got_back(
             await here.press("i")
             await here.until(lambda: panel.shown is not None and panel.size.height > 0)
             await here.idle()
-            seen = str(panel.query_one("#detail", Static).content).splitlines()
+            seen = panel.text.plain.splitlines()
             assert any("to trash" in line for line in seen[: panel.size.height]), seen
             await here.press("i")
+
+
+async def test_the_keyboard_scrolls_details_that_do_not_fit(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path), (110, 14)) as here:
+        panel = here.screen.query_one(SessionDetailPanel)
+        await here.go_to("ses_planttrees")
+        await here.until(lambda: panel.is_cut and panel.max_scroll_y > 0)
+        assert "Scroll details" in [key.title for key in here.screen.query_one(KeyBar).keys]
+        await here.press(*["J"] * 9)
+        assert panel.scroll_offset.y == panel.max_scroll_y > 0
+        assert here.tree.cursor_id == "ses_planttrees", "the cursor stays"
+        last = panel.text.plain.splitlines()[-1].strip()
+        drawn = panel.render_line(panel.size.height - 1).text
+        assert last.endswith(drawn.strip()[-8:])
+        await here.press("K")
+        assert panel.scroll_offset.y < panel.max_scroll_y
+        await here.press("j")
+        await here.until(lambda: panel.scroll_offset.y == 0)
 
 
 async def test_of_a_subagent_the_gains_are_said_to_be_those_of_the_tree(tmp_path: Path) -> None:
@@ -219,16 +240,45 @@ async def test_a_word_that_is_not_understood_is_named_once_the_filter_is_kept(
 async def test_while_it_is_looked_for_anew_the_header_tells_what_was_found_before(
     tmp_path: Path,
 ) -> None:
-    async with visit(garden(tmp_path)) as here:
+    async with visit(bloated(tmp_path / "opencode.db")) as here:
         header = here.screen.query_one(StatusHeader)
-        await here.until(lambda: here.app.payloads is not None)
+        await here.until(lambda: here.app.promise is not None)
         before = here.app.payloads
-        assert header.status.get_back is not None
+        assert header.status.get_back.startswith("about ")
         await here.press("R")
         assert here.app.payloads is not None or before is None
         here.app.payloads = None
         await here.pilot.pause()
-        assert header.status.get_back is None, "a part of it is no answer"
+        assert header.status.get_back == "", "a part of it is no answer"
+
+
+async def test_a_cursor_on_a_group_stays_with_it_through_groupings_and_views(
+    tmp_path: Path,
+) -> None:
+    async with visit(garden(tmp_path)) as here:
+        tree = here.tree
+        house = next(g for g in tree.outline.order.groups if g.label == "house")  # type: ignore[union-attr]
+        assert tree.select(house.key)
+        await here.press("t")
+        assert tree.cursor_id == "ses_kitchenredsinkred", "flat: its first tree"
+        await here.press("t")
+        group = tree.cursor_group
+        assert group is not None and group.label == "last 90 days", "the age of that tree"
+        await here.press("t")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key
+        await here.press("s", "S")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key
+        await here.press("v")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key
+        await here.press("v")
+        garden_key = next(g.key for g in tree.outline.order.groups if g.label != "house")  # type: ignore[union-attr]
+        assert tree.select(garden_key)
+        await here.press("v", "v")
+        assert tree.cursor_group is not None and tree.cursor_group.key == house.key, "the nearest"
+        await here.press("v")
+        assert tree.cursor_group is not None and tree.cursor_group.key == garden_key
+        await here.press("j", "t", "t", "t")
+        assert tree.cursor_group is None or tree.cursor_group.key != garden_key, "moved by hand"
 
 
 async def test_marks_are_counted_as_whole_trees(tmp_path: Path) -> None:

@@ -20,14 +20,15 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.filter import LineFilter
 
-from tui.actions import ACTIONS, Keys, bindings
+from tui.actions import ACTIONS, EVERYWHERE
 from tui.app.census import Census
+from tui.app.exporting import Exporting
 from tui.app.log import keep_log, noted
 from tui.app.looks import HIGH_CONTRAST, Ascii, readable
 from tui.app.modes import MODES
-from tui.app.travel import Travel
 from tui.config import Config
 from tui.engine.site import Site, open_site
+from tui.keys import Keys, bindings
 from tui.policy.plan import Plan
 from tui.screens.page import Page
 from tui.screens.palette import Actions
@@ -38,7 +39,8 @@ PATIENCE = 1.0
 
 OF_SCREENS = {
     "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort", "reverse_sort",
-    "next_bars", "next_view", "next_grouping", "details", "open",
+    "next_bars", "next_view", "next_grouping", "details", "open", "half_down",
+    "half_up", "export",
 }  # fmt: skip
 """Actions that need a tree of sessions in front of them."""
 
@@ -47,7 +49,7 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class OcduApp(Travel):
+class OcduApp(Exporting):
     """See, decide, do: screens read facts here, hand in plans, and are told what came of them."""
 
     TITLE = "ocdu"
@@ -56,7 +58,11 @@ class OcduApp(Travel):
     DEFAULT_MODE = "sessions"
     COMMANDS: ClassVar = {Actions}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(action.id for action in ACTIONS if action.id not in OF_SCREENS)
+        *bindings(
+            action.id
+            for action in ACTIONS
+            if action.group in EVERYWHERE and action.id not in OF_SCREENS
+        )
     ]
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
         (0, "-narrow"),
@@ -71,7 +77,7 @@ class OcduApp(Travel):
         super().__init__()
         self.site = site
         self.config = config or Config()
-        self.keys = Keys(self.config.keys)
+        self.keys = Keys(self.config.keys, ascii=self.config.look.ascii)
         self.clock = clock
         self.database: Path = site.store.path
         self.generation = site.store.schema.generation
@@ -247,6 +253,8 @@ class OcduApp(Travel):
     def action_cancel(self) -> None:
         """Stop the running job; where none runs, take the first waiting one back."""
         waiting = self.jobs.waiting
+        if self.jobs.running is None and self.stop_writing():
+            return
         self.cancel(waiting[0][0] if self.jobs.running is None and waiting else None)
 
     def action_help(self) -> None:

@@ -13,13 +13,13 @@ from textual import on
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from tui.actions import Keys
 from tui.app.litter import Tidy
 from tui.app.log import noted
 from tui.app.notices import Notices
 from tui.config import Config
 from tui.engine.site import Site
 from tui.errors import OcduError
+from tui.keys import Keys
 from tui.messages import Failed, Recovered
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual import events, on
 from textual.reactive import var
 
-from tui.app.loading import Loading
+from tui.app.promising import Promising
 from tui.app.reads import Retained
 from tui.desk import Jobs, Running
 from tui.format import plural
@@ -28,7 +28,7 @@ RETAIN_EVERY = 3600.0
 """Seconds between two runs of the configured policies while the app is open."""
 
 
-class Orders(Loading):
+class Orders(Promising):
     """The part of the app that deals with the worker."""
 
     jobs: var[Jobs] = var(Jobs(), init=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -93,12 +93,25 @@ class Travel(Orders):
 
         return read_body(self.site.store, entry, at)
 
-    def free_file(self, session_id: str, format: Format) -> Path:
-        """A name in the present folder that is not taken, for the session written so."""
+    def free_file(self, session_id: str, format: Format, folder: Path | None = None) -> Path:
+        """A name in the folder (the present one) that is not taken, for the session written so."""
         from tui.store.export import free_name
 
         ending = ".md" if format == "markdown" else ".json"
-        return free_name(here(), self.forest.row(session_id).title, ending)
+        return free_name(folder or here(), self.forest.row(session_id).title, ending)
+
+    def free_folder(self) -> Path:
+        """A name in the present folder that is not taken, for several sessions."""
+        from tui.store.export import free_name
+
+        return free_name(here(), "opencode sessions", "")
+
+    def make_folder(self, target: Path) -> None:
+        """A new folder of the user's own (0700). Raises Refused when it exists."""
+        from tui.store.export import writable
+
+        with writable(target):
+            target.mkdir(mode=0o700)
 
     def objection(self, target: Path) -> str:
         """Why this file cannot be a new one, as a sentence; "" when it can."""
@@ -106,17 +119,28 @@ class Travel(Orders):
             return "This file exists: choose another name, nothing is written over."
         return "" if os.path.isdir(target.parent) else "There is no such folder."
 
-    def write_conversation(self, session_id: str, format: Format, target: Path, stop: Event) -> str:
-        """Write the conversation to a new file; a sentence about what was written."""
+    def write_conversation(
+        self,
+        session_id: str,
+        format: Format,
+        target: Path,
+        stop: Event,
+        told: Callable[[int], None] | None = None,
+    ) -> str:
+        """Write the conversation to a new file; a sentence about what was written.
+
+        `told` hears how many octets are written by now. Raises OcduError when the file exists or
+        cannot be written, or `stop` was set.
+        """
         from tui.engine.export import write_live
         from tui.engine.markdown import write_markdown
         from tui.store.database import file_size
 
         store, left_out = self.site.store, ""
         if format == "markdown":
-            write_markdown(store, self.forest.row(session_id), target, stop)
+            write_markdown(store, self.forest.row(session_id), target, stop, told)
         else:
-            done = write_live(store, session_id, target, stop)
+            done = write_live(store, session_id, target, stop, told)
             if done.left_out:
                 left_out = f" {plural(done.left_out, 'malformed row')} left out."
         return f"{size(file_size(target))} written to {target}.{left_out}"

@@ -9,7 +9,7 @@ import os
 import shlex
 import subprocess
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -66,12 +66,23 @@ def commented(config: Any) -> str:
     lines: list[str] = []
     for name, table in _values(config).items():
         lines.append(f"[{name}]")
+        if name == "keys":
+            lines += [*_comment(documentation()["keys"][""]), *_keys(table), ""]
+            continue
         docs = documentation().get(name, {})
         for key, value in table.items():
             lines += [*_comment(docs.get(key, "")), f"{key} = {json.dumps(value)}", ""]
-        if not table:
-            lines += [*_comment(docs.get("", "")), ""]
     return "\n".join(lines)
+
+
+def _keys(own: Mapping[str, str]) -> Iterator[str]:
+    """Every action with its key; one that is not the user's own waits behind a #."""
+    from tui.actions import ACTIONS
+
+    for action in ACTIONS:
+        key = own.get(action.id)
+        line = f"{action.id} = {json.dumps(key or action.keys)}"
+        yield f"{line if key else f'# {line}':<44}  # {action.group}: {action.title}"
 
 
 def _comment(text: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -24,14 +25,20 @@ from tui.store.session_files import SESSION_ID
 from tui.store.shelf import reading
 
 
-def write_live(store: Store, id: str, target: Path, stop: Event | None = None) -> Exported:
+def write_live(
+    store: Store,
+    id: str,
+    target: Path,
+    stop: Event | None = None,
+    told: Callable[[int], None] | None = None,
+) -> Exported:
     """Write a session of the database to a new file, row by row; no other writer waits for it.
 
     Raises Refused when the file exists, when the session cannot be written so, or when `stop` was
     set; then nothing is kept.
     """
     with store.reading() as db, new_file(target) as write:
-        return write_session(db.connection(), LIVE, id, checked(write, stop or Event()))
+        return write_session(db.connection(), LIVE, id, checked(write, stop or Event(), told))
 
 
 class Chosen(NamedTuple):

@@ -25,7 +25,7 @@ from tui.policy.vacuum import (
     plan_vacuum,
 )
 from tui.records import Payload, SessionRow
-from tui.sizes import Cells, FileSizes
+from tui.sizes import Cells, FileSizes, Promise
 
 ORDER = SETS["rescue"]
 """Reclaim levels in the order of the chain: what nobody can miss first."""
@@ -62,6 +62,19 @@ class RescueOptions:
     """When it was planned: who was active since then counts as at work."""
     keep: bool = False
     """Copy what the steps take into the trash first, where the rows of a level stay."""
+
+
+def promise(
+    forest: Forest,
+    payloads: Iterable[Payload],
+    facts: VacuumFacts,
+    now_ms: int,
+    running: frozenset[str] = frozenset(),
+) -> Promise:
+    """What a rescue with every step would give back, by its own plan."""
+    plan = plan_rescue(forest, payloads, facts, now_ms, running)
+    exact = bool(facts.trees) or facts.auto_vacuum == INCREMENTAL
+    return Promise(plan.predicted_bytes, exact)
 
 
 def rescue_levels() -> tuple[str, ...]:
@@ -268,6 +281,7 @@ __all__ = [
     "plan_giving_back",
     "plan_level",
     "plan_rescue",
+    "promise",
     "rescue_levels",
     "rescue_steps",
     "way_back",

@@ -12,6 +12,7 @@ from tui.desk import Freed, Live
 from tui.records import FileSurvey, Holder
 from tui.screens.gains import Advice, Total
 from tui.screens.tally import Share, growth, sparkline
+from tui.sizes import Promise
 
 
 class Past(NamedTuple):
@@ -66,10 +67,10 @@ def held(holders: Sequence[Holder]) -> str:
     return f"held by {names}" + (f" and {more} more" if more > 0 else "")
 
 
-def altogether_text(total: Total, rescue: int | None) -> Content:
+def altogether_text(total: Total, promise: Promise | None) -> Content:
     """The line below the table: what all keys give."""
     # A vacuum after the rescue packs more than the lines of the table can know by themselves.
-    octets = total.all + max(0, (rescue or 0) - total.keeping)
+    octets = total.all + max(0, (promise.bytes if promise else 0) - total.keeping)
     return Content.assemble(
         (" → ", "$foreground-muted"),
         (format.size(octets), "$text-success"),

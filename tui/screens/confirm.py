@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui import format
-from tui.actions import Keys
+from tui.keys import Keys
 from tui.policy.plan import Plan
 from tui.policy.prune import UNREAD, without_history
 from tui.records import Payload

@@ -13,12 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui import format
-from tui.actions import bindings
-from tui.desk import Jobs, this_thread
+from tui.desk import Jobs
 from tui.forest import Forest
+from tui.keys import bindings
 from tui.policy.plan import Plan
 from tui.records import Body, Entry, Spoken
-from tui.screens.export import ExportDialog, Wish
 from tui.screens.within import Within
 from tui.widgets.conversation import Conversation
 from tui.widgets.key_bar import Key
@@ -32,12 +31,8 @@ class ConversationScreen(Within):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(("archive", "prune_tree", "delete", "pin", "copy_id", "filter")),
+        *bindings(("next_hit", "hit_before", "next_largest", "export", "show_in_tree")),
         Binding("escape", "leave", "Back", show=False),
-        Binding("n", "next(1)", "Next hit or question", show=False),
-        Binding("N", "next(-1)", "Hit or question before", show=False),
-        Binding("L", "next_largest", "The largest part, then the next", show=False),
-        Binding("E", "export", "Export", show=False),
-        Binding("o", "show", "Show in the tree", show=False),
     ]
 
     def __init__(self) -> None:
@@ -212,11 +207,12 @@ class ConversationScreen(Within):
     def keys(self) -> Iterable[Key]:
         """What can be done here."""
         yield Key("Esc", "Back", "screen.leave")
-        yield Key("␣", "Unfold", "screen.turn_over")
-        yield Key("]", "Next question", "screen.question")
-        yield Key(self.desk.keys["filter"], "Search here", "screen.filter")
-        yield Key("L", "Largest", "screen.next_largest")
-        yield Key("E", "Export", "screen.export")
+        keys = self.desk.keys
+        yield Key(keys["mark"], "Unfold", "screen.turn_over")
+        yield Key(keys["next_question"], "Next question", "screen.question")
+        yield Key(keys["filter"], "Search here", "screen.filter")
+        yield Key(keys["next_largest"], "Largest", "screen.next_largest")
+        yield Key(keys["export"], "Export", "screen.export")
         yield from self.table_keys((*self.DEEDS, "help", "quit"))
 
     # keys
@@ -249,24 +245,9 @@ class ConversationScreen(Within):
             self._largest += 1
             self.talk.select(entry.key)
 
-    def action_export(self) -> None:
-        """Write the conversation to a file: which kind, and where, is asked."""
-        if self.session_id in self.desk.forest:
-            self.app.push_screen(ExportDialog(self.session_id), self._export)
-
-    def _export(self, wish: Wish | None) -> None:
-        if wish is None:
-            return
-        desk, id = self.desk, self.session_id
-        self.app.notify("Writing …", timeout=1)
-        desk.ask(
-            lambda: desk.write_conversation(id, wish.format, wish.target, this_thread()),
-            self._exported,
-            group="export",
-        )
-
-    def _exported(self, sentence: str) -> None:
-        self.app.notify(format.clean(sentence), markup=False)
+    def exported_ids(self) -> Sequence[str]:
+        """The conversation one reads, and none of its tree."""
+        return [self.session_id] if self.session_id in self.desk.forest else []
 
 
 def sessions_of(plan: Plan) -> set[str]:

@@ -13,7 +13,6 @@ from tui.policy.prune import PrunePolicy, plan_prune
 from tui.quantity import parse_age
 from tui.screens.board import Past
 from tui.screens.files import STALE
-from tui.screens.gains import rescued
 from tui.screens.page import Page
 from tui.screens.tally import Share, by_age, by_project, largest_trees
 
@@ -35,8 +34,6 @@ class Sums(NamedTuple):
     projects: Sequence[Share] = ()
     ages: Sequence[Share] = ()
     idle: Plan | None = None
-    rescue: int | None = None
-    """Octets that a rescue would give back."""
 
 
 class Counted(Page):
@@ -113,8 +110,7 @@ class Counted(Page):
         filled = desk.live.sizes.filled_bytes if desk.live else 0
         policy = PrunePolicy(older_than=parse_age(desk.config.prune.older_than))
         idle = plan_prune(forest, policy, now, desk.running, filled_bytes=filled) if done else None
-        rescue = rescued(forest, desk.payloads, desk.live, now, desk.running)
-        return Sums(largest_trees(forest), by_project(forest), by_age(forest, now), idle, rescue)
+        return Sums(largest_trees(forest), by_project(forest), by_age(forest, now), idle)
 
     def _sums_came(self, sums: Sums) -> None:
         self.sums = sums

@@ -69,6 +69,7 @@ class DashboardScreen(Counted):
         self.table.focus(scroll_visible=False)
         self.watch(self.app, "live", self.show_live)
         self.watch(self.app, "surveyed", self.show_live, init=False)
+        self.watch(self.app, "promise", self.show_live, init=False)
         self.watch(self.app, "forest", self.forest_changed, init=False)
         self.watch(self.app, "payloads", self.payloads_changed, init=False)
         self.watch(self.app, "jobs", self.job_changed, init=False)
@@ -122,10 +123,8 @@ class DashboardScreen(Counted):
         self.query_one("#words", Static).update(Content(said))
         self.table.offer(get_back(known))
         self._show_hint()
-        self.query_one("#altogether", Static).update(
-            altogether_text(total(known), self.sums.rescue)
-        )
-        found = advice(known, self.sums.rescue)
+        self.query_one("#altogether", Static).update(altogether_text(total(known), desk.promise))
+        found = advice(known, desk.promise)
         keys = [desk.keys[each] for each in found.actions]
         self.query_one("#advice", Static).update(advice_text(found, keys))
 
@@ -179,7 +178,7 @@ class DashboardScreen(Counted):
     def keys(self) -> Iterable[Key]:
         """What gives space back, then the rest."""
         return (
-            Key("↵", "Open", "screen.open"),
+            Key(self.desk.keys.sign("enter"), "Open", "screen.open"),
             *self.table_keys(
                 ("prune", "reclaim", "rescue", "vacuum", "checkpoint", "undo", "show_sessions",
                  "show_files", "show_trash", "show_jobs", "largest", "help", "quit")

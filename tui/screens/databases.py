@@ -42,7 +42,9 @@ class DatabasesDialog(Dialog[Path]):
     heading = "Databases"
     safe = "Stay"
     first = "RowTable"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("O", "refuse", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("O", "refuse", "Close", id="databases", show=False)
+    ]
 
     table = query_one(RowTable)
 

@@ -17,6 +17,7 @@ from tui.widgets.session_tree import SessionTree
 
 if TYPE_CHECKING:  # dialogs are imported when they open: the first picture comes sooner
     from tui.screens.confirm import Question
+    from tui.screens.export import Wish
 
 
 class Deeds(Page):
@@ -59,6 +60,24 @@ class Deeds(Page):
     def is_narrow(self) -> bool:
         """Marks are meant before everything."""
         return self.ids_here() is not None
+
+    def exported_ids(self) -> Sequence[str]:
+        """Sessions that are written when this is ordered: the marked ones, or that one."""
+        here = self.sessions.cursor_id
+        return self.sessions.marked_ids() or ([here] if here is not None else [])
+
+    def action_export(self) -> None:
+        """Write conversations to files: which kind, and where, is asked."""
+        if ids := self.exported_ids():
+            from tui.screens.export import ExportDialog
+
+            self.app.push_screen(ExportDialog(ids), self._export)
+        else:
+            self.app.notify("Mark what is to be exported, or go to a session.")
+
+    def _export(self, wish: Wish | None) -> None:
+        if wish is not None:
+            self.desk.export(wish.ids, wish.format, wish.target, wish.octets)
 
     def action_archive(self) -> None:
         """Archive at once; where all are archived already, bring them back."""

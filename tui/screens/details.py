@@ -14,7 +14,8 @@ from tui.desk import freeable, last_of, this_thread
 from tui.forest import Forest
 from tui.records import LargeRow, Payload, SessionDetail
 from tui.screens.deeds import Deeds
-from tui.widgets.session_detail import Gain, SessionDetailPanel, Shown, ShownGroup
+from tui.widgets.detail_panel import SessionDetailPanel
+from tui.widgets.session_detail import Gain, Shown, ShownGroup
 from tui.widgets.session_tree import SessionTree
 
 LEVELS = {
@@ -103,7 +104,7 @@ class Details(Deeds):
         gains = self._gains(outline.targets(position), "all its trees, to trash", line.bytes or 0)
         self.panel.shown = ShownGroup(
             group.label, group.hint, line.trees, line.sessions, line.messages, line.bytes,
-            line.active, desk.now(), gains,
+            line.active, desk.now(), gains, desk.keys["mark"],
         )  # fmt: skip
 
     def _gains(self, roots: Iterable[str], what: str, octets: int) -> tuple[Gain, ...]:

@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -22,13 +22,18 @@ Answer = TypeVar("Answer")
 
 
 class Dialog(ModalScreen[Answer | None]):
-    """A question with a frame. Subclasses give `body` and what the second button returns."""
+    """A question with a frame. Subclasses give `body` and what the second button returns.
+
+    What has no room scrolls; the buttons are always there.
+    """
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "refuse", "No", show=False),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
+        Binding("pagedown", "scroll_body(1)", id="page_down", show=False),
+        Binding("pageup", "scroll_body(-1)", id="page_up", show=False),
     ]
     heading: str = ""
     safe: str = "Not now"
@@ -36,13 +41,14 @@ class Dialog(ModalScreen[Answer | None]):
     first: str = "#safe"
     """What has the focus at first: the safe button, or a field that has to be filled in."""
     hint: str = ""
-    """Keys that work here beside Escape and Enter, on the lower edge of the frame."""
+    """Keys that work here beside Escape and Enter, on the lower edge of the frame; ids of actions
+    in braces stand for theirs."""
 
     def compose(self) -> ComposeResult:
         """The frame, the body, the buttons."""
-        with Vertical(id="frame") as frame:
+        with VerticalScroll(id="frame", can_focus=False) as frame:
             frame.border_title = Content(self.heading)
-            frame.border_subtitle = Content(self.hint)
+            frame.border_subtitle = Content(self.hint.format_map(self.desk.keys))
             yield from self.body()
             with Horizontal(id="buttons"):
                 yield Button(Content(self.safe), id="safe", compact=True)
@@ -69,6 +75,11 @@ class Dialog(ModalScreen[Answer | None]):
         button.disabled = not possible
         button.variant = "error" if destructive else "primary"
         button.refresh(layout=True)
+
+    def action_scroll_body(self, by: int) -> None:
+        """Show what has no room above the buttons."""
+        frame = self.query_one("#frame")
+        frame.scroll_relative(y=by * max(1, frame.size.height // 2), animate=False)
 
     @on(Button.Pressed, "#safe")
     def action_refuse(self) -> None:

@@ -116,7 +116,7 @@ class DigScreen(Fresh, Seeking):
     def keys(self) -> Iterable[Key]:
         """What can be done with a hit."""
         yield self.way_out()
-        yield Key("↵", "Restore its tree", "screen.choose")
+        yield Key(self.desk.keys.sign("enter"), "Restore its tree", "screen.choose")
         yield from self.table_keys(
             ("filter", "search", "undo", "show_sessions", "show_trash", "help", "quit")
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +32,11 @@ SESSION_IDS, MESSAGE_IDS, PART_IDS = 500, 115, 135
 class Wish(NamedTuple):
     """What is to be written, and where to."""
 
+    ids: tuple[str, ...]
     format: Format
     target: Path
+    octets: int
+    """About; 0 where nobody knows."""
 
 
 class ExportDialog(Dialog[Wish]):
@@ -44,16 +47,18 @@ class ExportDialog(Dialog[Wish]):
     first = "#format"
     hint = "← → the kind · ↓ the file"
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, ids: Sequence[str]) -> None:
         super().__init__()
-        self.session_id = session_id
+        self.ids = tuple(ids)
+        if len(self.ids) > 1:
+            self.heading = f"Export {len(self.ids)} conversations"
         self._offered = ""
         """The name put into the field; one that was typed is kept."""
 
     def body(self) -> Iterable[Widget]:
         """The kind, the file, how large."""
         yield Choice("write as", FORMATS, id="format")
-        yield Input(compact=True, id="file", placeholder="file to write")
+        yield Input(compact=True, id="file", placeholder="file or folder to write")
         yield Static(id="facts", markup=False)
 
     def on_mount(self) -> None:
@@ -70,24 +75,35 @@ class ExportDialog(Dialog[Wish]):
     def _chosen(self) -> None:
         field = self.query_one("#file", Input)
         if field.value == self._offered:
-            self._offered = str(self.desk.free_file(self.session_id, self.format))
+            desk = self.desk
+            several = len(self.ids) > 1
+            free = desk.free_folder() if several else desk.free_file(self.ids[0], self.format)
+            self._offered = str(free)
             field.value = self._offered
         self._preview()
 
     @on(Input.Changed, "#file")
     def _preview(self) -> None:
         target, desk = self._target(), self.desk
-        usage = desk.forest.usage_of(self.session_id)
-        if self.format == "opencode":
-            about = f"about {format.size(usage and json_octets(usage))}"
-        else:
-            about = f"{format.size(usage and usage.bytes - usage.event_bytes)} at most"
+        octets = self.octets()
+        exact = self.format == "opencode"
+        about = f"about {format.size(octets)}" if exact else f"{format.size(octets)} at most"
         facts = [Content(f"{about}, readable by you alone")]
         wrong = desk.objection(target) if target else "Type the name of a file."
         if wrong:
             facts.append(Content.styled(wrong, "$text-warning"))
         self.query_one("#facts", Static).update(Content("\n").join(facts))
         self.offer(f"Write it — {about}", possible=not wrong)
+
+    def octets(self) -> int | None:
+        """How much it will be, about; None while something of it is not measured."""
+        usages = [self.desk.forest.usage_of(id) for id in self.ids]
+        known = [usage for usage in usages if usage is not None]
+        if len(known) < len(usages):
+            return None
+        if self.format == "opencode":
+            return sum(map(json_octets, known))
+        return sum(usage.bytes - usage.event_bytes for usage in known)
 
     def _target(self) -> Path | None:
         name = self.query_one("#file", Input).value.strip()
@@ -110,7 +126,7 @@ class ExportDialog(Dialog[Wish]):
     def answer(self) -> Wish | None:
         """Kind and file."""
         target = self._target()
-        return Wish(self.format, target) if target else None
+        return Wish(self.ids, self.format, target, self.octets() or 0) if target else None
 
 
 def json_octets(usage: Usage) -> int:

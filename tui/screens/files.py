@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.getters import query_one
 from textual.widget import Widget
@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from tui import format
 from tui.desk import Jobs, Surveyed
+from tui.keys import bindings
 from tui.policy.files import plan_files
 from tui.policy.plan import Plan
 from tui.records import FileRow, FileSurvey
@@ -33,9 +34,7 @@ class FilesScreen(Page):
     """Removing always asks: nothing brings a file back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d", "remove", "Remove", show=False),
-        Binding("E", "remove_all", "Remove all that may go", show=False),
-        Binding("R", "rescan", "Count again", show=False),
+        *bindings(("remove_files", "remove_all_files", "rescan")),
     ]
 
     table = query_one(FileTree)
@@ -95,9 +94,8 @@ class FilesScreen(Page):
     def keys(self) -> Iterable[Key]:
         """What can be done here, then the way out."""
         return (
-            Key("d", "Remove", "screen.remove"),
-            Key("E", "Remove all that may go", "screen.remove_all"),
-            Key("↵", "Fold", "screen.fold"),
+            *self.table_keys(("remove_files", "remove_all_files")),
+            Key(self.desk.keys.sign("enter"), "Fold", "screen.fold"),
             Key(self.desk.keys["rescan"], "Count again", "screen.rescan"),
             *self.table_keys(("show_sessions", "help", "quit")),
         )

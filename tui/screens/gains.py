@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tui import format
-from tui.actions import Keys
 from tui.desk import Live, freeable
-from tui.forest import Forest
+from tui.keys import Keys
 from tui.policy.plan import Plan
 from tui.policy.reclaim import UNASKED
-from tui.policy.rescue import plan_rescue
-from tui.policy.vacuum import VacuumFacts
 from tui.records import FileSurvey, Payload
+from tui.sizes import Promise
 from tui.widgets.get_back_table import GetBack
 
 RECLAIMS = {
@@ -126,23 +124,6 @@ def outside_bytes(survey: FileSurvey, name: str) -> int:
     return max(0, survey.bytes - own)
 
 
-def rescued(
-    forest: Forest,
-    payloads: Sequence[Payload] | None,
-    live: Live | None,
-    now: int,
-    running: frozenset[str],
-) -> int | None:
-    """About what a rescue would give back, by its own plan; None while that is being counted.
-
-    Its dialog looks into the pages as well, which costs a read of the file, and says it to 2 %.
-    """
-    if payloads is None or live is None:
-        return None
-    facts = VacuumFacts(live.sizes, live.free_disk, live.free_disk, holders=live.holders)
-    return plan_rescue(forest, payloads, facts, now, running).predicted_bytes
-
-
 class Total(NamedTuple):
     """What all the keys together would give; what two of them would take counts once."""
 
@@ -173,15 +154,17 @@ class Advice(NamedTuple):
     actions: tuple[str, ...] = ()
 
 
-def advice(known: Known, rescue: int | None) -> Advice:
-    """The largest gain that costs least; `rescue` in octets, None while it is being counted."""
-    if known.live is None or rescue is None:
+def advice(known: Known, promise: Promise | None) -> Advice:
+    """The largest gain that costs least; `promise` is what a rescue gives, None while that is
+    being counted."""
+    if known.live is None or promise is None:
         return Advice("Counting what is worth doing …")
+    rescue = promise.bytes
     free, size = known.live.sizes.free_bytes, format.size
     safe = safe_bytes(known.survey) if known.survey is not None else 0
     least = max(LEAST, int(LEAST_SHARE * known.live.on_disk))
     if rescue >= max(least, safe) and free < rescue * 0.9:
-        back = f"{{}} gets back about {size(rescue)} without deleting a session."
+        back = f"{{}} gets back {promise.told} without deleting a session."
         return Advice(back, ("rescue",))
     if free >= max(least, safe):
         return Advice(f"{{}} gives {size(free)} back to the disk; nothing is lost.", ("vacuum",))

@@ -13,47 +13,36 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import ACTIONS, Keys
+from tui.actions import ACTIONS, GROUPS
 from tui.desk import desk_of
+from tui.keys import Keys
 from tui.messages import DialogOpened
 from tui.narrowing import KEYS
 
-MOVING = (
-    ("j k ↑ ↓", "move"),
-    ("g G", "first and last line"),
-    ("PgUp PgDn", "a page up or down"),
-    ("l → ↵", "open what is folded"),
-    ("h ←", "fold, then go to the parent"),
-    ("␣", "mark, and go on"),
-    ("*", "mark all shown"),
-    ("-", "unmark all"),
-    ("Esc", "clear the filter, leave a dialog: always no"),
-)
-"""Keys of the tree itself, which are not in the table because they do nothing but move."""
-
-READING = (
-    ("␣ l h ↵", "unfold and fold; on the last line of a long text, read on"),
-    ("] [", "next question, question before"),
-    ("{filter} n N", "search in it; next hit, hit before"),
-    ("J K", "half a page down, up"),
-    ("L", "the largest part; again: the next largest"),
-    ("E", "write the conversation to a file: Markdown, or what opencode imports"),
-    ("o", "show the session in the tree"),
-    ("Esc", "back to where you came from"),
-)
-"""Keys of a conversation, which are not in the table because they mean nothing elsewhere."""
-
-ELSEWHERE = (
-    ("↵", "Dashboard: what the line names; Trash: restore; Jobs: all about it"),
-    ("{filter} {search}", "Trash: filter by title, directory, id; search what was said in it"),
-    ("e o E", "Trash: empty the batch, what is older than 30 days, all of it"),
-    ("d E", "Files: remove what may go of this line, or all that may go"),
-    ("l e", "Projects: relink one whose folder moved, remove an empty one"),
-    ("e", "Jobs: take a waiting one back"),
-    ("↑ ␣", "Dialogs: from the buttons to the list, take or leave a line"),
-    ("Esc", "back to the sessions; out of every dialog, and nothing is changed"),
-)
-"""Keys of single screens, which stand in their last line."""
+FIXED = {
+    "Move and mark": (
+        ("{enter}", "open what is folded; of a session show the details"),
+        ("Esc", "clear the filter, leave a dialog: always no"),
+    ),
+    "Read a conversation": (
+        ("{enter}", "unfold; on the last line of a long text, read on"),
+        ("{filter}", "search in it"),
+        ("Esc", "back to where you came from"),
+    ),
+    "Trash": (
+        ("{enter}", "restore the batch or the tree"),
+        ("{filter} {search}", "filter by title, directory, id; search what was said in it"),
+    ),
+    "Files": (("{enter}", "fold and unfold"),),
+    "Projects": (("{enter}", "show its newest session"),),
+    "Jobs": (("{enter}", "all about the job"),),
+    "Dialogs": (
+        ("↑", "from the buttons to the list"),
+        ("{page_up} {page_down}", "from the buttons, what has no room above them"),
+        ("Esc", "out of every dialog, and nothing is changed"),
+    ),
+}
+"""Keys that mean the same for everybody, by the group they stand with; ids of actions in braces."""
 
 FILTERING = (
     ("text", "titles, directories and ids that hold it; else similar titles"),
@@ -65,8 +54,6 @@ FILTERING = (
 
 KEY_CELLS = 11
 
-GROUPS = ("Act", "Look", "Go", "Job")
-
 
 class HelpDialog(ModalScreen[None]):
     """Any key that leaves brings back the screen before."""
@@ -74,8 +61,8 @@ class HelpDialog(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "leave", "Back", show=False),
         Binding("question_mark", "leave", "Back", show=False, id="help"),
-        Binding("j,down", "scroll_down", show=False),
-        Binding("k,up", "scroll_up", show=False),
+        Binding("j,down", "scroll_down", id="move_down", show=False),
+        Binding("k,up", "scroll_up", id="move_up", show=False),
     ]
 
     def compose(self) -> ComposeResult:
@@ -110,22 +97,19 @@ class HelpDialog(ModalScreen[None]):
 
 def help_text(keys: Keys, width: int) -> Content:
     """All groups below each other, with the keys as the user has them."""
-    lines = [Content.styled("Move and mark", "bold $text-accent")]
-    lines += [_line(key, meaning, width) for key, meaning in MOVING]
+    names = {**keys, "enter": keys.sign("enter")}
+    lines: list[Content] = []
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]
         for action in ACTIONS:
             if action.group == group:
                 meaning = action.help.format_map(keys)
                 lines.append(_line(keys.all_of(action.id), meaning, width))
-    for heading, told in (
-        ("Read a conversation", READING),
-        ("On the other screens and in dialogs", ELSEWHERE),
-        ("Words of the filter line", FILTERING),
-    ):
-        lines += [Content(""), Content.styled(heading, "bold $text-accent")]
-        lines += [_line(key.format_map(keys), meaning, width) for key, meaning in told]
-    return Content("\n").join(lines)
+        fixed = FIXED.get(group, ())
+        lines += [_line(key.format_map(names), meaning, width) for key, meaning in fixed]
+    lines += [Content(""), Content.styled("Words of the filter line", "bold $text-accent")]
+    lines += [_line(key, meaning, width) for key, meaning in FILTERING]
+    return Content("\n").join(lines[1:])
 
 
 def _line(key: str, meaning: str, width: int) -> Content:

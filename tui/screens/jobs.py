@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.getters import query_one
 from textual.widget import Widget
@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from tui import format
 from tui.desk import Freed, Jobs, JournalLine
+from tui.keys import bindings
 from tui.policy.plan import Plan
 from tui.screens.job import JobDialog
 from tui.screens.page import Page
@@ -53,7 +54,7 @@ STATES: dict[str, Piece] = {
 class JobsScreen(Page):
     """The journal, with the queue on top."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("e", "withdraw", "Withdraw", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(("withdraw",))]
 
     table = query_one(RowTable)
 
@@ -148,7 +149,7 @@ class JobsScreen(Page):
         """What can be done here, then the way out."""
         return (
             *self.table_keys(("undo", "redo", "pause", "cancel")),
-            Key("e", "Withdraw waiting job", "screen.withdraw"),
+            *self.table_keys(("withdraw",)),
             *self.table_keys(("show_sessions", "help", "quit")),
         )
 

@@ -14,8 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import bindings
 from tui.forest import Forest
+from tui.keys import bindings
 from tui.policy.plan import Plan
 from tui.records import LargeRow
 from tui.screens.elsewhere import Elsewhere
@@ -233,7 +233,7 @@ class LargestScreen(Fresh, Elsewhere):
     def keys(self) -> Iterable[Key]:
         """What can be done with a row."""
         yield Key("Esc", "Back", "screen.leave")
-        yield Key("↵", "Show in the tree", "screen.choose")
+        yield Key(self.desk.keys.sign("enter"), "Show in the tree", "screen.choose")
         yield from self.table_keys(("open", *self.DEEDS, "help", "quit"))
 
 

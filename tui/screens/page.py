@@ -14,7 +14,8 @@ from textual.widgets._toast import ToastRack
 
 from tui import format
 from tui.actions import ACTIONS, Action
-from tui.desk import Desk, Jobs, Live, desk_of, freeable
+from tui.desk import Desk, Jobs, Live, desk_of
+from tui.talks import Writing
 from tui.widgets.job_bar import JobBar
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.status_header import Status, StatusHeader
@@ -50,10 +51,10 @@ class Page(Screen[None]):
     def on_mount(self) -> None:
         """Follow the app's facts."""
         self.watch(self.app, "live", self._show_status)
-        self.watch(self.app, "payloads", self._show_status)
-        self.watch(self.app, "surveyed", self._show_status)
+        self.watch(self.app, "promise", self._show_status)
         self.watch(self.app, "jobs", self._show_jobs)
         self.watch(self.app, "undecided", self._show_undecided)
+        self.watch(self.app, "writing", self._show_writing)
         self.watch(self.app, "undoable", self.show_keys)
 
     def on_screen_resume(self) -> None:
@@ -89,12 +90,7 @@ class Page(Screen[None]):
         return "compacted"
 
     def _show_status(self) -> None:
-        desk, found = self.desk, None
-        if desk.live is not None and desk.payloads is not None:  # a part of it would be no answer
-            found = desk.live.sizes.free_bytes + desk.live.sizes.wal_bytes
-            found += sum(freeable(payload) for payload in desk.payloads)
-            found += sum(row.safe_bytes for row in desk.surveyed.survey.rows if not row.parent)
-        self.query_one(StatusHeader).status = status_of(desk, desk.live, found)
+        self.query_one(StatusHeader).status = status_of(self.desk, self.desk.live)
 
     def _show_jobs(self, jobs: Jobs) -> None:
         bar = self.query_one(JobBar)
@@ -104,6 +100,10 @@ class Page(Screen[None]):
     def _show_undecided(self, octets: int) -> None:
         bar = self.query_one(JobBar)
         bar.action_keys, bar.undecided = self.desk.keys, octets
+
+    def _show_writing(self, writing: Writing | None) -> None:
+        bar = self.query_one(JobBar)
+        bar.action_keys, bar.writing = self.desk.keys, writing
 
     def show_keys(self) -> None:
         """Write the last line anew."""
@@ -117,14 +117,15 @@ class Page(Screen[None]):
         """These actions of the table as entries of the last line, with the user's own keys."""
         wanted = set(ids)
         return [
-            Key(self.desk.keys[action.id], self._title(action), self.address(action.id))
+            Key(self.desk.keys[action.id], self._title(action), self.address(action))
             for action in ACTIONS
             if action.id in wanted and (action.id != "undo" or self.desk.undoable)
         ]
 
-    def address(self, id: str) -> str:
+    def address(self, action: Action) -> str:
         """Where an action lives: on this screen, else on the app."""
-        return f"screen.{id}" if hasattr(self, f"action_{id}") else f"app.{id}"
+        here = hasattr(self, action.method)
+        return f"screen.{action.call}" if here else f"app.{action.call}"
 
     def _title(self, action: Action) -> str:
         if action.id == "undo" and self.desk.undoable:
@@ -132,7 +133,7 @@ class Page(Screen[None]):
         return action.title
 
 
-def status_of(desk: Desk, live: Live | None, get_back: int | None) -> Status:
+def status_of(desk: Desk, live: Live | None) -> Status:
     """The header's facts."""
     path = homely(desk.database)
     if live is None:
@@ -144,7 +145,7 @@ def status_of(desk: Desk, live: Live | None, get_back: int | None) -> Status:
         wal_bytes=live.sizes.wal_bytes,
         free_disk=live.free_disk,
         holders=tuple((holder.name, holder.pid) for holder in live.holders),
-        get_back=get_back,
+        get_back=desk.promise.told if desk.promise and desk.promise.bytes else "",
         trash_bytes=live.trash_bytes if is_not_small(live) else 0,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.actions import ACTIONS, Action
+from tui.actions import ACTIONS, EVERYWHERE, Action
 from tui.desk import desk_of
 from tui.screens.page import Page
 
@@ -53,7 +53,13 @@ class Actions(Provider):
         if action.id == "command_palette":
             return None
         if isinstance(page, Page):
-            address = page.address(action.id)
-            known = address.startswith("screen.") or hasattr(self.app, f"action_{action.id}")
+            address = page.address(action)
+            known = self._knows(page, action)
             return partial(page.run_action, address) if known else None
         return None
+
+    def _knows(self, page: Page, action: Action) -> bool:
+        """Whether it can be done here: on this very screen, or from everywhere."""
+        if any(each.id == action.id for _, each in page._bindings):
+            return True
+        return action.group in EVERYWHERE and hasattr(self.app, action.method)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.getters import query_one
 from textual.widget import Widget
@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from tui import format
 from tui.forest import Forest
+from tui.keys import bindings
 from tui.places import ProjectRow
 from tui.policy.plan import Plan
 from tui.policy.projects import plan_remove
@@ -43,12 +44,9 @@ class Share(NamedTuple):
 
 
 class ProjectsScreen(Fresh):
-    """Enter shows a project's newest session; `l` relinks, `e` removes an empty one."""
+    """Enter shows a project's newest session; one that moved is relinked, an empty one removed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "relink", "Relink", show=False),
-        Binding("e", "remove", "Remove", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(("relink", "remove_project"))]
 
     table = query_one(RowTable)
 
@@ -85,16 +83,16 @@ class ProjectsScreen(Fresh):
         gone = sum(row.missing for row in rows)
         parts: list[tuple[str, str]] = [(format.plural(len(rows), "project"), "bold")]
         if gone:
-            parts.append((f" · ⚠ the folder of {gone} is gone: l relinks one that moved",
+            key = self.desk.keys["relink"]
+            parts.append((f" · ⚠ the folder of {gone} is gone: {key} relinks one that moved",
                           "$text-warning"))  # fmt: skip
         self.query_one("#summary", Static).update(Content.assemble(*parts))
 
     def keys(self) -> Iterable[Key]:
         """What can be done here, then the way out."""
         return (
-            Key("↵", "Show its newest session", "screen.open"),
-            Key("l", "Relink", "screen.relink"),
-            Key("e", "Remove when empty", "screen.remove"),
+            Key(self.desk.keys.sign("enter"), "Show its newest session", "screen.open"),
+            *self.table_keys(("relink", "remove_project")),
             *self.table_keys(("undo", "show_sessions", "help", "quit")),
         )
 

@@ -13,8 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import Keys
 from tui.forest import Forest
+from tui.keys import Keys
 from tui.policy.giving_back import announced
 from tui.policy.plan import Plan
 from tui.policy.prune import UNREAD, PrunePolicy, plan_prune, without_history

@@ -13,8 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import Keys
 from tui.desk import freeable
+from tui.keys import Keys, bindings
 from tui.policy.giving_back import announced
 from tui.policy.plan import Plan
 from tui.policy.reclaim import (
@@ -53,10 +53,10 @@ class ReclaimDialog(Dialog[Plan]):
 
     heading = "Reclaim"
     safe = "Keep everything"
-    hint = "↑ to the levels · space takes one · s for whom"
+    hint = "↑ to the levels · {mark} takes one · {scope} for whom"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "turn", "Choose", show=False),
-        Binding("s", "scope", "For whom", show=False),
+        Binding("space", "turn", "Choose", id="mark", show=False),
+        *bindings(("scope",)),
     ]
 
     def __init__(

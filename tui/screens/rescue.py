@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import Keys
+from tui.keys import Keys
 from tui.policy.plan import Item, Plan
 from tui.policy.reclaim import LEVELS
 from tui.policy.rescue import VACUUM, RescueOptions, plan_rescue, rescue_steps, way_back
@@ -39,8 +39,10 @@ class RescueDialog(Dialog[Plan]):
 
     heading = "Get space back, keep every session"
     safe = "Keep everything"
-    hint = "↑ to the steps · space switches one"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "turn", "Choose", show=False)]
+    hint = "↑ to the steps · {mark} switches one"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "turn", "Choose", id="mark", show=False)
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,6 +77,7 @@ class RescueDialog(Dialog[Plan]):
         if self.is_attached:
             self.payloads, self.vacuum = found
             self._whole = self._planned(frozenset())
+            self.desk.looked_into(*found)
             self._preview()
 
     def _planned(self, without: Iterable[str]) -> Plan:

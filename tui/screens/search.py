@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from textual import on
 from textual.binding import BindingType
 
-from tui.actions import bindings
 from tui.desk import Jobs
+from tui.keys import bindings
 from tui.records import Hit
 from tui.screens.conversation import CHANGES
 from tui.screens.elsewhere import Elsewhere
@@ -88,7 +88,8 @@ class SearchScreen(Seeking, Elsewhere):
 
     def facts(self, hits: Sequence[Hit]) -> Sequence[str]:
         """And whether that is still so."""
-        again = f"changed since: {self.desk.keys['filter']} ↵ searches again"
+        keys = self.desk.keys
+        again = f"changed since: {keys['filter']} {keys.sign('enter')} searches again"
         return [*super().facts(hits), *([again] if self._changed else [])]
 
     def _forest_changed(self) -> None:
@@ -132,7 +133,7 @@ class SearchScreen(Seeking, Elsewhere):
         """What can be done with a hit."""
         yield self.way_out()
         if self._found_nothing():
-            yield Key("↵", "Search the trash", "screen.choose")
+            yield Key(self.desk.keys.sign("enter"), "Search the trash", "screen.choose")
         else:
-            yield Key("↵", "Show in the tree", "screen.choose")
+            yield Key(self.desk.keys.sign("enter"), "Show in the tree", "screen.choose")
         yield from self.table_keys(("open", *self.DEEDS, "help", "quit"))

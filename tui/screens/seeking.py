@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui import format
-from tui.actions import bindings
+from tui.keys import bindings
 from tui.records import Hit
 from tui.screens.page import Page
 from tui.widgets.hit_list import HitList, Talk, parts_of, told

@@ -13,12 +13,14 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import bindings
+from tui.actions import ACTIONS
 from tui.forest import Forest
+from tui.keys import Keys, bindings
 from tui.ordering import Grouping
 from tui.screens.arranging import Arranging
+from tui.widgets.detail_panel import SessionDetailPanel
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.session_detail import SessionDetailPanel
+from tui.widgets.key_bar import Key
 from tui.widgets.session_line import Bars
 from tui.widgets.session_tree import SessionTree
 from tui.widgets.welcome import HEIGHT, WIDTH, Welcome
@@ -32,6 +34,7 @@ class SessionsScreen(Arranging):
             (
                 "archive", "prune_tree", "delete", "pin", "copy_id", "filter", "next_sort",
                 "reverse_sort", "next_bars", "next_view", "next_grouping", "details", "open",
+                "half_down", "half_up", "export",
             )
         )
     ]  # fmt: skip
@@ -103,6 +106,22 @@ class SessionsScreen(Arranging):
         """Show or hide the panel; below 100 columns it opens under the tree."""
         self.toggle_class("-details-off" if self.app.size.width >= 100 else "-details-on")
 
+    def action_half(self, by: int) -> None:
+        """Half a page of the details down or up."""
+        self.panel.scroll_half(by)
+
+    def keys(self) -> Iterable[Key]:
+        """Those of the table; and the one that scrolls the details, where there is more of them."""
+        *first, help, quit = self.table_keys(action.id for action in ACTIONS if action.footer)
+        keys = self.desk.keys
+        both = f"{keys['half_down']} {keys['half_up']}"
+        more = [Key(both, "Scroll details", "screen.half(1)")] if self.panel.is_cut else []
+        return (*first, *more, help, quit)
+
+    @on(SessionDetailPanel.Cut)
+    def _tell_more(self) -> None:
+        self.show_keys()
+
     @on(SessionTree.Chosen)
     def _chosen(self) -> None:
         if self.app.size.width < 100:
@@ -135,7 +154,9 @@ class SessionsScreen(Arranging):
     def _show_marks(self, event: SessionTree.MarksChanged) -> None:
         line = self.query_one("#marks", Static)
         line.display = bool(event.ids)
-        line.update(Content.styled(marks_line(self.desk.forest, event.ids), "$text-accent"))
+        line.update(
+            Content.styled(marks_line(self.desk.forest, event.ids, self.desk.keys), "$text-accent")
+        )
 
     def action_open(self) -> None:
         """Read the conversation of the session under the cursor."""
@@ -149,12 +170,12 @@ class SessionsScreen(Arranging):
             self.app.notify(f"Copied {format.clean(id)}", markup=False, timeout=2)
 
 
-def marks_line(forest: Forest, ids: Iterable[str]) -> str:
+def marks_line(forest: Forest, ids: Iterable[str], keys: Keys) -> str:
     """ "✓ 2 marked · 311 MB · 7 sessions": whole trees, each counted once."""
     trees = {tree.root.id: tree for tree in (forest.tree_of(id) for id in ids if id in forest)}
     octets = sum(tree.bytes for tree in trees.values())
     sessions = sum(len(tree.rows) for tree in trees.values())
     return (
         f" ✓ {format.plural(len(trees), 'tree')} marked · {format.size(octets)} · "
-        f"{format.plural(sessions, 'session')}    - unmarks"
+        f"{format.plural(sessions, 'session')}    {keys['unmark_all']} unmarks"
     )

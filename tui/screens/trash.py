@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.getters import query_one
 from textual.widget import Widget
 
 from tui import format
-from tui.actions import bindings
 from tui.desk import TrashBatch
 from tui.forest import Forest
+from tui.keys import bindings
 from tui.narrowing import parse_narrowing
 from tui.policy.plan import Plan
 from tui.screens.confirm import ConfirmDialog, empty_question
@@ -34,21 +34,17 @@ from tui.widgets.key_bar import Key
 from tui.widgets.row_table import RowTable
 
 OLD = timedelta(days=30)
-"""What `o` empties: a month is long enough to notice that something is missing."""
+"""What is emptied as old: a month is long enough to notice that something is missing."""
 
 
 class TrashScreen(Fresh):
-    """Restores with Enter or `r`; emptying always asks and wants the count typed.
+    """Restores with Enter; emptying always asks and wants the count typed.
 
     A line stands for a batch; while a filter is on, for a tree that it finds.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(("filter", "search")),
-        Binding("r", "restore", "Restore", show=False),
-        Binding("e", "empty", "Empty", show=False),
-        Binding("o", "empty_old", "Empty old", show=False),
-        Binding("E", "empty_all", "Empty all", show=False),
+        *bindings(("filter", "search", "restore", "empty", "empty_old", "empty_all")),
     ]
 
     table = query_one(RowTable)
@@ -105,11 +101,9 @@ class TrashScreen(Fresh):
     def keys(self) -> Iterable[Key]:
         """What can be done here, then the way out."""
         return (
-            Key("↵", "Restore", "screen.restore"),
+            Key(self.desk.keys.sign("enter"), "Restore", "screen.restore"),
             *self.table_keys(("filter", "search")),
-            Key("e", "Empty this batch", "screen.empty"),
-            Key("o", "Empty older than 30 days", "screen.empty_old"),
-            Key("E", "Empty all", "screen.empty_all"),
+            *self.table_keys(("empty", "empty_old", "empty_all")),
             *self.table_keys(("undo", "show_sessions", "help", "quit")),
         )
 

@@ -10,8 +10,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
-from tui.actions import Keys
 from tui.desk import Live
+from tui.keys import Keys
 from tui.policy.plan import Plan
 from tui.policy.vacuum import VacuumDecision
 from tui.screens.dialog import Dialog

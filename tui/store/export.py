@@ -97,16 +97,31 @@ def new_file(path: Path) -> Iterator[Write]:
 
     Raises Refused when it exists, for nothing is ever overwritten, and when it cannot be written.
     """
+    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
     with writable(path):
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        if os.path.lexists(path):
+            raise FileExistsError(path)
+        descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file.write
                 file.flush()
                 os.fsync(file.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+            _named(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _named(beside: Path, path: Path) -> None:
+    """Give a whole file its name, unless that was taken meanwhile (FileExistsError)."""
+    try:
+        os.link(beside, path)  # unlike a rename it never writes over anything
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.rename(beside, path)
 
 
 @contextmanager
@@ -121,13 +136,21 @@ def writable(path: Path) -> Iterator[None]:
         raise Refused(f"{path} cannot be written: {why}. Name another file.") from error
 
 
-def checked(write: Write, stop: Event) -> Write:
-    """The same, but it raises Refused once `stop` is set: `new_file` then keeps nothing."""
+def checked(write: Write, stop: Event, told: Callable[[int], None] | None = None) -> Write:
+    """The same, but it raises Refused once `stop` is set: `new_file` then keeps nothing.
+
+    `told` hears after each block how many octets are written.
+    """
+    octets = 0
 
     def write_on(block: bytes) -> None:
+        nonlocal octets
         if stop.is_set():
             raise Refused("Writing was stopped; nothing of it was kept.")
         write(block)
+        octets += len(block)
+        if told is not None:
+            told(octets)
 
     return write_on
 

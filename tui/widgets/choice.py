@@ -22,10 +22,11 @@ class Choice(Widget, can_focus=True):
     """`options` are (what is shown, what it means); `value` is the meaning of the one shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "turn(-1)", "Before", show=False),
-        Binding("right,l,space", "turn(1)", "Next", show=False),
-        Binding("down,j", "app.focus_next", show=False),
-        Binding("up,k", "app.focus_previous", show=False),
+        Binding("left,h", "turn(-1)", "Before", id="fold", show=False),
+        Binding("right,l", "turn(1)", "Next", id="unfold", show=False),
+        Binding("space", "turn(1)", "Next", id="mark", show=False),
+        Binding("down,j", "app.focus_next", id="move_down", show=False),
+        Binding("up,k", "app.focus_previous", id="move_up", show=False),
     ]
     DEFAULT_CSS = """
     Choice { width: auto; height: 1; }

@@ -19,6 +19,7 @@ from textual.geometry import Region
 from textual.message import Message
 
 from tui.format import clean, clip
+from tui.keys import bindings
 from tui.records import Body, Entry
 from tui.widgets.conversation_line import (
     INDENT,
@@ -42,14 +43,9 @@ class Conversation(LineList):
     """Give it entries with `begin` and `grow`, bodies with `fill`; it never reads anything."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "turn_over", "Fold or unfold", show=False),
+        *bindings(("unfold", "fold", "next_question", "question_before", "half_down", "half_up")),
+        Binding("space", "turn_over", "Fold or unfold", id="mark", show=False),
         Binding("enter", "enter", "Unfold, or go on", show=False),
-        Binding("l,right", "unfold", "Unfold", show=False),
-        Binding("h,left", "fold", "Fold, then to the question", show=False),
-        Binding("right_square_bracket", "turn(1)", "Next question", show=False),
-        Binding("left_square_bracket", "turn(-1)", "Question before", show=False),
-        Binding("J,ctrl+d", "half(1)", "Half a page down", show=False),
-        Binding("K,ctrl+u", "half(-1)", "Half a page up", show=False),
     ]
 
     @dataclass

@@ -117,7 +117,7 @@ def said(body: Body, width: int) -> list[Piece]:
     lines = [(line, look) for text, look in body.pieces for line in wrapped(text, room)
              for look in (look,)]  # fmt: skip
     if body.next is not None:
-        lines.append((f"… {format.size(body.left)} more: ↵ goes on", "mark"))
+        lines.append((f"… {format.size(body.left)} more: Enter", "mark"))
     return lines
 
 

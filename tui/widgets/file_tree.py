@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui.format import AGE_CELLS, SIZE_CELLS, age, cells, clean, clip, count, fit, share_bar, size
+from tui.keys import bindings
 from tui.records import FileRow
 from tui.widgets.line_list import LineList, Piece, heading_piece
 
@@ -25,9 +26,10 @@ class FileTree(LineList):
     """Give it the rows of a survey with `show`; folds and cursor stay where they were."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "fold", "Fold", show=False),
-        Binding("right,l", "unfold", "Unfold", show=False),
-        Binding("left,h", "up", "Fold, then up", show=False),
+        *bindings(("unfold",)),
+        Binding("enter", "fold", "Fold", show=False),
+        Binding("space", "fold", "Fold", id="mark", show=False),
+        Binding("left,h", "up", "Fold, then up", id="fold", show=False),
     ]
 
     @dataclass

@@ -28,7 +28,10 @@ class Talk(NamedTuple):
 class HitList(LineList):
     """Give it hits with `show`; Enter or a double click posts `Chosen`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,l,right", "choose", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", show=False),
+        Binding("l,right", "choose", id="unfold", show=False),
+    ]
 
     @dataclass
     class Chosen(Message):

@@ -8,8 +8,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui import format
-from tui.actions import Keys
 from tui.desk import Jobs, Running
+from tui.keys import Keys
+from tui.talks import Writing
 
 DOING = {
     "archive": "archiving",
@@ -41,6 +42,8 @@ class JobBar(Widget):
 
     jobs: reactive[Jobs] = reactive(Jobs(), init=False)
     now: reactive[int] = reactive(0, repaint=False, init=False)
+    writing: reactive[Writing | None] = reactive(None, init=False)
+    """An export under way; a job is shown before it."""
     undecided: reactive[int] = reactive(0, init=False)
     """Octets that could go by themselves, if the user said so; 0 for none."""
     action_keys = Keys()
@@ -48,7 +51,12 @@ class JobBar(Widget):
 
     def watch_jobs(self, jobs: Jobs) -> None:
         """Appear with the first job, vanish with the last."""
-        self.set_class(bool(jobs.running or jobs.waiting or self.undecided), "-busy")
+        busy = jobs.running or jobs.waiting or self.writing or self.undecided
+        self.set_class(bool(busy), "-busy")
+
+    def watch_writing(self) -> None:
+        """Appear and vanish with it."""
+        self.watch_jobs(self.jobs)
 
     def watch_undecided(self) -> None:
         """Appear and vanish with it."""
@@ -63,6 +71,8 @@ class JobBar(Widget):
     def render(self) -> RenderResult:
         """The line at the present width."""
         jobs = self.jobs
+        if self.writing is not None and jobs.running is None:
+            return writing_line(self.writing, self.size.width, self.action_keys)
         if self.undecided and not (jobs.running or jobs.waiting):
             return undecided_line(self.undecided, self.action_keys["consent"], self.size.width)
         return job_line(jobs, self.now, self.size.width, self.action_keys)
@@ -82,6 +92,22 @@ def undecided_line(octets: int, key: str, width: int) -> Content:
         if line.cell_length <= width:
             return line
     return line.truncate(width, ellipsis=True)
+
+
+def writing_line(writing: Writing, width: int, keys: Keys) -> Content:
+    """How far an export is, and what stops it."""
+    name = format.clip(format.clean(writing.name), 28)
+    bar = format.share_bar(writing.part, 15)
+    told = format.percent(writing.part) if writing.part is not None else ""
+    line = Content.assemble(
+        (" ▶ ", "$text-success"), f"writing “{name}”  ", (bar, "$primary on $primary-muted"),
+        f"  {told}  {format.size(writing.done)}",
+    )  # fmt: skip
+    hint = f"{keys['cancel']} stops"
+    room = width - line.cell_length - len(hint) - 1
+    if room < 1:
+        return line.truncate(width, ellipsis=True)
+    return Content.assemble(line, " " * room, (hint, "$foreground-muted"))
 
 
 def job_line(jobs: Jobs, now: int, width: int, keys: Keys) -> Content:

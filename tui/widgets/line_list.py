@@ -13,7 +13,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.reactive import reactive
@@ -22,6 +22,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.format import cells, clean, fit
+from tui.keys import bindings
 
 HEADING = 1
 """Screen lines above the list that do not scroll."""
@@ -72,12 +73,7 @@ class LineList(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("home,g", "first", "First line", show=False),
-        Binding("end,G", "last", "Last line", show=False),
+        *bindings(("move_down", "move_up", "page_down", "page_up", "first_line", "last_line"))
     ]
 
     cursor: reactive[int] = reactive(0, repaint=False, init=False)
@@ -135,21 +131,8 @@ class LineList(ScrollView, can_focus=True):
         self.refresh()
 
     def resized(self) -> None:
-        """Tell the scroll bar that the number of lines has changed.
-
-        As long as neither the list nor its scroll bar appears otherwise than before, nothing is
-        laid out anew: that costs as much as all the rest of a key.
-        """
-        size = Size(1, self.count + HEADING)
-        height = self.styles.height
-        scrolls = size.height > self.size.height
-        if height is None or height.is_auto or scrolls != self.show_vertical_scrollbar:
-            self.virtual_size = size
-        elif size != self.virtual_size:
-            self.set_reactive(Widget.virtual_size, size)
-            if scrolls:
-                self.vertical_scrollbar.window_virtual_size = size.height
-            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        """Tell the scroll bar that the number of lines has changed."""
+        without_layout(self, Size(1, self.count + HEADING))
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
@@ -295,6 +278,23 @@ class LineList(ScrollView, can_focus=True):
     def on_leave(self) -> None:
         """The mouse went away."""
         self.hover = -1
+
+
+def without_layout(view: ScrollView, size: Size) -> None:
+    """Give a view that draws its own lines another virtual size.
+
+    As long as neither the view nor its scroll bar appears otherwise than before, nothing is laid
+    out anew: that costs as much as all the rest of a key.
+    """
+    height, bar = view.styles.height, view.show_vertical_scrollbar
+    appears = view.styles.overflow_y == "auto" and bar != (size.height > view.size.height)
+    if height is None or height.is_auto or appears:
+        view.virtual_size = size
+    elif size != view.virtual_size:
+        view.set_reactive(Widget.virtual_size, size)
+        if bar:
+            view.vertical_scrollbar.window_virtual_size = size.height
+        view.scroll_y = view.validate_scroll_y(view.scroll_y)
 
 
 def heading_piece(text: str, width: int, right: bool = True, sorted_by: bool = False) -> Piece:

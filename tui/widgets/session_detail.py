@@ -1,15 +1,11 @@
-"""The panel beside the tree: all about the session under the cursor."""
+"""What the panel beside the tree says: all about the session or group under the cursor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.reactive import reactive
-from textual.widgets import Static
 
 from tui import format
 from tui.records import LargeRow, SessionDetail
@@ -60,6 +56,8 @@ class ShownGroup(NamedTuple):
     active: int
     now: int
     gains: tuple[Gain, ...] = ()
+    mark: str = "space"
+    """The key that marks."""
 
 
 class Shown(NamedTuple):
@@ -76,40 +74,11 @@ class Shown(NamedTuple):
     """True where the gains are those of a tree that the session is only a part of."""
 
 
-class SessionDetailPanel(VerticalScroll, can_focus=False):
-    """Reserves its place from the start; empty while nothing is under the cursor."""
-
-    DEFAULT_CSS = """
-    SessionDetailPanel {
-        width: 30%; min-width: 42; max-width: 64; padding: 0 1;
-        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
-    }
-    SessionDetailPanel Static { width: 1fr; height: auto; min-height: 100%; }
-    """
-
-    shown: reactive[Shown | ShownGroup | None] = reactive(None, init=False)
-
-    def compose(self) -> ComposeResult:
-        """One text."""
-        yield Static(id="detail", markup=False)
-
-    def watch_shown(self) -> None:
-        """Write the text anew."""
-        self._write()
-
-    def on_resize(self) -> None:
-        """Bars and cuts depend on the width."""
-        self._write()
-
-    def _write(self) -> None:
-        if not self.size:
-            return  # not on show; the resize that shows it comes by here
-        place = self.query_one("#detail", Static)
-        width = max(20, self.scrollable_content_region.width - 1)
-        text = panel_text(self.shown, width, self.size.height)
-        height = max(self.size.height, text.get_height({}, place.size.width or width))
-        # A layout costs as much as all the rest of a key; below the last line there is room.
-        place.update(text, layout=height != place.size.height)
+def subject_of(shown: Shown | ShownGroup | None) -> str | None:
+    """What is told about: a session, a group, or nothing."""
+    if isinstance(shown, Shown):
+        return shown.detail.row.id
+    return shown and f"{shown.label}\n{shown.hint}"
 
 
 def panel_text(shown: Shown | ShownGroup | None, width: int, height: int = 0) -> Content:
@@ -139,7 +108,7 @@ def group_text(group: ShownGroup, width: int, height: int = 0) -> Content:
         lines = [label, _together(total, gains), *gains[2:], *about, messages]
     else:
         lines = [label, *about, Content(""), total, messages, *gains]
-    marks = Content.styled("space marks its trees", "$foreground-muted")
+    marks = Content.styled(f"{group.mark} marks its trees", "$foreground-muted")
     return Content("\n").join([*lines, Content(""), marks])
 
 

@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from tui.keys import bindings
 from tui.ordering import Group, Sort
 from tui.outline import Outline
 from tui.records import SessionRow
@@ -28,12 +29,8 @@ class SessionTree(LineList):
     """Give it an `Outline` with `show`; it answers in messages and never acts on a session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,l", "unfold", "Open", show=False),
+        *bindings(("unfold", "fold", "mark", "mark_all", "unmark_all")),
         Binding("enter", "enter", "Open or choose", show=False),
-        Binding("left,h", "fold", "Fold, then parent", show=False),
-        Binding("space", "mark", "Mark", show=False),
-        Binding("asterisk", "mark_all", "Mark all shown", show=False),
-        Binding("minus", "unmark_all", "Unmark", show=False),
     ]
 
     bars: reactive[Bars] = reactive("bar", init=False)
@@ -76,6 +73,10 @@ class SessionTree(LineList):
         self._marks = Marks()
         self._lines: list[int] = []
         self._key: str | None = None
+        self._stand_ins: tuple[str, ...] = ()
+        """Of a group that the cursor was put on by hand: itself, and what stands for it where
+        another grouping or view does not show it; () once the cursor is moved again."""
+        self._placing = False
         self._told: tuple[SessionRow | None, Group | None] | None = None
 
     # What the screen uses.
@@ -88,6 +89,9 @@ class SessionTree(LineList):
             if before is not None and before.is_filtered and not outline.is_filtered:
                 self.folds.reveal(outline, self._key)
             self._key = outline.best or self._key  # the cursor follows what is typed
+            self._stand_ins = ()
+        elif before.order is not outline.order and not self._stand_ins:
+            self._stand_ins = before.stand_ins(self._key)
         self.folds.welcome(outline)
         self._reflow(same=before is not None and before.shows_the_same(outline))
         self._keep_marks({id for id in self.marks if outline.position(id) is not None})
@@ -112,7 +116,7 @@ class SessionTree(LineList):
         """Move the cursor to a session or group, opening what hides it. False: not to be seen."""
         if not self.folds.reveal(self.outline, key):
             return False
-        self._key = key
+        self._key, self._stand_ins = key, ()
         self._reflow(in_place=False)
         return self._key == key
 
@@ -173,10 +177,13 @@ class SessionTree(LineList):
         self._marks.forget_groups()
         if not same or lines != before:
             self.resized()
-        line = self._nearest_line(self._key)
-        self.cursor = self.cursor if line is None else line
+        lines_of = map(self._nearest_line, self._stand_ins or (self._key,))
+        line = next((line for line in lines_of if line is not None), self.cursor)
+        self._placing = True
+        self.cursor = line
         self.show_cursor(below_top)
         self.cursor_moved()
+        self._placing = False
 
     def _nearest_line(self, key: str | None) -> int | None:
         """Line of a session, or of the nearest above it that is on show."""
@@ -202,6 +209,8 @@ class SessionTree(LineList):
         row, group = self._under_cursor()
         if row or group:  # an empty list forgets nothing: the filter may give the session back
             self._key = row.id if row else group.key if group else None
+        if not self._placing:
+            self._stand_ins = ()
         if (row, group) != self._told:
             self._told = row, group
             self.post_message(self.Highlighted(row, group))

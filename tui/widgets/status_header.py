@@ -25,7 +25,8 @@ class Status(NamedTuple):
     free_disk: int | None = None
     holders: tuple[tuple[str, int], ...] = ()
     """(name, pid) of every process that has the file open."""
-    get_back: int | None = None
+    get_back: str = ""
+    """What can be got back without deleting a session, "about 55 MB"; "" for nothing to say."""
     trash_bytes: int = 0
     """Octets of the trash; 0 while it is too small to be named."""
 
@@ -97,7 +98,7 @@ def _get_back(status: Status) -> Content:
     if not status.get_back:
         return Content("")
     return Content.assemble(
-        (format.size(status.get_back), "bold $text-success"), (" to get back", "$text-success")
+        (status.get_back, "bold $text-success"), (" to get back", "$text-success")
     )
 
 

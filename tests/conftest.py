@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import apsw
 import pytest
 
 from tests.factories import NOW
+from tests.ram_disk import RAM, lies_in_memory
 
 FOLDERS = {
     "HOME": "home",
@@ -17,6 +19,12 @@ FOLDERS = {
     "XDG_STATE_HOME": "state",
 }
 """Environment variable -> folder below the test's own temporary folder."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders lie in memory where that can be; `--basetemp` still says otherwise."""
+    if lies_in_memory(config.args):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM))
 
 
 @pytest.fixture(autouse=True)

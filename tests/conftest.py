@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import apsw
@@ -10,6 +12,11 @@ import pytest
 
 from tests.factories import NOW
 from tests.ram_disk import RAM, lies_in_memory
+
+# Compiled once, whatever the environment says: otherwise each of the workers, and each ocdu that a
+# test starts, compiles everything again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 FOLDERS = {
     "HOME": "home",
@@ -25,6 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Temporary folders lie in memory where that can be; `--basetemp` still says otherwise."""
     if lies_in_memory(config.args):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

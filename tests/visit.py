@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Button
 
 from tests.factories import NOW, days_ago, execute, make_database, session
+from tests.stylesheets import share
 from tui.app import OcduApp
 from tui.config import Compaction, Config
 from tui.engine.site import open_site
@@ -35,6 +36,8 @@ LONGEST_REST = 1.0
 
 PATIENCE = 20.0
 """Seconds a test waits for something that takes milliseconds, on a machine that is busy."""
+
+share()
 
 
 @dataclass

@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from tests.factories import NOW
+from tests.once import made_once
 from tests.ram_disk import RAM, lies_in_memory
 
 # Compiled once, whatever the environment says: otherwise each of the workers, and each ocdu that a
@@ -67,22 +68,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder for all workers of a run, for `made_once`."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def demo(shared: Path) -> Path:
     """The demo database as of NOW, made once for all workers of a run. Tests only read it."""
     from tui.engine.demo import make_demo
 
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    ready = shared / "demo.ready"
-    lock = apsw.Connection(str(shared / "demo.lock"))
-    try:
-        lock.set_busy_timeout(120_000)
-        lock.execute("BEGIN EXCLUSIVE")
-        if not ready.exists():
-            ready.write_text(str(make_demo(shared / "demo", now_ms=NOW)))
-    finally:
-        lock.close()
-    return Path(ready.read_text())
+    return made_once(shared / "demo", lambda folder: make_demo(folder, now_ms=NOW))
 
 
 @pytest.fixture

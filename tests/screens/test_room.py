@@ -41,16 +41,18 @@ def buttons_on_screen(here: Visit) -> bool:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("key", "prVxDO")
 async def test_both_buttons_of_every_dialog_are_on_the_screen(
-    tmp_path: Path, size: tuple[int, int], key: str
+    tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with visit(orchard(tmp_path), size) as here:
-        await here.press(key)
-        await here.idle()
-        assert isinstance(here.screen, ModalScreen)
-        assert len(here.screen.query(Button)) == 2
-        assert buttons_on_screen(here), here.screen.query(Button).last().region
+        for key in "prVxDO":
+            await here.press(key)
+            await here.idle()
+            assert isinstance(here.screen, ModalScreen), key
+            assert len(here.screen.query(Button)) == 2, key
+            assert buttons_on_screen(here), (key, here.screen.query(Button).last().region)
+            await here.press("escape")
+            assert len(here.app.screen_stack) == 1
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -67,6 +67,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return base
 
 
+@pytest.fixture
+def unending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test whose thread works until it is stopped: keys do not wait for its end."""
+    monkeypatch.setattr("tests.visit.LONGEST_WORK", 0.2)
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder for all workers of a run, for `made_once`."""

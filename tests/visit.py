@@ -31,8 +31,14 @@ LOOK = 0.001
 QUIET = 3
 """Looks in a row that must find nothing to do: a handler may just be about to post something."""
 
-LONGEST_REST = 1.0
-"""Seconds after which the app counts as at rest whatever its threads do, as Textual has it."""
+LONGEST_WORK = 10.0
+"""Seconds after which the app counts as at rest although a thread works: far more than one needs.
+
+A test whose thread goes on until it is stopped makes it short.
+"""
+
+LONGEST_REST = 15.0
+"""Seconds after which it does so although messages wait: a machine that is busy, or a loop."""
 
 PATIENCE = 20.0
 """Seconds a test waits for something that takes milliseconds, on a machine that is busy."""
@@ -133,27 +139,51 @@ def garden(path: Path) -> Path:
 async def hurried(app: OcduApp) -> AsyncIterator[None]:
     """Textual waits after each key until the process used no processor for 20 ms, three times.
 
-    Here it goes on as soon as no message waits and no thread works.
+    Here it goes on as soon as no message waits, no thread works and the screen is drawn.
     """
 
     async def settled(*_: object) -> None:
-        quiet, until = 0, time.monotonic() + LONGEST_REST
-        while quiet < QUIET and time.monotonic() < until:
+        quiet, began = 0, time.monotonic()
+        while quiet < QUIET and (waited := time.monotonic() - began) < LONGEST_REST:
             await asyncio.sleep(LOOK)
-            quiet = 0 if is_busy(app) else quiet + 1
+            if has_messages(app) or (waited < LONGEST_WORK and has_threads(app)):
+                quiet = 0
+            elif is_undrawn(app):
+                app.screen._on_timer_update()  # what the clock would do within a 60th of a second
+                quiet = 0
+            else:
+                quiet += 1
 
     with patch("textual.app.wait_for_idle", settled), patch("textual.pilot.wait_for_idle", settled):
         yield
 
 
-def is_busy(app: OcduApp) -> bool:
-    """True while a message waits anywhere, or a thread answers a question."""
-    if app.message_queue_size or any(not worker.is_finished for worker in app.workers):
+def has_threads(app: OcduApp) -> bool:
+    """True while a thread answers a question."""
+    return any(not worker.is_finished for worker in app.workers)
+
+
+def has_messages(app: OcduApp) -> bool:
+    """True while a message waits anywhere."""
+    if app.message_queue_size:
         return True
     return any(
         each.message_queue_size
         for screen in app.screen_stack
         for each in screen.walk_children(with_self=True)
+    )
+
+
+def is_undrawn(app: OcduApp) -> bool:
+    """True while the screen in front has a layout or a picture to make.
+
+    Textual makes them by its clock: a test that goes on before would meet them later.
+    """
+    front = app.screen
+    return bool(
+        front.is_current
+        and not app._batch_count
+        and (front._layout_required or front._scroll_required or front._callbacks)
     )
 
 

@@ -91,7 +91,7 @@ async def test_nothing_found_says_so_and_f_searches_the_living(tmp_path: Path) -
 
 
 async def test_escape_stops_a_search_and_keeps_what_was_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unending: None
 ) -> None:
     stopped = Event()
 

@@ -141,7 +141,7 @@ class Slow:
 
 
 async def test_escape_stops_a_search_and_keeps_what_was_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unending: None
 ) -> None:
     async with visit(talks(tmp_path)) as here:
         slow = Slow()
@@ -159,7 +159,7 @@ async def test_escape_stops_a_search_and_keeps_what_was_found(
 
 
 async def test_other_letters_end_the_search_under_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unending: None
 ) -> None:
     async with visit(talks(tmp_path)) as here:
         slow = Slow()

@@ -34,7 +34,7 @@ from textual.strip import Strip
 
 import tui.app
 from tests.factories import DAY, HOUR, MINUTE, NOW
-from tests.visit import hurried, is_busy
+from tests.visit import has_messages, has_threads, hurried
 from tui.app import OcduApp
 from tui.config import Config, Look
 from tui.desk import Freed, Jobs, JournalLine, Running, TrashBatch
@@ -360,7 +360,8 @@ async def at_rest(pilot: Pilot[None], app: OcduApp) -> None:
     before: list[Strip] | None = None
     while time.monotonic() < until:
         await pilot.pause(0.12)
-        if is_busy(app) or app.payloads is None or not app.measure.done:
+        busy = has_messages(app) or has_threads(app)
+        if busy or app.payloads is None or not app.measure.done:
             before = None
             continue
         now = drawn(app)

@@ -109,13 +109,22 @@ class _Other:
 
 
 class Neighbour(_Other):
-    """Writes into the table `neighbour`, which it creates, until it is left."""
+    """Writes into the table `neighbour`, which it creates, until it is left.
+
+    A late one has nothing open until it is told to `come`; the table must be there then.
+    """
 
     role = "writer"
 
-    def __init__(self, path: Path, per_second: float = 50) -> None:
-        super().__init__(path, str(per_second))
+    def __init__(self, path: Path, per_second: float = 50, *, late: bool = False) -> None:
+        super().__init__(path, str(per_second), "late" if late else "at once")
         self.report = Report()
+
+    def come(self) -> None:
+        """Let a late one open the database and write; returns at once."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("come\n")
+        self._process.stdin.flush()
 
     def leave(self) -> str:
         """End it and read its report."""
@@ -147,8 +156,14 @@ def _connect(path: str) -> apsw.Connection:
     return connection
 
 
-def _write(path: str, per_second: float) -> None:
+TABLE = "CREATE TABLE IF NOT EXISTS neighbour (id INTEGER PRIMARY KEY, body TEXT)"
+
+
+def _write(path: str, per_second: float, late: bool) -> None:
     left = Event()
+    if late:
+        print("ready", flush=True)
+        sys.stdin.readline()
 
     def watch_rope() -> None:
         sys.stdin.read()
@@ -156,11 +171,12 @@ def _write(path: str, per_second: float) -> None:
 
     Thread(target=watch_rope, daemon=True).start()
     connection = _connect(path)
-    connection.execute("CREATE TABLE IF NOT EXISTS neighbour (id INTEGER PRIMARY KEY, body TEXT)")
+    connection.execute(TABLE)
     ids: list[int] = []
     latencies: list[float] = []
     errors: list[str] = []
-    print("ready", flush=True)
+    if not late:
+        print("ready", flush=True)
     until = time.monotonic() + LONGEST
     while not left.wait(1 / per_second) and time.monotonic() < until:
         began = time.perf_counter()
@@ -192,6 +208,6 @@ def _hold(path: str, reading: bool) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "writer":
-        _write(sys.argv[2], float(sys.argv[3]))
+        _write(sys.argv[2], float(sys.argv[3]), sys.argv[4] == "late")
     else:
         _hold(sys.argv[2], sys.argv[3] == "reading")

@@ -98,8 +98,12 @@ OWN_POLICY = {
 }
 """An engine may know the options of the policy it carries out."""
 
-FURTHER_POLICIES = {"tui.engine.reclaim.copied_out": ("copy_out", "vacuum")}
-"""The one engine that carries out two verbs at once knows both policies."""
+FURTHER_POLICIES = {
+    "tui.engine.reclaim.copied_out": ("copy_out", "vacuum"),
+    "tui.engine.retention": ("retention", "giving_back"),
+    "tui.engine.perform": ("vacuum", "giving_back"),
+}
+"""An engine that carries out two verbs at once, or one after the other, knows both policies."""
 
 OPENS_THE_APP = ("tui.cli.main", "tui.cli.demo")
 """Only these, and only inside a function: the command line must not load Textual."""

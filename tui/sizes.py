@@ -15,6 +15,8 @@ class FileSizes(NamedTuple):
     free_pages: int
     b_trees: int = 0
     """Tables and indices: each keeps one page even when it is empty."""
+    incremental: bool = False
+    """True when free pages go back in slices, by themselves after a deed that frees some."""
 
     @property
     def free_bytes(self) -> int:

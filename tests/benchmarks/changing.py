@@ -45,10 +45,7 @@ def reclaiming(bench: Bench) -> Iterator[Row]:
         ours.append(done.seconds)
     yield ratio("polite reclaim", middle(ours), middle(shell), 1.5, "shell UPDATE")
     yield from promise("reclaim", done)
-    subject = bench.copy("ours")
-    with next_door(subject, bench.environment) as waits:
-        bench.ocdu("--db", subject, "reclaim", "--yes", "--json")
-    yield from felt("reclaim", waits)
+    yield from beside(bench, "reclaim", bench.db, ("reclaim", "--yes", "--json"))
     discard_all(bench)
 
 
@@ -82,11 +79,8 @@ def pruning(bench: Bench) -> Iterator[Row]:
     yield ratio("polite prune to trash", middle(buried), middle(shell), 3.0, "shell DELETE")
     yield from promise("prune", done)
     yield number("memory of prune", done.memory / 1e6, 150.0, "MB")
-    subject = bench.copy("ours")
-    with next_door(subject, bench.environment) as waits:
-        bench.ocdu("--db", subject, *choice)
-    yield from felt("prune", waits)
-    yield from vacuuming(bench, subject)
+    yield from beside(bench, "prune", bench.db, choice)
+    yield from vacuuming(bench, bench.folder / "ours.db")
     discard_all(bench)
 
 
@@ -120,6 +114,15 @@ def promise(verb: str, done: Ran) -> Iterator[Row]:
             off,
             TOLERANCE,
         )
+
+
+def beside(bench: Bench, verb: str, source: Path, command: tuple[str, ...]) -> Iterator[Row]:
+    """The same command with a neighbour who comes in the middle, then with one who was there."""
+    for late in (True, False):
+        subject = bench.copy("ours", source)
+        with next_door(subject, bench.environment, late=late) as waits:
+            bench.ocdu("--db", subject, *command)
+        yield from felt(f"{verb}, somebody comes" if late else verb, waits)
 
 
 def felt(verb: str, waits: Waits) -> Iterator[Row]:

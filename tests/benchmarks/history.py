@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.changing import VACUUM, discard_all, felt, middle, promise
-from tests.benchmarks.neighbour import next_door
+from tests.benchmarks.changing import VACUUM, beside, discard_all, middle, promise
 from tests.benchmarks.stopwatch import Bench, run
 from tests.benchmarks.table import Row, fact, number, ratio
 
@@ -106,7 +105,4 @@ def _level(bench: Bench, source: Path, level: str, statement: str) -> Iterator[R
     sizes = (source.stat().st_size, subject.stat().st_size)
     yield fact(f"{level}: the file after a vacuum", "{:.0f} MB to {:.0f} MB".format(
         *(octets / 1e6 for octets in sizes)))  # fmt: skip
-    subject = bench.copy("ours", source)
-    with next_door(subject, bench.environment) as waits:
-        bench.ocdu("--db", subject, *choice)
-    yield from felt(level, waits)
+    yield from beside(bench, level, source, choice)

@@ -28,7 +28,9 @@ from tests.factories import (
     session,
 )
 from tui.cli.main import main
+from tui.errors import NotNow
 from tui.store.models import Migration, Part
+from tui.store.unwritable import Lockless
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -285,38 +287,104 @@ def test_a_file_without_read_permission(open_folder: Path, warm: Warm) -> None:
     assert "not readable for you" in said
 
 
-def test_a_file_without_write_permission_is_shown_and_not_written(
-    open_folder: Path, warm: Warm
-) -> None:
+ONLY_LOOKED_AT = "not writable for you (it belongs to root): nothing can be changed here"
+
+
+def test_a_file_of_somebody_else_is_shown_and_not_written(open_folder: Path, warm: Warm) -> None:
+    """Nor is anything made beside it that its owner could not write."""
     folder = open_folder / "data"
     path = make_database(folder / "o.db", [session("one")])
     warm(path)
+    for beside in folder.glob("o.db-*"):
+        beside.unlink()
     path.chmod(0o444)
     folder.chmod(0o777)
     code, said = as_nobody(["list", "--json", "--db", str(path)])
-    assert (code, said) == (0, "")
+    assert code == 0 and said.count(ONLY_LOOKED_AT) == said.count("\n") == 1, said
     code, said = as_nobody(["archive", "ses_one", "--yes", "--db", str(path)])
-    assert code == 3, said
-    assert "not writable for you" in said
+    assert code == 3 and said.count(ONLY_LOOKED_AT) == said.count("\n") == 1, said
     assert execute(path, "SELECT time_archived FROM session") == [(None,)]
+    for beside in folder.glob("o.db-*"):
+        assert beside.stat().st_uid == 0, "the owner's opencode could not write it"
 
 
-def test_a_read_only_disk(open_folder: Path, warm: Warm) -> None:
+def test_a_folder_of_somebody_else_is_shown_and_not_written(open_folder: Path, warm: Warm) -> None:
     folder = open_folder / "data"
     path = make_database(folder / "o.db", [session("one")])
     warm(path)
-    path.chmod(0o444)
+    for beside in folder.glob("o.db-*"):
+        beside.unlink()
+    path.chmod(0o666)
     folder.chmod(0o555)
+    code, said = as_nobody(["list", "--db", str(path)])
+    assert code == 0 and said.count(ONLY_LOOKED_AT) == said.count("\n") == 1, said
     code, said = as_nobody(["archive", "ses_one", "--yes", "--db", str(path)])
-    assert code == 3, said
-    assert "cannot be opened" in said or "not writable" in said
-    assert said.count("\n") == 1
+    assert code == 3 and said.count(ONLY_LOOKED_AT) == said.count("\n") == 1, said
 
 
-def test_a_folder_of_ocdu_that_cannot_be_written(ocdu: Ocdu, garden: Path, home: Path) -> None:
+def test_a_ledger_of_somebody_else_is_read_and_not_written(
+    open_folder: Path, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `sudo ocdu`; of one that may not even be read the sentence says so."""
+    path = make_database(open_folder / "data" / "o.db", [session("one")])
+    ours = os.environ["XDG_DATA_HOME"]
+    warm(path)
+    monkeypatch.setenv("XDG_DATA_HOME", ours)
+    path.chmod(0o666)
+    path.parent.chmod(0o777)
+    folder = Path(ours) / "ocdu"
+    folder.chmod(0o755)
+    for own in folder.glob("ledger.db*"):
+        own.chmod(0o644)
+    code, said = as_nobody(["undo", "--dry-run", "--db", str(path)])
+    assert code == 0 and said.count(ONLY_LOOKED_AT) == said.count("\n") == 1, said
+    code, said = as_nobody(["archive", "ses_one", "--yes", "--db", str(path)])
+    assert code == 3 and str(folder) in said and ONLY_LOOKED_AT in said
+    assert "not seen" not in said
+    for hidden in (folder / "ledger.db", folder / "ledger.db-journal", folder):
+        mode = hidden.stat().st_mode
+        hidden.chmod(0o600)
+        code, said = as_nobody(["list", "--db", str(path)])
+        assert code == 0 and "pins and past jobs are not seen" in said, said
+        hidden.chmod(mode)
+
+
+def test_a_data_folder_that_cannot_be_entered(
+    open_folder: Path, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_database(open_folder / "data" / "o.db", [session("one")])
+    warm(path)
+    path.chmod(0o666)
+    path.parent.chmod(0o777)
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_DATA_HOME", str(closed / "below"))
+    code, said = as_nobody(["list", "--db", str(path)])
+    assert code == 0 and said.startswith(f"{closed} is not writable for you"), said
+    assert not (closed / "below").exists()
+
+
+def test_what_was_written_while_it_could_not_be_locked_is_not_believed(tmp_path: Path) -> None:
+    """Without its -shm file nobody can be made to wait: then the two times are told apart."""
+    path = make_database(tmp_path / "o.db", [session("one")])
+    for beside in path.parent.glob("o.db-*"):
+        beside.unlink()
+    found = Lockless(f"file:{path}", path)
+    with found.reading() as db:
+        assert db.execute_sql("SELECT count(*) FROM session").fetchone() == (1,)
+    with pytest.raises(NotNow, match="written to while it was read"), found.reading() as db:
+        db.execute_sql("SELECT count(*) FROM session").fetchone()
+        execute(path, "UPDATE session SET title = 'new'")
+
+
+def test_a_folder_of_ocdu_that_cannot_be_made(ocdu: Ocdu, garden: Path, home: Path) -> None:
+    """Looking needs none."""
     (home / "data" / "ocdu").write_text("a file where the folder should be")
-    said = ocdu("list", "--db", garden)
-    assert is_one_sentence(said, 1, str(home / "data" / "ocdu"), "XDG_DATA_HOME")
+    for words in ("list", "jobs", "undo"):
+        said = ocdu(words, "--db", garden)
+        assert is_one_sentence(said, 0, f"{home / 'data' / 'ocdu'} is not a folder")
+    said = ocdu("archive", "ses_old", "--yes", "--db", garden)
+    assert is_one_sentence(said, 3, str(home / "data" / "ocdu"), "XDG_DATA_HOME")
 
 
 def test_a_network_file_system_is_read_only_unless_forced(

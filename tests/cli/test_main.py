@@ -194,20 +194,6 @@ def test_a_terminated_app_gives_the_terminal_back(garden: Path) -> None:
     assert code in (0, 3), shown[-2000:]
 
 
-def test_a_folder_of_ours_that_cannot_be_made_is_a_sentence_without_a_traceback(
-    garden: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As on a read-only disk: neither the journal nor the log can be written."""
-    (home / "file").write_text("")
-    for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(home / "file" / "below"))
-    for verb in ("jobs", "undo", "list"):
-        assert main([verb, "--db", str(garden)]) == 1
-        said = capsys.readouterr()
-        assert str(home / "file") in said.err and said.err.count("\n") == 1
-        assert "inside ocdu" not in said.err
-
-
 def test_what_no_log_takes_is_told_on_the_screen(
     garden: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,11 @@ from pathlib import Path
 from tests.cli.conftest import Ocdu
 from tests.factories import execute
 from tests.neighbour import Holder
+from tests.picture import run
+from tui.engine.site import open_site
+from tui.engine.undo import plan_undo
+from tui.policy.projects import plan_relink
+from tui.store.projects import places
 
 
 def test_every_project_is_listed_with_what_it_takes(ocdu: Ocdu, garden: Path) -> None:
@@ -45,6 +50,41 @@ def test_nothing_moves_while_opencode_has_the_file_open_unless_told(
         assert execute(garden, "SELECT DISTINCT directory FROM session") == [("/tmp",)]
         assert ocdu("projects", "relink", "/tmp", tmp_path, "--live", "--yes", "--db", garden)
     assert execute(garden, "SELECT DISTINCT directory FROM session") == [(str(tmp_path),)]
+
+
+def test_a_relink_is_turned_back_and_again_under_the_same_rule(
+    ocdu: Ocdu, garden: Path, tmp_path: Path
+) -> None:
+    refused = ""
+    with Holder(garden):
+        refused = ocdu("projects", "relink", "/tmp", tmp_path, "--yes", "--db", garden).err
+    ocdu("projects", "relink", "/tmp", tmp_path, "--yes", "--db", garden)
+    for verb, before, after in (("undo", str(tmp_path), "/tmp"), ("redo", "/tmp", str(tmp_path))):
+        with Holder(garden):
+            said = ocdu(verb, "--yes", "--db", garden)
+            assert said.exit_code == 3
+            assert refused.split("using this database")[1] in said.err
+            assert execute(garden, "SELECT DISTINCT directory FROM session") == [(before,)]
+            assert ocdu(verb, "--live", "--yes", "--db", garden).exit_code == 0
+        assert execute(garden, "SELECT DISTINCT directory FROM session") == [(after,)]
+
+
+def test_other_undos_do_not_mind_an_open_opencode(ocdu: Ocdu, garden: Path) -> None:
+    ocdu("archive", "ses_old", "--yes", "--db", garden)
+    with Holder(garden):
+        assert ocdu("undo", "--yes", "--db", garden).exit_code == 0
+
+
+def test_an_opencode_that_came_after_the_plan_counts_too(garden: Path, tmp_path: Path) -> None:
+    site = open_site(garden)
+    plan = plan_relink(places(site.store), "/tmp", str(tmp_path))
+    with Holder(garden):
+        assert run(plan, site).ending == "refused"
+    assert run(plan, site).ending == "done"
+    back = plan_undo(site)
+    with Holder(garden):
+        assert run(back, site).ending == "refused"
+    assert run(back, site).ending == "done"
 
 
 def test_wrong_calls_are_sentences(ocdu: Ocdu, garden: Path) -> None:

@@ -137,3 +137,18 @@ def test_a_wrong_condition_is_a_sentence_and_nothing_is_changed(
     assert said.exit_code == 2
     assert words in said.err
     assert len(ids(garden)) == 6
+
+
+def test_what_an_incremental_file_gives_back_by_itself_stands_in_the_plan(
+    ocdu: Ocdu, tmp_path: Path
+) -> None:
+    given = [session(f"s{n}", octets=300_000, active=days_ago(90)) for n in range(8)]
+    path = make_database(tmp_path / "o.db", given, auto_vacuum=2)
+    words = ("prune", *(f"ses_s{n}" for n in range(6)), "--db", path)
+    said = ocdu(*words, "--dry-run", "--json").json["afterwards"]
+    assert said.startswith("Afterwards about 1.8 MB go back to the disk in slices"), said
+    assert said in ocdu(*words, "--dry-run").out
+    before = path.stat().st_size
+    ocdu(*words, "--yes")
+    assert before - path.stat().st_size == pytest.approx(1_800_000, rel=0.04)
+    assert "afterwards" not in ocdu("archive", "ses_s7", "--dry-run", "--json", "--db", path).json

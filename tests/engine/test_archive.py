@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from tests.factories import NOW, days_ago, execute, make_database, session
-from tests.picture import forest_of, picture, run, site_of
+from tests.picture import drained, forest_of, picture, run, site_of
+from tui.engine.perform import perform
 from tui.engine.site import Site
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.policy.archive import plan_archive, plan_unarchive
@@ -46,6 +48,20 @@ def test_archive_sets_one_stamp_and_touches_no_other_column(site: Site) -> None:
         "ses_root": NOW, "ses_child": NOW, "ses_earlier": 7, "ses_zero": 0
     }  # fmt: skip
     assert execute(site.store.path, rest) == before
+
+
+def test_a_stop_is_told_as_a_stop_and_not_as_a_change(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engine.pace.SLICE", 0.0)
+    stop = Event()
+    steps = perform(plan_archive(forest_of(site), ["ses_root", "ses_zero"], NOW), site, stop)
+    next(steps)
+    next(steps)
+    stop.set()
+    outcome = drained(steps)
+    assert outcome.ending == "partial" and outcome.excluded == {}
+    assert "Stopped: 1 session not reached." in outcome.message, outcome.message
 
 
 def test_unarchive_after_archive_leaves_every_row_as_it_was(site: Site) -> None:

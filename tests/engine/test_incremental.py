@@ -8,15 +8,20 @@ from threading import Event
 import pytest
 
 from tests.bloat import compact_size, content, is_sound, make_bloated
-from tests.factories import NOW, days_ago, execute, make_database, session
+from tests.factories import NOW, Tool, Turn, days_ago, execute, make_database, session
 from tests.neighbour import Holder, Neighbour
 from tests.picture import forest_of, run, site_of
 from tui.engine import incremental
+from tui.engine.reclaim.search import search_levels
+from tui.engine.rescue import rescue_facts
 from tui.engine.site import Site
 from tui.engine.vacuum import vacuum_facts
 from tui.errors import OcduError
+from tui.format import size
+from tui.policy.giving_back import announced
 from tui.policy.plan import Outcome
 from tui.policy.prune import PrunePolicy, plan_prune
+from tui.policy.rescue import plan_rescue, rescue_levels
 from tui.policy.vacuum import Wish, plan_vacuum
 from tui.store.database import file_size, wal_of
 
@@ -87,18 +92,18 @@ def test_after_a_prune_an_incremental_file_shrinks_by_itself_beside_a_writer(
     given = [session(f"s{n}", octets=300_000, active=days_ago(9)) for n in range(8)]
     path = make_database(tmp_path / "opencode.db", given, auto_vacuum=2)
     site = site_of(path)
-    size = path.stat().st_size
+    before = path.stat().st_size
     with Neighbour(path) as writer:
         outcome = pruned(site, *(f"ses_s{n}" for n in range(6)))
     assert outcome.ending == "done"
     assert "Gave back" in outcome.message
-    assert path.stat().st_size < size / 2
+    assert path.stat().st_size < before / 2
     assert execute(path, "PRAGMA freelist_count") == [(0,)]
     assert writer.report.errors == []
     kept = {id for (id,) in execute(path, "SELECT id FROM neighbour")}
     assert set(writer.report.ids) <= kept and kept
     assert [entry.verb for entry in site.ledger.entries()] == ["vacuum", "prune"]
-    assert site.ledger.freed() > size / 2
+    assert site.ledger.freed() > before / 2
     assert is_sound(path)
 
 
@@ -118,12 +123,75 @@ def test_where_slices_would_take_long_and_nobody_is_there_the_file_is_copied_bac
     assert is_sound(path)
 
 
+def of_three(path: Path) -> Path:
+    given = [session(f"s{n}", octets=900_000, active=days_ago(9)) for n in range(3)]
+    return make_database(path, given, auto_vacuum=2)
+
+
+def test_what_nobody_ordered_is_never_the_copy_of_the_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where slices would take an hour and nobody is there, it is still what was announced."""
+    monkeypatch.setattr("tui.policy.vacuum_slices.SEARCH", 1.0)
+    site = site_of(of_three(tmp_path / "opencode.db"))
+    policy = PrunePolicy(ids=frozenset(("ses_s0", "ses_s2")), permanent=True)
+    plan = plan_prune(forest_of(site), policy, NOW, filled_bytes=site.store.sizes().filled_bytes)
+    said = announced(plan, site.store.sizes())
+    assert "go back to the disk in slices within 10 s" in said and "until a vacuum" in said
+    assert run(plan, site).ending == "done"
+    vacuum = next(each for each in site.ledger.entries() if each.verb == "vacuum")
+    record = site.ledger.record(vacuum.id)
+    assert record is not None and record.outcome["details"]["way"] == "incremental"
+
+
+def test_slices_nobody_ordered_end_in_time_and_say_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.policy.giving_back.BRIEF", 1e-9)
+    path = of_three(tmp_path / "opencode.db")
+    site = site_of(path)
+    outcome = pruned(site, "ses_s0", "ses_s2")
+    free = execute(path, "PRAGMA freelist_count")[0][0] * 4096
+    assert free > 0 and outcome.ending == "done"
+    assert f"{size(free)} are still free in it: `ocdu vacuum` gives them back." in outcome.message
+    monkeypatch.undo()
+    assert vacuumed(site).ending == "done"
+    assert execute(path, "PRAGMA freelist_count") == [(0,)]
+
+
+def test_slices_that_were_planned_stay_slices_when_the_last_one_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.policy.vacuum_slices.SEARCH", 1.0)
+    path = of_three(tmp_path / "opencode.db")
+    execute(path, "DELETE FROM part WHERE session_id <> 'ses_s1'")
+    site = site_of(path)
+    with Holder(path):
+        plan = plan_vacuum(vacuum_facts(site.store))
+        assert plan.options.way == "incremental"
+    outcome = run(plan, site)
+    assert (outcome.ending, outcome.details["way"]) == ("done", "incremental")
+
+
+def test_a_rescue_without_its_vacuum_gives_nothing_back(tmp_path: Path) -> None:
+    turn = Turn(tools=[Tool(900_000, compacted=True)])
+    path = make_database(
+        tmp_path / "opencode.db", [session("s", turns=[turn], active=days_ago(9))], auto_vacuum=2
+    )
+    site = site_of(path)
+    found = search_levels(site, rescue_levels())
+    facts = rescue_facts(site.store, found)
+    plan = plan_rescue(forest_of(site), found, facts, NOW, without=("vacuum",))
+    assert run(plan, site).ending == "done"
+    assert execute(path, "PRAGMA freelist_count")[0][0] > 200
+
+
 def test_after_a_prune_an_ordinary_file_stays_as_large_as_it_is(tmp_path: Path) -> None:
     path = make_database(tmp_path / "opencode.db", [session("s", octets=300_000), session("t")])
-    size = path.stat().st_size
+    before = path.stat().st_size
     outcome = pruned(site_of(path), "ses_s")
     assert outcome.ending == "done" and "Gave back" not in outcome.message
-    assert path.stat().st_size == size
+    assert path.stat().st_size == before
 
 
 def test_a_few_free_pages_are_left_for_opencode(tmp_path: Path) -> None:

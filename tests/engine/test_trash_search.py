@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from tui.engine.trash_search import search_trash, search_trash_all
 from tui.places import Buried
 from tui.records import Hit
 from tui.store import search
+from tui.store.buried import search_batch
 from tui.store.search import Wanted, search_all
 from tui.store.shelf import passing
 
@@ -136,3 +139,44 @@ def test_shares_grow_to_the_end(site: Site) -> None:
     run(plan_for(site, "ses_lawn"), site)
     shares = [step.share for step in search_trash(site, Wanted("roses"), Event())]
     assert shares == sorted(shares) and shares[-1] == 1 and len(shares) > 3
+
+
+def test_the_newest_hits_of_all_batches_are_told_whatever_batch_they_lie_in(
+    tmp_path: Path,
+) -> None:
+    """The batch made last holds the oldest words, as when one prunes the old after the new."""
+    ages = {"new": 40, "old": 400, "middle": 100}
+    trees = [
+        session(name, turns=[Turn(f"rose {n} of {name}") for n in range(4)], active=days_ago(age))
+        for name, age in ages.items()
+    ]
+    site = site_of(make_database(tmp_path / "opencode.db", trees))
+    for name in ages:
+        run(plan_for(site, f"ses_{name}"), site)
+    every, _ = search_trash_all(site, Wanted("rose"), 1_000, Event())
+    times = [each.hit.time for each in every]
+    assert len(every) == 12 and times == sorted(times, reverse=True)
+    for limit in (1, 4, 6, 11):
+        assert search_trash_all(site, Wanted("rose"), limit, Event())[0] == every[:limit]
+
+
+def test_a_batch_made_before_all_that_was_found_is_not_unpacked(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(plan_for(site, "ses_gre"), site)
+    run(plan_for(site, "ses_beds"), site)
+    newer, older = batches(site.ledger.trash_folder)
+    said = [older._replace(created=1), newer]
+    monkeypatch.setattr("tui.engine.trash_search.batches", lambda *_: said[::-1])
+    opened: list[Path] = []
+    monkeypatch.setattr("tui.engine.trash_search.search_batch", _counted(opened))
+    assert len(search_trash_all(site, Wanted("roses"), 1, Event())[0]) == 1
+    assert opened == [newer.path]
+
+
+def _counted(opened: list[Path]) -> Callable[..., Iterator[Any]]:
+    def counted(path: Path, *given: Any) -> Iterator[Any]:
+        opened.append(path)
+        yield from search_batch(path, *given)
+
+    return counted

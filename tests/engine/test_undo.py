@@ -11,13 +11,16 @@ import pytest
 from tests.engine.test_prune import OLD, plan_for
 from tests.factories import NOW, execute, make_database, session
 from tests.picture import but_history, forest_of, picture, run, site_of
+from tui.engine.crash_recovery import put_right
 from tui.engine.pin import pin
 from tui.engine.site import Site
 from tui.engine.undo import plan_redo, plan_undo, undo_title
 from tui.engine.undo_ways import WAYS, Way
 from tui.policy.archive import plan_archive
 from tui.policy.plan import Outcome, Totals
+from tui.policy.projects import plan_remove
 from tui.store.journal import JournalEntry
+from tui.store.projects import projects
 
 
 @pytest.fixture
@@ -122,6 +125,44 @@ def test_the_preview_of_an_undo_counts_what_comes_back(tmp_path: Path) -> None:
     plan = plan_undo(site)
     assert (plan.totals.sessions, plan.totals.bytes) == (2, run(plan, site).done.bytes)
     assert plan_redo(site).totals.sessions == 2
+
+
+@pytest.mark.parametrize("kind", ["archive", "prune", "pin", "remove"])
+@pytest.mark.parametrize("verb", ["undo", "redo"])
+def test_killed_when_all_is_noted_it_does_not_ask_to_be_done_again(
+    site: Site, verb: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever did so would turn an older job."""
+
+    def dead(_: Site) -> list[str]:
+        raise SystemExit
+
+    run(plan_archive(forest_of(site), ["ses_beta"], NOW), site)
+    if kind == "archive":
+        run(plan_archive(forest_of(site), ["ses_alpha"], NOW), site)
+    elif kind == "prune":
+        run(plan_for(site, "ses_alpha"), site)
+    elif kind == "pin":
+        pin(site.ledger, {"ses_alpha": "alpha"}, True)
+    else:
+        execute(
+            site.store.path,
+            "INSERT INTO project (id, worktree, sandboxes, time_created, time_updated)"
+            " VALUES ('empty', '/gone', '[]', 1, 1)",
+        )
+        run(plan_remove(projects(site.store), ["empty"]), site)
+    if verb == "redo":
+        run(plan_undo(site), site)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("tui.engine.perform.recover", dead)
+        run(plan_undo(site) if verb == "undo" else plan_redo(site), site)
+    after = picture(site.store.path)
+    site = site_of(site.store.path)
+    [said] = put_right(site)
+    assert said.startswith(f"The {verb} of") and "its work was done" in said
+    assert picture(site.store.path) == after
+    next_one = undo_title(site) or ""
+    assert ("beta" in next_one) == (verb == "undo")
 
 
 @pytest.mark.parametrize("verb", ["undo", "redo"])

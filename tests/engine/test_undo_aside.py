@@ -17,6 +17,7 @@ from tests.factories import NOW, Tool, execute, make_database, session
 from tests.picture import but_history, drained, forest_of, picture, run, site_of
 from tui.engine.perform import perform
 from tui.engine.pin import pin
+from tui.engine.restore import plan_restore
 from tui.engine.site import Site
 from tui.engine.trash import batches
 from tui.engine.undo import plan_redo, plan_undo, undo_title
@@ -89,6 +90,82 @@ def test_stamps_that_all_changed_since_are_set_aside(site: Site) -> None:
     outcome = run(plan_undo(site), site)
     assert outcome.ending == "nothing" and "set aside" in outcome.message
     assert undo_title(site) == "archive of “alpha”"
+
+
+def in_the_trash_only(site: Site, id: str) -> None:
+    """Pruned in a way that undo does not offer."""
+    run(plan_for(site, id), site)
+    prune = site.ledger.entries(1)[0]
+    site.ledger.set_aside(prune, "for this test")
+
+
+def test_a_reclaim_whose_session_is_in_the_trash_waits_until_it_is_restored(
+    tmp_path: Path,
+) -> None:
+    database = Database(tmp_path / "opencode.db")
+    database.part("prt_a", tool(BIG))
+    site = site_of(database.path)
+    before = fingerprint(database.path)
+    run(reclaim_for(database.store, "compacted", keep=True), site)
+    [copies] = batches(site.ledger.trash_folder)
+    in_the_trash_only(site, "ses_a")
+    wanted = "1 session lies in the trash: `ocdu trash restore ses_a` first, then undo again."
+    for _ in range(2):
+        outcome = run(plan_undo(site), site)
+        assert outcome.ending == "refused" and outcome.message.endswith(wanted), outcome.message
+        assert "changed since" not in outcome.message and not outcome.excluded
+    by_hand = run(plan_restore(site, [copies.id]), site)
+    assert by_hand.ending == "refused" and "`ocdu trash restore ses_a` first" in by_hand.message
+    run(plan_restore(site, ["ses_a"]), site)
+    assert run(plan_undo(site), site).ending == "done"
+    assert fingerprint(database.path) == before
+    database.close()
+
+
+def test_of_a_reclaim_the_sessions_that_are_there_come_back_at_once(tmp_path: Path) -> None:
+    database = Database(tmp_path / "opencode.db")
+    database.part("prt_a", tool(BIG))
+    database.session("ses_b")
+    database.message(100, "ses_b")
+    database.part("prt_b", tool(BIG), 100, "ses_b")
+    site = site_of(database.path)
+    before = fingerprint(database.path)
+    run(reclaim_for(database.store, "compacted", keep=True), site)
+    in_the_trash_only(site, "ses_b")
+    outcome = run(plan_undo(site), site)
+    assert (outcome.ending, outcome.done.parts) == ("partial", 1)
+    assert "`ocdu trash restore ses_b` first" in outcome.message
+    run(plan_restore(site, ["ses_b"]), site)
+    assert run(plan_undo(site), site).ending == "done"
+    assert fingerprint(database.path) == before
+    database.close()
+
+
+def test_a_reclaim_is_not_done_again_on_a_session_in_the_trash(tmp_path: Path) -> None:
+    database = Database(tmp_path / "opencode.db")
+    database.part("prt_a", tool(BIG))
+    site = site_of(database.path)
+    run(reclaim_for(database.store, "compacted", keep=True), site)
+    run(plan_undo(site), site)
+    in_the_trash_only(site, "ses_a")
+    outcome = run(plan_redo(site), site)
+    assert outcome.ending == "refused" and "then redo again" in outcome.message
+    run(plan_restore(site, ["ses_a"]), site)
+    assert run(plan_redo(site), site).ending == "done"
+    database.close()
+
+
+def test_an_archive_of_a_session_in_the_trash_waits_until_it_is_restored(site: Site) -> None:
+    before = picture(site.store.path)
+    archive(site, "ses_alpha", "ses_beta")
+    in_the_trash_only(site, "ses_alpha")
+    outcome = run(plan_undo(site), site)
+    assert (outcome.ending, outcome.done.sessions) == ("partial", 1)
+    assert "1 session lies in the trash: `ocdu trash restore ses_alpha` first" in outcome.message
+    assert "changed since" not in outcome.message
+    run(plan_restore(site, ["ses_alpha"]), site)
+    assert run(plan_undo(site), site).ending == "done"
+    assert but_history(picture(site.store.path)) == but_history(before)
 
 
 def test_a_damaged_batch_is_set_aside(site: Site) -> None:

@@ -5,6 +5,7 @@ How long it waits on a quiet machine is measured by `tests.benchmarks`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,16 @@ from threading import Event
 import pytest
 
 from tests.engine.reclaim.parts import DAY, NOW, Database, compact, plan_for, tool
-from tests.neighbour import Neighbour, Report, hardly_waits
-from tests.picture import drained, site_of
+from tests.neighbour import TABLE, Neighbour, Report, hardly_waits
+from tests.picture import drained, forest_of, site_of
+from tui.engine import pace
 from tui.engine.perform import perform
+from tui.policy.plan import Plan
+from tui.policy.prune import PrunePolicy, plan_prune
+from tui.store.company import Company
+
+ALONE = 5
+"""Gaps between transactions before the one in the middle comes."""
 
 
 @contextmanager
@@ -77,3 +85,54 @@ def test_the_neighbour_hardly_waits(tmp_path: Path, level: str, keep: bool) -> N
             return beside(database, level, keep)
 
     hardly_waits(once)
+
+
+def come_upon(path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Report:
+    """Carry the plan out, and let a writer open the database in the middle of it."""
+    answers: list[bool] = []
+    came = False
+
+    class Listening(Company):
+        """Remembers what it said in every gap."""
+
+        @property
+        def is_absent(self) -> bool:
+            answers.append(super().is_absent)
+            return answers[-1]
+
+    monkeypatch.setattr(pace, "Company", Listening)
+    monkeypatch.setattr("tui.engine.reclaim.Company", Listening)
+    with Neighbour(path, late=True) as neighbour:
+        for _ in perform(plan, site_of(path), Event()):
+            if len(answers) >= ALONE and not came:
+                neighbour.come()
+                came = True
+            if came and answers[-1]:
+                time.sleep(0.002)  # it is on its way: the job must not end before it is there
+        neighbour.leave()
+    assert all(answers[:ALONE]) and answers.count(False) > 10, answers
+    assert neighbour.report.errors == []
+    return neighbour.report
+
+
+@pytest.mark.parametrize("verb", ["compacted", "stale", "prune"])
+def test_a_neighbour_who_comes_in_the_middle_hardly_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr(pace, "SLICE", 0.0005 if verb == "prune" else 0.0)  # some hundreds
+
+    def once(number: int) -> Report:
+        with made_database(tmp_path / f"opencode-{number}.db") as database:
+            database.connection.execute(TABLE)
+            database.close()
+            return come_upon(database.path, plan_of(database, verb), monkeypatch)
+
+    hardly_waits(once)
+
+
+def plan_of(database: Database, verb: str) -> Plan:
+    """All of it."""
+    if verb != "prune":
+        return plan_for(database.store, verb)
+    forest = forest_of(site_of(database.path))
+    return plan_prune(forest, PrunePolicy(ids=frozenset(forest.shape.index)), NOW)

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, Visit, garden, visit
+from tui.engine import pace
 from tui.screens.job import JobDialog
 from tui.widgets.row_table import RowTable
 
@@ -39,6 +40,16 @@ async def test_enter_tells_plan_reason_phases_and_outcome(tmp_path: Path) -> Non
         assert went.endswith("1 of 1") and "0 of 1" not in went, "nothing reads as if it failed"
         await here.press("escape")
         assert here.app.current_mode == "jobs" and not isinstance(here.screen, JobDialog)
+
+
+async def test_a_key_makes_jobs_leave_the_processor_to_whoever_answers(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.go_to("ses_oldroses")
+        await here.press("d")
+        await here.idle()
+        before = pace._typed
+        await here.press("j")
+        assert pace._typed > before
 
 
 @pytest.mark.parametrize("size", SIZES)

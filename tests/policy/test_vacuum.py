@@ -9,6 +9,8 @@ from pathlib import PurePath
 import pytest
 
 from tui.places import Place
+from tui.policy.giving_back import announced
+from tui.policy.plan import Item, Plan, Totals
 from tui.policy.vacuum import (
     ASSUMED_SPEED,
     DISK_FACTOR,
@@ -24,7 +26,7 @@ from tui.policy.vacuum import (
     plan_checkpoint,
     plan_vacuum,
 )
-from tui.policy.vacuum_slices import slices_seconds
+from tui.policy.vacuum_slices import pages_within, slices_seconds
 from tui.policy.vacuum_words import held_by
 from tui.records import Holder
 from tui.sizes import FileSizes
@@ -236,6 +238,37 @@ def test_twice_as_many_free_pages_take_up_to_four_times_as_long() -> None:
     few, many = (slices_seconds(sizes(free=free)) for free in (1_000_000, 2_000_000))
     assert slices_seconds(sizes(free=0)) == 0
     assert 3 * few < many < 4 * few
+
+
+@pytest.mark.parametrize("free", [1, 10_000, 1_000_000, 10_000_000])
+def test_the_pages_of_some_seconds_take_those_seconds(free: int) -> None:
+    whole = slices_seconds(sizes(free=free))
+    assert pages_within(free, whole * 1.01) == free
+    some = pages_within(free, whole / 3)
+    rest = slices_seconds(sizes(free=free - some))
+    assert rest == pytest.approx(whole * 2 / 3, rel=0.01) or free == 1
+
+
+FREED = Plan("prune", (Item("a", "a", "old", Totals(trees=1)),), predicted_bytes=400_000 * PAGE)
+
+
+def test_what_goes_back_by_itself_is_announced_with_bytes_and_time() -> None:
+    grown = sizes(used=900_000, free=0)._replace(incremental=True)
+    said = announced(FREED, grown)
+    assert "Afterwards about 1.6 GB go back to the disk in slices within 10 s" not in said
+    assert "in slices within 10 s" in said and "more stay free in the file until a vacuum" in said
+    few = replace(FREED, predicted_bytes=60_000 * PAGE)
+    assert announced(few, grown) == (
+        "Afterwards about 246 MB go back to the disk in slices, within about 5.5 s."
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "incremental"),
+    [(FREED, False), (replace(FREED, verb="archive"), True), (replace(FREED, items=()), True)],
+)
+def test_nothing_is_announced_where_nothing_goes_back(plan: Plan, incremental: bool) -> None:
+    assert announced(plan, sizes(used=900_000)._replace(incremental=incremental)) == ""
 
 
 def test_the_map_of_pages_that_go_is_given_back_too() -> None:

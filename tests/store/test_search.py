@@ -296,3 +296,21 @@ def test_messages_of_the_second_generation_are_found_once(tmp_path: Path, large:
     assert {(id, kind) for id, kind, _ in found} >= {(id, kind) for id, kind, _ in wanted}
     if large == search.LARGE:
         assert found == wanted
+
+
+def test_the_newest_hits_are_the_newest_wherever_their_rows_lie(tmp_path: Path) -> None:
+    """A restored session has old rows in new places; errors stand in another table."""
+    path = put(
+        tmp_path / "o.db", [dumped({"type": "text", "text": f"rose {n}"}) for n in range(30)]
+    )
+    execute(path, "UPDATE part SET time_created = (time_created * 7) % 30")
+    execute(
+        path,
+        "UPDATE message SET time_created = 1000,"
+        """ data = '{"role":"assistant","error":{"data":{"message":"no rose"}}}'"""
+        " WHERE id = (SELECT max(id) FROM message)",
+    )
+    every = search_all(open_store(path), Wanted("rose"))
+    assert [hit.time for hit in every] == [1000, *range(29, -1, -1)]
+    for limit in (1, 2, 10, 31):
+        assert search_all(open_store(path), Wanted("rose"), limit) == every[:limit]

@@ -195,10 +195,16 @@ class Loading(Reads):
             )
         if self._watcher is None:  # the sessions come first, all else after them
             self._begin_to_watch()
+            if not self.site.store.read_only:  # that was asked for
+                self.ask(lambda: self.site.refusal, self._refusal_came, group="refusal")
             self.look_back()
             self.take_up()
             self.measure_all()
             self.ask(self.read_newcomer, self._newcomer_came, group="newcomer")
+
+    def _refusal_came(self, refusal: str | None) -> None:
+        if refusal:
+            self.say(refusal, "warning")
 
     def _newcomer_came(self, newcomer: bool) -> None:
         self.newcomer = newcomer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ log = logging.getLogger("ocdu")
 
 def keep_log(path: Path) -> None:
     """Send what is logged to this file: on the terminal it would land in the middle of the app."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = PrivateLog(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
@@ -20,6 +22,11 @@ def keep_log(path: Path) -> None:
 
 class PrivateLog(logging.FileHandler):
     """A log that nobody else can read: tracebacks name folders and titles."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it, if the file can be opened."""
+        with suppress(OSError):
+            super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
         """A full or read-only disk takes no log, and the app no traceback in its middle."""
@@ -34,6 +41,7 @@ class PrivateLog(logging.FileHandler):
 def noted(error: Exception) -> str:
     """Keep the traceback in the log; the sentence for the user names the file."""
     log.error("Unexpected", exc_info=error)
-    files = [h.baseFilename for h in log.handlers if isinstance(h, logging.FileHandler)]
+    handlers = (h for h in log.handlers if isinstance(h, logging.FileHandler))
+    files = [h.baseFilename for h in handlers if Path(h.baseFilename).exists()]
     where = f" {files[0]} says more." if files else ""
     return f"Something unexpected happened ({type(error).__name__}); nothing was changed.{where}"

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.reactive import var
 
 from tui.app.loading import Loading
@@ -46,6 +46,12 @@ class Orders(Loading):
         self._retaining = False
         """True once the policies of the configuration were begun with."""
 
+    async def on_event(self, event: events.Event) -> None:
+        """Whatever is typed or clicked comes by here: a job goes on more gently."""
+        if isinstance(event, events.InputEvent) and "worker" in self.__dict__:
+            self.worker.typed()
+        await super().on_event(event)
+
     # jobs
 
     @cached_property
@@ -60,7 +66,7 @@ class Orders(Loading):
         if plan.refused or not plan.items:
             self.say(plan.message or "Nothing to do.", "warning" if plan.refused else "information")
             return None
-        if refusal := self.site.store.refusal:
+        if refusal := self.site.refusal:
             self.say(refusal, "error")
             return None
         number = self.worker.submit(plan)
@@ -83,8 +89,9 @@ class Orders(Loading):
 
     def set_pins(self, ids: Collection[str], pinned: bool) -> None:
         """Pin or unpin at once; the tree shows it with the next reading."""
-        if self.site.store.read_only:
-            self.say(self.site.store.refusal or "", "error")
+        refusal = self.site.store.refusal if self.site.store.read_only else self.site.ledger.refusal
+        if refusal:
+            self.say(refusal, "error")
             return
         from tui.engine.pin import pin
 
@@ -165,7 +172,7 @@ class Orders(Loading):
 
     def action_consent(self) -> None:
         """Whether the reclaim in the background may write to this database."""
-        if refusal := self.site.store.refusal:
+        if refusal := self.site.refusal:
             self.say(refusal, "warning")
         elif not self.config.compaction.reclaim:
             self.say("[compaction] reclaim = false in your configuration: nothing goes by itself.")
@@ -216,7 +223,7 @@ class Orders(Loading):
 
     def _retain(self) -> None:
         """The policies of the configuration, where nothing else is going on."""
-        if not self._is_busy() and self.site.store.refusal is None:
+        if not self._is_busy() and self.site.refusal is None:
             self.ask(self.read_retention, self._retention_came, group="retention")
 
     def _retention_came(self, found: Retained) -> None:

@@ -58,12 +58,13 @@ def _carry_out(call: Call, policies: Policies) -> Answer:
         is_announced,
         prepare_retention,
         remember_announced,
+        told_due,
     )
 
     found = prepare_retention(call.site, policies, call.now, call.stop)
     if call.options.dry_run:
-        return _planned(found, "Nothing was changed (--dry-run).")
-    if refusal := call.site.store.refusal:
+        return _planned(call, found, "Nothing was changed (--dry-run).")
+    if refusal := call.site.refusal:
         return Answer("refused", refusal, _data(_untouched(found.plans)), _text(found))
     if call.options.yes:
         if not is_announced(call.site, policies):
@@ -71,9 +72,9 @@ def _carry_out(call: Call, policies: Policies) -> Answer:
             message = _sentence((outcome.message, *found.notes))
             return Answer("planned", message, _data(_untouched(found.plans)), _text(found))
     elif not can_ask(call):
-        return _planned(found, "Nothing was changed: add --yes to do it.")
+        return _planned(call, found, "Nothing was changed: add --yes to do it.")
     elif found.due:
-        print(_text(found) + "\n")
+        print(_text(found) + "\n\n" + " ".join(told_due(call.site, found)))
         if not ask("Carry this out, now and whenever `ocdu auto --yes` runs"):
             return Answer("planned", "Nothing was changed.", _data(_untouched(found.plans)))
         remember_announced(call.site, policies)
@@ -105,8 +106,10 @@ def worst(endings: Sequence[Ending]) -> Ending:
     return next((each for each in WORST if each in endings), "nothing")
 
 
-def _planned(found: Retention, end: str) -> Answer:
-    due = [plan.message for plan in found.due]
+def _planned(call: Call, found: Retention, end: str) -> Answer:
+    from tui.engine.retention import told_due
+
+    due = told_due(call.site, found)
     message = _sentence((*(due or ["Nothing is due."]), *found.notes, end if due else ""))
     ending: Ending = "planned" if due else "nothing"
     return Answer(ending, message, _data(_untouched(found.plans)), _text(found))

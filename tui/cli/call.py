@@ -63,6 +63,8 @@ class Call:
     """Sessions at work in an opencode that has the file open; known once a forest was read."""
     path: Path | None = None
     """The database file, once it is known which one."""
+    refusal: str = ""
+    """Why nothing can be changed there, once it was opened and unless that was asked for."""
 
     @cached_property
     def config(self) -> Config:
@@ -92,6 +94,7 @@ class Call:
         self.path = choose_database(self.options.db)
         site = open_site(self.path, read_only=self.options.read_only, force=self.options.force)
         if self.options.verb is not None:  # the app does so itself, once it stands on the screen
+            self.refusal = "" if self.options.read_only else site.refusal or ""
             self._mind_interruptions(site)
         return site
 

@@ -32,6 +32,7 @@ def carry_out(
     it. `engine` replaces the one the plan's verb names, for options that a plan does not carry.
     """
     from tui.format import clean
+    from tui.policy.giving_back import announced
 
     data = plan_json(plan)
     if plan.refused:
@@ -40,12 +41,15 @@ def carry_out(
         outcome = Outcome("nothing", plan.message or "There is nothing to do.")
         return Answer(outcome.ending, outcome.message, {**data, **plan_json(plan, outcome)})
     shown = plan_text(plan)
+    if then := announced(plan, call.site.store.sizes()):
+        data["afterwards"] = then
+        shown += f"\n{then}"
     if warning:
         data["warning"] = warning
         shown += f"\nNote: {clean(warning)}"
     if call.options.dry_run:
         return Answer("planned", _sentence(plan, "Nothing was changed (--dry-run)."), data, shown)
-    refusal = call.site.store.refusal
+    refusal = call.site.refusal
     if refusal:
         return Answer("refused", refusal, data, shown)
     if not call.options.yes:

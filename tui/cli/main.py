@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 from tui import __version__
 from tui.cli.call import Answer, Call
 from tui.cli.examples import examples_text
-from tui.cli.output import say, speak_plainly
+from tui.cli.output import say, say_beside, speak_plainly
 from tui.errors import WrongCall
 
 
@@ -172,7 +172,10 @@ def main(argv: Sequence[str] | None = None, *, now: int | None = None) -> int:
             answer = complaint(error, arguments, call.path if call else None)
     if call is not None:
         verb = call.options.verb
-    return say(answer, verb, as_json="--json" in arguments)
+    code = say(answer, verb, as_json="--json" in arguments)
+    if call is not None and call.refusal and answer.outcome != "refused":
+        say_beside(call.refusal)
+    return code
 
 
 def answer_to(call: Call) -> Answer:

@@ -93,6 +93,13 @@ def _say_to_people(answer: Answer) -> None:
         _print(clean(answer.message), to_errors=answer.outcome in ("refused", "failed"))
 
 
+def say_beside(sentence: str) -> None:
+    """Something that is no part of the answer and good to know with it."""
+    from tui.format import clean
+
+    print(clean(sentence), file=sys.stderr)
+
+
 def _print(text: str, *, to_errors: bool) -> None:
     print(text, file=sys.stderr if to_errors else sys.stdout)
 

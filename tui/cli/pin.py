@@ -36,5 +36,7 @@ def run(call: Call) -> Answer:
         return Answer("planned", f"Would {verb} {what}: {why}.", {"ids": changed})
     if call.options.read_only:
         raise Refused("ocdu runs with --read-only: nothing is changed.")
+    if ledger.refusal:
+        raise Refused(ledger.refusal)
     pin(ledger, {id: call.forest.row(id).title for id in changed}, verb == "pin")
     return Answer("done", f"{verb.capitalize()}ned {what}.", {"ids": changed})

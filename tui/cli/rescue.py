@@ -24,6 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(call: Call) -> Answer:
     """Look for what every step would take, then do one after the other."""
+    from tui.cli.vacuum import told_to_look
     from tui.engine.reclaim.search import search_levels
     from tui.engine.rescue import rescue_facts
     from tui.format import size
@@ -32,7 +33,7 @@ def run(call: Call) -> Answer:
     without = parse_steps(call.options.without)
     site, forest = call.site, call.forest
     found = search_levels(site, rescue_levels(), call.stop)
-    facts = rescue_facts(site.store, found)
+    facts = told_to_look(call, rescue_facts(site.store, found))
     keep = call.config.reclaim.keep
     plan = plan_rescue(forest, found, facts, call.now, call.running, without, keep=keep)
     question = f"Get {size(plan.predicted_bytes)} back"

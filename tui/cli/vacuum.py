@@ -14,7 +14,7 @@ from tui.errors import WrongCall
 from tui.paths import absolute
 
 if TYPE_CHECKING:
-    from tui.policy.vacuum import VacuumDecision, Wish
+    from tui.policy.vacuum import VacuumDecision, VacuumFacts, Wish
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,11 +43,16 @@ def give_back(call: Call) -> Answer:
     from tui.format import size
     from tui.policy.vacuum import plan_vacuum
 
-    plan = plan_vacuum(vacuum_facts(call.site.store, wish=_wish(call)))
+    plan = plan_vacuum(told_to_look(call, vacuum_facts(call.site.store, wish=_wish(call))))
     verb = "Make the file incremental" if plan.options.converts else "Give"
     question = f"{verb} and give" if plan.options.converts else verb
     answer = carry_out(call, plan, f"{question} {size(plan.predicted_bytes)} back")
     return replace(answer, data={**answer.data, "decision": _decision_json(plan.options)})
+
+
+def told_to_look(call: Call, facts: VacuumFacts) -> VacuumFacts:
+    """With `--dry-run` what would happen counts, not that nothing may be written."""
+    return replace(facts, refusal=None) if call.options.dry_run else facts
 
 
 def _wish(call: Call) -> Wish:
@@ -66,7 +71,8 @@ def _wish(call: Call) -> Wish:
         to_incremental=getattr(options, "to_incremental", False),
         temp_dir=temp_dir,
     )
-    waiting = None if options.dry_run or options.read_only else noted(call.site.ledger)
+    waits_for_us = not (options.dry_run or options.read_only or call.site.refusal)
+    waiting = noted(call.site.ledger) if waits_for_us else None
     if waiting is None or waiting.waits_elsewhere:
         return typed
     print(f"A vacuum that waits since {clean(iso(waiting.since) or '')} is taken up.",
@@ -83,7 +89,7 @@ def _withdrawn(call: Call) -> Answer:
 
     if noted(call.site.ledger) is None:
         return Answer("nothing", "No vacuum waits for this database.")
-    if call.options.dry_run or call.options.read_only:
+    if call.options.dry_run or call.options.read_only or call.site.ledger.refusal:
         return Answer("planned", "A vacuum waits for this database; it was left waiting.")
     withdraw(call.site.ledger)
     return Answer("done", "The waiting vacuum was taken back: nothing was changed.")

@@ -13,11 +13,12 @@ from threading import Event
 
 import apsw
 
+from tui.engine.one_by_one import Left, told
 from tui.engine.pace import Deed, in_slices
 from tui.engine.site import Site
 from tui.format import plural
 from tui.policy.archive import ArchiveOptions
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.store.generations import session_tables
 from tui.store.query import FINITE, fetch, scalar
 from tui.store.sessions import milliseconds
@@ -58,15 +59,12 @@ def _apply(plan: Plan, site: Site, stop: Event, stamps: Stamps) -> Generator[Ste
     verb = "archived" if plan.verb == "archive" else "unarchived"
     message = f"{plural(len(done), 'session')} {verb}"
     message += "; this frees no space." if plan.verb == "archive" else "."
-    changed = plan.totals.sessions - len(done)
-    ending: Ending = "done" if not changed else "partial" if done else "nothing"
-    if changed:
-        message += f" {plural(changed, 'session')} had changed meanwhile and stayed as they are."
-    return Outcome(
-        ending,
+    return told(
         message,
-        done=Totals(trees=len(touched), sessions=len(done)),
-        excluded={"changed": changed} if changed else {},
+        len(done),
+        Left(plan.totals.sessions - len(done), "session", "had changed meanwhile and stayed"),
+        stop=stop,
+        totals=Totals(trees=len(touched), sessions=len(done)),
         details={"undo": {"stamps": {id: list(pair) for id, pair in done.items()}}},
     )
 

@@ -8,11 +8,10 @@ from threading import Event
 
 import apsw
 
-from tui.engine.background import in_background, interrupting
-from tui.engine.copy_back import Make, Rows, row_counts
+from tui.engine.copy_back import Make, Rows, copying, row_counts
 from tui.policy.plan import Step
 from tui.policy.vacuum import INCREMENTAL
-from tui.store.database import Store, file_size
+from tui.store.database import Store
 
 
 def compact_copy(store: Store, expected: int, *, to_incremental: bool = False) -> Make:
@@ -24,9 +23,7 @@ def compact_copy(store: Store, expected: int, *, to_incremental: bool = False) -
     """
 
     def make(copy: Path, stop: Event) -> Generator[Step, None, Rows | None]:
-        running: list[apsw.Connection] = []
-
-        def vacuum_into() -> Rows:
+        def vacuum_into(running: list[apsw.Connection]) -> Rows:
             with store.reading() as db:
                 connection = db.connection()
                 # query_only would forbid writing the copy too; the database itself is opened
@@ -41,14 +38,6 @@ def compact_copy(store: Store, expected: int, *, to_incremental: bool = False) -
                 connection.execute("VACUUM INTO ?", (str(copy),))
                 return rows
 
-        def interrupt() -> None:
-            for connection in running:
-                interrupting(connection)()
-
-        def progress() -> Step:
-            written = min(file_size(copy), expected)
-            return Step(written, expected, bytes=written, phase="copying")
-
-        return (yield from in_background(vacuum_into, interrupt, stop, progress))
+        return (yield from copying(vacuum_into, copy, expected, "copying", stop))
 
     return make

@@ -21,7 +21,7 @@ from typing import Literal
 
 import apsw
 
-from tui.engine.background import Beside, interrupting
+from tui.engine.background import Beside, in_background, interrupting
 from tui.errors import OcduError, Refused
 from tui.policy.plan import Step
 from tui.policy.vacuum import LIVE_LOCK, copy_back_seconds
@@ -208,6 +208,30 @@ def _write_back(
             done = size * (backup.page_count - backup.remaining) // max(backup.page_count, 1)
             yield Step(done, size, bytes=done, phase="copying back")
     return CopiedBack("done", time.perf_counter() - began, size)
+
+
+def copying(
+    build: Callable[[list[apsw.Connection]], Rows],
+    copy: Path,
+    expected: int,
+    phase: str,
+    stop: Event,
+) -> Generator[Step, None, Rows | None]:
+    """Build a copy in a thread, with progress by the octets it has of those `expected`.
+
+    `build` puts the connection it works with into the list it is given: a stop interrupts it.
+    """
+    running: list[apsw.Connection] = []
+
+    def interrupt() -> None:
+        for connection in running:
+            interrupting(connection)()
+
+    def progress() -> Step:
+        written = min(file_size(copy), expected)
+        return Step(written, expected, bytes=written, phase=phase)
+
+    return (yield from in_background(lambda: build(running), interrupt, stop, progress))
 
 
 def row_counts(connection: apsw.Connection) -> dict[str, int]:

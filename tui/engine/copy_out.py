@@ -15,15 +15,14 @@ from threading import Event
 
 import apsw
 
-from tui.engine.background import in_background, interrupting
-from tui.engine.copy_back import Make, Rows
+from tui.engine.copy_back import Make, Rows, copying
 from tui.engine.leftovers import note_folder
 from tui.engine.site import Site
 from tui.engine.survivors import Survivors
 from tui.engine.vacuum import rewrite, vacuum_facts
 from tui.policy.plan import Outcome, Step
 from tui.policy.vacuum import INCREMENTAL, Wish, decide_vacuum
-from tui.store.database import Store, file_size
+from tui.store.database import Store
 from tui.store.query import scalar
 
 Doom = Callable[[Survivors], object]
@@ -100,9 +99,7 @@ def selective_copy(
     """Copy what survives, in a thread with a connection of its own that cannot write it."""
 
     def make(copy: Path, stop: Event) -> Generator[Step, None, Rows | None]:
-        running: list[apsw.Connection] = []
-
-        def build() -> Rows:
+        def build(running: list[apsw.Connection]) -> Rows:
             with store.writing() as db:
                 connection = db.connection()
                 running.append(connection)
@@ -112,14 +109,6 @@ def selective_copy(
                 doomed(survivors)
                 return survivors.copy()
 
-        def interrupt() -> None:
-            for connection in running:
-                interrupting(connection)()
-
-        def progress() -> Step:
-            written = min(file_size(copy), expected)
-            return Step(written, expected, bytes=written, phase="copying what stays")
-
-        return (yield from in_background(build, interrupt, stop, progress))
+        return (yield from copying(build, copy, expected, "copying what stays", stop))
 
     return make

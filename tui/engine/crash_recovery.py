@@ -31,12 +31,12 @@ from tui.store.journal import MAKERS, OF_BATCHES, JournalEntry
 from tui.store.kept import drop_dead_weight
 from tui.store.packing import look_into
 from tui.store.query import scalar
-from tui.store.shelf import ABANDONED, drop, passing, put_back, remove_passing, shelved
+from tui.store.shelf import ABANDONED, drop, lying_in, passing, put_back, remove_passing, shelved
 
 
 def unfinished(site: Site) -> list[Path]:
     """Batch files on which a job of this database was interrupted. Cheap: goes by the names."""
-    found = sorted(site.ledger.trash_folder.glob(f"*{batch.UNFINISHED}"))
+    found = lying_in(site.ledger.trash_folder, f"*{batch.UNFINISHED}")
     return [path for path in found if _database_of(path) in (site.ledger.database, NOBODY)]
 
 
@@ -65,7 +65,7 @@ def _database_of(path: Path) -> str | None:
 
 def put_right(site: Site) -> list[str]:
     """Mend what was interrupted, if there is anything and nobody else is at it; what was done."""
-    if site.store.refusal:
+    if site.refusal:
         return []
     said = sweep(site)
     if not (unfinished(site) or passing(site.ledger.trash_folder) or site.ledger.has_running()):
@@ -86,7 +86,7 @@ def put_right_here(site: Site) -> list[str]:
 def _waiting(site: Site) -> set[int]:
     """Jobs that were killed with a batch which cannot be mended, or not even be read, now."""
     found: set[int | None] = set()
-    for path in site.ledger.trash_folder.glob(f"*{batch.UNFINISHED}"):
+    for path in lying_in(site.ledger.trash_folder, f"*{batch.UNFINISHED}"):
         if _database_of(path) in (site.ledger.database, None):
             found.add(site.ledger.maker_of(batch.made_at(path)))
     return {number for number in found if number is not None}

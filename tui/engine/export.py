@@ -62,7 +62,7 @@ def choose(site: Site, name: str) -> Chosen:
 
 def export_session(site: Site, chosen: Chosen, write: Write) -> Exported:
     """Write the chosen session alone. Raises OcduError for a damaged batch or no room for it."""
-    with site.ledger.exclusive(), reading(chosen.batch.path) as connection:
+    with site.ledger.undisturbed(), reading(chosen.batch.path) as connection:
         return write_session(connection, TRASH, chosen.id, write)
 
 
@@ -71,7 +71,7 @@ def export_tree(site: Site, chosen: Chosen, folder: Path) -> tuple[list[Path], E
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     done, files = Exported(), []
-    with site.ledger.exclusive(), reading(chosen.batch.path) as connection:
+    with site.ledger.undisturbed(), reading(chosen.batch.path) as connection:
         for number, id in enumerate(chosen.tree, start=1):
             name = id if SESSION_ID.fullmatch(id) else f"session-{number}"
             path = folder / f"{name}.json"

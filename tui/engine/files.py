@@ -74,7 +74,7 @@ class _Job:
 def apply_files(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Remove what is planned; stopping leaves the rest. Raises Refused for kinds that never go."""
     assert isinstance(plan.options, FilesOptions)
-    if refusal := site.store.refusal:
+    if refusal := site.refusal:
         raise Refused(refusal)
     for target in plan.options.targets:
         kind = target.row.partition("/")[0]

@@ -7,6 +7,7 @@ the pragma and does nothing.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from threading import Event
 import apsw
 
 from tui.engine.checkpoint import fold_bulk, fold_in
-from tui.engine.pace import PAUSE
+from tui.engine.pace import rest
 from tui.policy.plan import Step
 from tui.policy.vacuum import INCREMENTAL, INCREMENTAL_NEED, SLICE
+from tui.store.company import Company
 from tui.store.database import Store, file_size, transaction, wal_of
 from tui.store.query import scalar
 
@@ -61,17 +63,19 @@ def is_incremental(connection: apsw.Connection) -> bool:
 
 
 def give_back(
-    store: Store, connection: apsw.Connection, stop: Event
+    store: Store, connection: apsw.Connection, stop: Event, seconds: float = 0.0
 ) -> Generator[Step, None, GivenBack]:
-    """Free pages leave the file, SLICE seconds at a time, until none is left or `stop` is set."""
+    """Free pages leave the file, SLICE seconds at a time, until none is left, `stop` is set or the
+    seconds are over (0: no limit)."""
+    ends = time.monotonic() + (seconds or math.inf)
     page_size = scalar(connection, "PRAGMA page_size")
     # SQLite reads the whole list of free pages for each page at the end of the file.
     connection.execute(f"PRAGMA cache_size = -{LIST_CACHE}").fetchall()
-    log = _Log(store, connection)
+    log, company = _Log(store, connection), Company(connection)
     whole = free = scalar(connection, "PRAGMA freelist_count")
     pages, longest, given = FIRST_PAGES, 0.0, 0
     held_up = False
-    while free and not stop.is_set() and not held_up:
+    while free and not stop.is_set() and not held_up and time.monotonic() < ends:
         began = time.perf_counter()
         with transaction(connection):
             # It frees one page per row, so the cursor must be exhausted.
@@ -82,7 +86,7 @@ def give_back(
         free = scalar(connection, "PRAGMA freelist_count")
         given = max(0, whole - free)
         yield Step(given, whole, bytes=given * page_size, phase="giving back")
-        stop.wait(PAUSE)
+        rest(company)
         held_up = yield from log.kept_short(stop)
     return GivenBack(given * page_size, free, longest, held_up and free > 0)
 

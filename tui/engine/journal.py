@@ -16,7 +16,7 @@ from tui.engine.site import Site
 from tui.errors import OcduError
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.store.database import SQLITE_EXCEPTIONS
-from tui.store.journal import GIVING_BACK, RUNNING, JournalEntry
+from tui.store.journal import GIVING_BACK, RUNNING, TURNED, JobRecord, JournalEntry
 
 log = logging.getLogger("ocdu")
 
@@ -172,7 +172,7 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
     """
     said = []
     for entry in site.ledger.left_running():
-        if entry.id in waiting or (entry.undo and site.store.refusal):
+        if entry.id in waiting or (entry.undo and site.refusal):
             continue
         try:
             said.append(_settled(site, entry))
@@ -194,9 +194,23 @@ def _settled(site: Site, entry: JournalEntry) -> str:
     if record is not None and record.phases:
         last = record.phases[-1]
         what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
+    if record is not None and _has_turned(site, record):
+        return f"{what}: its work was done, there is nothing left of it."
     if became := take_back(site, entry):
         return f"{what}: {became}."
     return f"{what}: {LEFT_AS_IT_IS.get(entry.verb, 'what was done by then is in place')}."
+
+
+def _has_turned(site: Site, record: JobRecord) -> bool:
+    """True for an undo or a redo that was killed when what it turned was noted as such already.
+
+    Told to do it again, one would turn another job.
+    """
+    verb, items = record.entry.verb, record.plan.get("items", ())
+    if verb not in ("undo", "redo") or not items:
+        return False
+    turned = site.ledger.record(int(items[0]["id"]))
+    return turned is not None and (turned.entry.state == TURNED) == (verb == "undo")
 
 
 def _now() -> int:

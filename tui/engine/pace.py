@@ -4,6 +4,10 @@ While one connection holds the write lock, a running opencode stands still, and 
 its user's turn fails. Measured (10 ms of work, 10 ms of pause): a writer next door waits 19 ms at
 the 99th percentile and 80 ms at worst; with a pause under 5 ms SQLite's busy handler keeps missing
 the gap and it waits up to 635 ms.
+
+The pauses are for others. Where no other process has the database open and nobody types in this
+one there are none; each gap between two transactions asks again, so whoever opens the database in
+the middle meets one of them at most.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import TypeVar
 import apsw
 
 from tui.policy.plan import Step
+from tui.store.company import Company
 from tui.store.database import transaction
 
 SLICE = 0.010
@@ -24,9 +29,22 @@ SLICE = 0.010
 PAUSE = 0.010
 """Seconds of rest between two write transactions, so that waiting writers get their turn."""
 
+ATTENTION = 1.0
+"""Seconds after a key in which the next one is expected: a pause is also when the thread that
+answers keys gets processor and interpreter for itself."""
+
 Deed = Callable[[], None]
 
 T = TypeVar("T")
+
+_typed = -ATTENTION
+"""When somebody last typed, on the clock `time.monotonic`."""
+
+
+def typed() -> None:
+    """Somebody types in this process: whatever works meanwhile pauses for a while."""
+    global _typed
+    _typed = time.monotonic()
 
 
 class Alone:
@@ -55,12 +73,13 @@ def in_slices(
     transaction under way; what was committed stays. `at_start` runs first in every transaction,
     when nobody else can write any more; `is_full` ends one before its time.
     """
+    company = Company(connection)
     waiting = iter(deeds)
     done = 0
     deed = next(waiting, None)
     while deed is not None and not stop.is_set():
         if done:
-            time.sleep(PAUSE)
+            rest(company)
         with transaction(connection):
             until = time.perf_counter() + SLICE
             if at_start is not None:
@@ -73,6 +92,15 @@ def in_slices(
                 if is_over or isinstance(before, Alone) or isinstance(deed, Alone):
                     break
         yield done
+
+
+def rest(company: Company, since: float | None = None) -> None:
+    """Leave the lock and the processor to others, if there are any: until PAUSE after `since` (of
+    the clock `time.perf_counter`), or for PAUSE from now."""
+    is_awaited = time.monotonic() - _typed < ATTENTION
+    if is_awaited or not company.is_absent:
+        passed = 0.0 if since is None else time.perf_counter() - since
+        time.sleep(max(0.0, PAUSE - passed))
 
 
 def as_steps(work: Generator[int, None, T], step: Step) -> Generator[Step, None, T]:

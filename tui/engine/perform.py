@@ -21,17 +21,15 @@ from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.engine.waiting import is_patient, its_turn, settled
 from tui.errors import OcduError
+from tui.policy.giving_back import FREES_PAGES, plan_giving_back
 from tui.policy.plan import Ending, Outcome, Plan, Step, items_as_json
-from tui.policy.vacuum import VacuumDecision, plan_vacuum
+from tui.policy.vacuum import VacuumDecision
 from tui.store.database import SQLITE_EXCEPTIONS, explained
 from tui.store.size_cache import forget_usage
 
 REWRITES = ("vacuum", "copy_out", "reclaim", "undo", "redo", "restore")
 """Verbs after which remembered sizes no longer hold although their fingerprints would: rows change
 in place, or get new rowids."""
-
-FREES_PAGES = ("prune", "reclaim", "rescue")
-"""Verbs after which an incremental file gives pages back by itself."""
 
 log = logging.getLogger("ocdu")
 
@@ -47,6 +45,8 @@ def perform(
         return Outcome("refused", plan.message, excluded=plan.excluded)
     if not plan.items:
         return Outcome("nothing", plan.message, excluded=plan.excluded)
+    if refusal := site.refusal:
+        return Outcome("refused", refusal)
     engine = engine or _engine(plan.verb)
     try:
         # Whoever only waits must not keep another ocdu from working.
@@ -75,12 +75,12 @@ def _with_lock(
 
 
 def _given_back(outcome: Outcome, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """An incremental file gives its free pages back at once, in a way nobody notices."""
+    """An incremental file gives free pages back at once, in slices nobody notices, for a while."""
     with site.store.reading() as db:
         wanted = is_incremental(db.connection()) and not stop.is_set()
     from tui.engine.vacuum import vacuum_facts
 
-    plan = plan_vacuum(vacuum_facts(site.store, asked=False)) if wanted else None
+    plan = plan_giving_back(vacuum_facts(site.store)) if wanted else None
     if plan is None or not plan.items:
         return outcome
     try:

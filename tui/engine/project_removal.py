@@ -9,10 +9,11 @@ from typing import Any
 
 import apsw
 
+from tui.engine.one_by_one import Left, told
 from tui.engine.pace import Deed, in_slices
 from tui.engine.site import Site
 from tui.format import plural
-from tui.policy.plan import Ending, Outcome, Plan, Step
+from tui.policy.plan import Outcome, Plan, Step
 from tui.policy.projects import RemoveOptions
 from tui.store.project_rows import KeptRow, is_project, put_row, rows_of
 
@@ -33,17 +34,11 @@ def remove_projects(ids: Sequence[str], site: Site, stop: Event) -> Generator[St
         deeds = _removals(db.connection(), site, ids, done)
         for count in in_slices(db.connection(), deeds, stop):
             yield Step(count, len(ids), phase="removing")
-    left = len(ids) - len(done)
-    message = f"{plural(len(done), 'project')} removed."
-    if left and stop.is_set():
-        message += f" Stopped: {plural(left, 'project')} left."
-    elif left:
-        message += f" {plural(left, 'project')} got a session meanwhile, or had gone, and stayed."
-    ending: Ending = "done" if not left else "partial" if done else "nothing"
-    return Outcome(
-        ending,
-        message,
-        excluded={"changed": left} if left else {},
+    return told(
+        f"{plural(len(done), 'project')} removed.",
+        len(done),
+        Left(len(ids) - len(done), "project", "got a session meanwhile, or had gone, and stayed"),
+        stop=stop,
         details={"projects": len(done), "undo": {"projects": done}},
     )
 
@@ -79,12 +74,12 @@ def bring_back(
         deeds = (partial(_put, db.connection(), id, rows, back) for id, rows in kept.items())
         for count in in_slices(db.connection(), deeds, stop):
             yield Step(count, len(kept), phase="bringing back")
-    left = len(kept) - len(back)
-    message = f"{plural(len(back), 'project')} brought back."
-    if left and not stop.is_set():
-        message += f" {plural(left, 'project')} is there again already, and stayed as it is."
-    ending: Ending = "done" if not left else "partial" if back else "nothing"
-    return Outcome(ending, message)
+    return told(
+        f"{plural(len(back), 'project')} brought back.",
+        len(back),
+        Left(len(kept) - len(back), "project", "stood there again already and stayed as it was"),
+        stop=stop,
+    )
 
 
 def _put(

@@ -8,18 +8,29 @@ from threading import Event
 
 import apsw
 
+from tui.engine.one_by_one import Left, told
 from tui.engine.pace import in_slices
 from tui.engine.site import Site
+from tui.errors import NotNow
 from tui.format import plural
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.policy.projects import Move, RelinkOptions
+from tui.policy.plan import Outcome, Plan, Step, Totals
+from tui.policy.projects import Move, RelinkOptions, while_open
+from tui.store.holders import holders
 from tui.store.query import scalar
 
 
 def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """Write every planned path where the old one still stands."""
+    """Write every planned path where the old one still stands. Raises NotNow while opencode has
+    the file open, unless the plan minds it not."""
     assert isinstance(plan.options, RelinkOptions)
+    if not plan.options.live and (why := hindered(site)):
+        raise NotNow(why)
     return (yield from write_moves(plan.options.moves, site, stop))
+
+
+def hindered(site: Site) -> str:
+    """Why no stored path is moved now, there or back; "" where it may be."""
+    return while_open(holders(site.store.path))
 
 
 def write_moves(
@@ -41,16 +52,12 @@ def write_moves(
     message = f"{plural(len(done), 'path')} of {plural(sessions, 'session')} moved."
     if there:
         message += f" {plural(len(there), 'path')} stood there already."
-    if left and stop.is_set():
-        message += f" Stopped: {plural(left, 'path')} left as they are."
-    elif left:
-        message += f" {plural(left, 'path')} had changed meanwhile and stayed."
-    ending: Ending = "done" if not left else "partial" if done else "nothing"
-    return Outcome(
-        ending,
+    return told(
         message,
-        done=Totals(sessions=sessions),
-        excluded={"changed": left} if left else {},
+        len(done),
+        Left(left, "path", "had changed meanwhile and stayed"),
+        stop=stop,
+        totals=Totals(sessions=sessions),
         details={"paths": len(done), "undo": {"moves": [list(turned(move)) for move in done]}},
     )
 

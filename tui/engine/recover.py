@@ -17,11 +17,12 @@ from threading import Event
 
 import apsw
 
+from tui.engine.one_by_one import ending_of
 from tui.engine.pace import Deed, in_slices
 from tui.engine.site import Site
 from tui.errors import Refused
 from tui.format import plural
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
+from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.policy.recover import RecoverOptions
 from tui.store.generations import exists
 from tui.store.rebuild import (
@@ -131,7 +132,7 @@ def _outcome(plan: Plan, made: Counter[str], not_begun: int, *, is_beside_2x: bo
             "there, cannot be rebuilt: import an export of it, or a copy of the file."
         )
     left = not_begun + made["changed"] + made["headless"] + made["of_2x"]
-    ending: Ending = "done" if not left else "partial" if done.sessions else "nothing"
+    ending = ending_of(done.sessions, left)
     if made["of_2x"] and not done.sessions:
         ending = "refused"
     excluded = {"changed": made["changed"]} if made["changed"] else {}

@@ -10,6 +10,7 @@ from threading import Event
 
 import apsw
 
+from tui.engine.absent import buried_of, restore_first
 from tui.engine.pace import as_steps
 from tui.engine.restoring import restore_tree
 from tui.engine.room import explained_fully
@@ -18,7 +19,7 @@ from tui.engine.trash import Batch, batches, item_of
 from tui.errors import OcduError, Refused, WrongCall
 from tui.format import plural, size
 from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
-from tui.store import batch
+from tui.store import batch, kept_payload
 from tui.store.batch import TreeLine
 from tui.store.database import SQLITE_EXCEPTIONS, transaction
 from tui.store.kept import drop_dead_weight
@@ -129,8 +130,10 @@ def _restore_batch(
                     for _ in restore_tree(connection, site, root):
                         yield Step(len(back), total, phase="restoring")
                     left = batch.tree_line(connection, root)
-                if left is not None and left.state == batch.KEPT:
-                    failure = failure or Refused(_said_of_kept(left))
+                    is_kept = left is not None and left.state == batch.KEPT
+                    said = _said_of_kept(connection, site, left) if left and is_kept else ""
+                if left is not None and is_kept:
+                    failure = failure or Refused(said)
                     totals = _less(totals, left)
                     if not totals.bytes:
                         continue
@@ -156,9 +159,16 @@ def _is_half_restored(path: Path) -> bool:
         return True
 
 
-def _said_of_kept(left: TreeLine) -> str:
-    rows = plural(left.messages + left.parts, "row")
-    return f"{rows} had changed since and stay as they are; their copies stay in the trash."
+def _said_of_kept(connection: apsw.Connection, site: Site, left: TreeLine) -> str:
+    """Why rows of the attached batch did not get back what a reclaim took."""
+    buried = buried_of(connection, site.ledger, kept_payload.sessions(connection))
+    said = [restore_first(buried, "restore this")] if buried else []
+    if kept := left.messages + left.parts - kept_payload.rows_of(connection, buried):
+        rows = plural(kept, "row")
+        said.append(
+            f"{rows} had changed since and stay as they are; their copies stay in the trash."
+        )
+    return " ".join(said)
 
 
 def _less(planned: Totals, left: TreeLine) -> Totals:

@@ -14,6 +14,7 @@ from tui.engine.reclaim.search import search_levels
 from tui.engine.site import Site
 from tui.engine.trash import plan_empty
 from tui.engine.vacuum import vacuum_facts
+from tui.policy.giving_back import announced
 from tui.policy.plan import Outcome, Plan
 from tui.policy.retention import (
     Policies,
@@ -96,7 +97,7 @@ def is_announced(site: Site, policies: Policies) -> bool:
 
 def announce(site: Site, found: Retention, configured: Policies) -> Outcome:
     """Say in the journal what would be done, and remember that it was said; changes nothing."""
-    due = " ".join(plan.message for plan in found.due) or "Nothing is due today."
+    due = " ".join(told_due(site, found)) or "Nothing is due today."
     message = (
         f"New policies: {'; '.join(configured.sentences())}. {due} "
         "This run only announces it; the next one does it."
@@ -105,6 +106,13 @@ def announce(site: Site, found: Retention, configured: Policies) -> Outcome:
     site.ledger.update(entry, state="planned", message=message)
     remember_announced(site, configured)
     return Outcome("planned", message, predicted_bytes=_predicted(found.plans))
+
+
+def told_due(site: Site, found: Retention) -> list[str]:
+    """A sentence for each plan with something to do, and for what it makes the file give back."""
+    sizes = site.store.sizes()
+    each = ((plan.message, announced(plan, sizes)) for plan in found.due)
+    return [sentence for pair in each for sentence in pair if sentence]
 
 
 def remember_announced(site: Site, policies: Policies) -> None:

@@ -19,6 +19,12 @@ class Site:
     files: Path
     """opencode's data directory for this database: storage/, snapshot/, tool-output/."""
 
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing may be changed here, as a sentence; None when it may: every change needs the
+        database, and ocdu's own folder, where it is noted first."""
+        return self.store.refusal or self.ledger.refusal
+
 
 def open_site(path: Path, *, read_only: bool = False, force: bool = False) -> Site:
     """Open a database with ocdu's ledger. Raises OcduError with the sentence for bad input."""

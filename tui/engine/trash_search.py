@@ -1,4 +1,4 @@
-"""What was said in the sessions of the trash: batch by batch, the newest first."""
+"""What was said in the sessions of the trash: batch by batch, the newest batch first."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from tui.errors import OcduError
 from tui.places import Buried, Dug
 from tui.store.buried import search_batch
 from tui.store.database import SQLITE_EXCEPTIONS, explained
-from tui.store.search import Wanted
+from tui.store.newest import Newest, any_time
+from tui.store.search import Since, Wanted
 
 
-def search_trash(site: Site, wanted: Wanted, stop: Event) -> Iterator[Dug]:
+def search_trash(site: Site, wanted: Wanted, stop: Event, since: Since = any_time) -> Iterator[Dug]:
     """Hits with the batch they lie in, growing; ends early when `stop` is set.
 
+    From when on a hit counts may rise meanwhile (`since`, ms). What was said in a batch was said
+    before it was made: an older one is then not even unpacked.
     A batch that cannot be read is left out, and said with the last step; it stops no other.
     """
     if not wanted.text:
@@ -26,8 +29,10 @@ def search_trash(site: Site, wanted: Wanted, stop: Event) -> Iterator[Dug]:
     whole, done = sum(each.file_bytes for each in known) or 1, 0
     left_out: list[str] = []
     for each in known:
+        if each.created < since():
+            break
         try:
-            for hits, share in search_batch(each.path, wanted, stop):
+            for hits, share in search_batch(each.path, wanted, stop, since):
                 yield Dug(hits, (done + share * each.file_bytes) / whole)
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
             left_out.append(f"{each.id} was not searched: {explained(error, each.path)}")
@@ -44,12 +49,9 @@ def search_trash_all(
 
     `project` is the name of the only one whose trees count.
     """
-    found: list[Buried] = []
+    newest: Newest[Buried] = Newest(limit, lambda buried: buried.hit)
     left_out: tuple[str, ...] = ()
-    for step in search_trash(site, wanted, stop):
-        found += [each for each in step.hits if project in (None, each.project)]
+    for step in search_trash(site, wanted, stop, newest.since):
+        newest.add(each for each in step.hits if project in (None, each.project))
         left_out = step.left_out
-        if len(found) >= limit:
-            break
-    found.sort(key=lambda each: (each.hit.time, each.hit.part_id), reverse=True)
-    return found[:limit], left_out
+    return newest.found(), left_out

@@ -17,7 +17,7 @@ from threading import Event
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.engine.undo_ways import Turn, Way, comes_back, goes_again, way_of
-from tui.errors import OcduError, Refused
+from tui.errors import NotNow, OcduError, Refused
 from tui.policy.plan import Item, Outcome, Plan, Step, Totals
 from tui.store.database import SQLITE_EXCEPTIONS
 from tui.store.journal import TURNED, JournalEntry
@@ -35,13 +35,19 @@ class UndoOptions:
     """The journal entry that is turned back or done again."""
 
     entry: JournalEntry
+    live: bool = False
+    """True when it shall be done although opencode has the file open."""
 
 
-def plan_undo(site: Site) -> Plan:
-    """Reverse the newest job that can be reversed; the item says which it is."""
+def plan_undo(site: Site, *, live: bool = False) -> Plan:
+    """Reverse the newest job that can be reversed; the item says which it is.
+
+    Refused where that job would be refused now, as a relink is while opencode has the file open,
+    unless `live`.
+    """
     entry = _to_undo(site)
     totals = comes_back(site, entry) if entry else Totals()
-    return _plan("undo", entry, totals, "Nothing to undo.")
+    return _plan(site, "undo", entry, totals, live)
 
 
 def _to_undo(site: Site) -> JournalEntry | None:
@@ -53,8 +59,9 @@ def _can_undo(site: Site, entry: JournalEntry) -> bool:
     return entry.undoable and way is not None and way.is_there(site, entry)
 
 
-def plan_redo(site: Site) -> Plan:
-    """Do the job again that was undone last; nothing, once something new was done."""
+def plan_redo(site: Site, *, live: bool = False) -> Plan:
+    """Do the job again that was undone last; nothing, once something new was done. Refused as
+    `plan_undo` is."""
     entry = site.ledger.undone_last()
     for newer in site.ledger.remembered():
         if entry is None or newer.id <= entry.id:
@@ -62,16 +69,24 @@ def plan_redo(site: Site) -> Plan:
         if _can_undo(site, newer):
             entry = None
     totals = goes_again(entry) if entry else Totals()
-    return _plan("redo", entry, totals, "Nothing to redo.")
+    return _plan(site, "redo", entry, totals, live)
 
 
-def _plan(verb: str, entry: JournalEntry | None, totals: Totals, nothing: str) -> Plan:
+def _plan(site: Site, verb: str, entry: JournalEntry | None, totals: Totals, live: bool) -> Plan:
     if entry is None:
-        return Plan(verb, (), message=nothing)
+        return Plan(verb, (), message=f"Nothing to {verb}.")
     title = _titled(entry)
     ids = tuple(str(each["id"]) for each in (entry.undo or {}).get("reclaimed", ()))
     item = Item(str(entry.id), title, verb, totals, sessions=ids)
-    return Plan(verb, (item,), options=UndoOptions(entry), message=f"{verb.capitalize()}: {title}.")
+    why = _hindered(site, entry, live)
+    message = f"{verb.capitalize()}: {title}." + (f" {why}" if why else "")
+    return Plan(verb, (item,), options=UndoOptions(entry, live), message=message, refused=bool(why))
+
+
+def _hindered(site: Site, entry: JournalEntry, live: bool) -> str:
+    """Why it is not turned now; "" where it may be."""
+    way = way_of(entry)
+    return "" if live or way is None else way.hindered(site)
 
 
 def undo_title(site: Site) -> str | None:
@@ -135,6 +150,8 @@ def _chosen(plan: Plan) -> tuple[JournalEntry, Way]:
 def _turned(turn: Turn, plan: Plan, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
     """Turn an entry; one that comes to nothing, and will not another time, is set aside."""
     entry, _ = _chosen(plan)
+    if why := _hindered(site, entry, plan.options.live):
+        raise NotNow(why)
     try:
         outcome = yield from turn(site, entry, stop)
     except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:

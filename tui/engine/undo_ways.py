@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator, Mapping
 from threading import Event
 from typing import Any, NamedTuple
 
+from tui.engine.absent import buried_of, restore_first
 from tui.engine.archive import standing, write_stamps
+from tui.engine.one_by_one import ending_of
 from tui.engine.pin import write_pins
 from tui.engine.project_removal import bring_back, remove_projects
-from tui.engine.projects import moves_from, turned, write_moves
+from tui.engine.projects import hindered, moves_from, turned, write_moves
 from tui.engine.prune import apply_prune
 from tui.engine.reclaim import apply_reclaim, plan_again
 from tui.engine.reclaim.keeping import undo_reclaim
@@ -17,7 +19,7 @@ from tui.engine.restore import apply_restore, plan_restore
 from tui.engine.site import Site
 from tui.errors import NotNow, Refused
 from tui.format import plural
-from tui.policy.plan import Ending, Outcome, Plan, Step, Totals, items_from_json
+from tui.policy.plan import Outcome, Plan, Step, Totals, items_from_json
 from tui.policy.prune import PrunePolicy
 from tui.store.batch import TRASH, UNFINISHED
 from tui.store.journal import TURNED, JournalEntry
@@ -36,6 +38,8 @@ class Way(NamedTuple):
     again: Turn
     is_there: Callable[[Site, JournalEntry], bool] = lambda site, entry: True
     """False when what it needs is gone: then it is passed over."""
+    hindered: Callable[[Site], str] = lambda site: ""
+    """Why it is not turned now, either way, unless told to all the same; "" where it may be."""
 
 
 def way_of(entry: JournalEntry) -> Way | None:
@@ -68,13 +72,27 @@ def _memory(entry: JournalEntry, kind: str) -> Any:
     return (entry.undo or {})[kind]
 
 
-def _told(what: str, done: int, wanted: int) -> Outcome:
-    kept = wanted - done
-    ending: Ending = "done" if not kept else "partial" if done else "nothing"
+def _told(
+    what: str, done: int, wanted: int, buried: Mapping[str, str] | None = None, verb: str = ""
+) -> Outcome:
+    """`buried` are the ones in the trash, with the trees they come back with: they are waited for,
+    unless others could be turned."""
+    kept = wanted - done - len(buried or ())
+    ending = ending_of(done, wanted - done)
     message = f"{what} for {plural(done, 'session')}."
     if kept:
         message += f" {plural(kept, 'session')} had changed since and stayed as they are."
-    return Outcome(ending, message, done=Totals(sessions=done))
+    if not buried:
+        return Outcome(ending, message, done=Totals(sessions=done))
+    if done and verb == "redo":  # what was done again is not offered once more
+        message += f" {plural(len(buried), 'session')} in the trash stayed as they are."
+        return Outcome("partial", message, done=Totals(sessions=done))
+    return Outcome(
+        "partial" if done else "refused",
+        f"{message} {restore_first(buried, verb)}",
+        done=Totals(sessions=done),
+        details={"unfinished": True},
+    )
 
 
 def _undone(entry: JournalEntry) -> str:
@@ -92,23 +110,26 @@ Pair = tuple[int | None, int | None]
 
 def _stamps_back(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step, None, Outcome]:
     pairs = {id: (pair[1], pair[0]) for id, pair in _memory(entry, "stamps").items()}
-    return (yield from _stamp(site, stop, pairs, _undone(entry)))
+    return (yield from _stamp(site, stop, pairs, _undone(entry), "undo"))
 
 
 def _stamps_again(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step, None, Outcome]:
     pairs = {id: (pair[0], pair[1]) for id, pair in _memory(entry, "stamps").items()}
-    return (yield from _stamp(site, stop, pairs, _done_again(entry)))
+    return (yield from _stamp(site, stop, pairs, _done_again(entry), "redo"))
 
 
 def _stamp(
-    site: Site, stop: Event, pairs: Mapping[str, Pair], what: str
+    site: Site, stop: Event, pairs: Mapping[str, Pair], what: str, verb: str
 ) -> Generator[Step, None, Outcome]:
     done: dict[str, Pair] = {}
     for _ in write_stamps(site, pairs, stop, done):
         yield Step(len(done), len(pairs), phase="stamping")
     # An undo that was killed has turned some of them before.
-    there = standing(site, {id: pair[1] for id, pair in pairs.items() if id not in done})
-    return _told(what, len(done) + there, len(pairs))
+    left = {id: pair[1] for id, pair in pairs.items() if id not in done}
+    there = standing(site, left)
+    with site.store.reading() as db:
+        buried = buried_of(db.connection(), site.ledger, left)
+    return _told(what, len(done) + there, len(pairs), buried, verb)
 
 
 # prune
@@ -172,7 +193,13 @@ def _payload_back(site: Site, entry: JournalEntry, stop: Event) -> Generator[Ste
 def _payload_again(site: Site, entry: JournalEntry, stop: Event) -> Generator[Step, None, Outcome]:
     """The same sessions and levels; what qualifies is looked up anew."""
     plan = plan_again(_memory(entry, "reclaimed"))
-    return (yield from apply_reclaim(plan, site.store, stop, ledger=site.ledger))
+    with site.store.reading() as db:
+        ids = [item.id for item in plan]
+        buried = buried_of(db.connection(), site.ledger, ids)
+    outcome = yield from apply_reclaim(plan, site.store, stop, ledger=site.ledger)
+    if not buried or outcome.ending != "nothing":
+        return outcome
+    raise NotNow(restore_first(buried, "redo"))
 
 
 # relink
@@ -203,7 +230,7 @@ WAYS: dict[str, Way] = {
     "trees": Way(_trees_back, _trees_again, _batch_is_there),
     "pins": Way(_pins_back, _pins_again),
     "reclaimed": Way(_payload_back, _payload_again, _batch_is_there),
-    "moves": Way(_moves_back, _moves_again),
+    "moves": Way(_moves_back, _moves_again, hindered=hindered),
     "projects": Way(_projects_back, _projects_again),
 }
 """Key in a journal entry's `undo` -> how it is turned. A further kind of job adds its line here and

@@ -69,6 +69,8 @@ class _Result:
     """True when it can be done once nobody else has the database open."""
     auto_vacuum: int = 0
     """The file's property afterwards."""
+    left: int = 0
+    """Free pages that were left in the file because the time for them was over."""
 
 
 def vacuum_facts(
@@ -117,7 +119,9 @@ def apply_vacuum(plan: Plan, store: Store, stop: Event) -> Generator[Step, None,
         return Outcome("refused", store.refusal)
     # Look again: what was planned may have been true an hour ago.
     facts = vacuum_facts(store, wish=plan.options.wish)
-    decision = decide_vacuum(facts)
+    # What was announced as slices is not copied as a whole because somebody went meanwhile.
+    in_slices, seconds = plan.options.way == "incremental", plan.options.seconds
+    decision = decide_vacuum(replace(facts, in_slices=in_slices, seconds=seconds))
     make = compact_copy(store, decision.file_after, to_incremental=decision.converts)
     outcome = yield from rewrite(decision, facts, store, stop, make)
     return replace(
@@ -148,7 +152,8 @@ def rewrite(
     freed = max(0, before["db"] + before["wal"] - after["db"] - after["wal"])
     return Outcome(
         ending=result.ending,
-        message=result.message or _said(result, before, after, freed) + _turned(decision, result),
+        message=result.message
+        or _said(result, before, after, freed) + _turned(decision, result) + _left(result, store),
         predicted_bytes=decision.frees_bytes,
         freed_bytes=freed,
         details={
@@ -181,7 +186,7 @@ def _carry_out(
             sync_like_opencode(connection)
         result = _Result()
         if decision.way == "incremental":
-            result = yield from _in_slices(store, connection, stop)
+            result = yield from _in_slices(store, connection, stop, decision.seconds)
         elif decision.way == "copy_back" and not has_log:
             result = yield from _plain(connection, stop, converts=decision.converts)
         elif decision.way == "copy_back":
@@ -248,12 +253,14 @@ def _plain(
 
 
 def _in_slices(
-    store: Store, connection: apsw.Connection, stop: Event
+    store: Store, connection: apsw.Connection, stop: Event, seconds: float
 ) -> Generator[Step, None, _Result]:
-    given = yield from give_back(store, connection, stop)
+    given = yield from give_back(store, connection, stop, seconds)
     message = ""
     if given.held_up:
         message = f"{size(given.bytes)} were given back; then {blocked_sentence(store)}"
+    elif given.left and seconds and not stop.is_set():
+        return _Result(lock_seconds=given.longest, left=given.left)
     elif given.left:
         message = f"Stopped: {size(given.bytes)} were given back."
     return _Result("partial" if given.left else "done", message, lock_seconds=given.longest)
@@ -268,13 +275,20 @@ def _waiting_sentence(found: tuple[Holder, ...]) -> str:
 
 
 def _said(result: _Result, before: dict[str, int], after: dict[str, int], freed: int) -> str:
-    if freed == 0:
+    if freed == 0 and not result.left:
         return "The database is compact; it was before, so no byte came free."
     locked = f", locked for {duration(result.lock_seconds)}" if result.lock_seconds else ""
     return (
         f"Gave back {size(freed)}: the file went from {size(before['db'])} to "
         f"{size(after['db'])}{locked}."
     )
+
+
+def _left(result: _Result, store: Store) -> str:
+    """What slices had no time for, and what gives it back."""
+    if not result.left:
+        return ""
+    return f" {size(store.sizes().free_bytes)} are still free in it: `ocdu vacuum` gives them back."
 
 
 def _turned(decision: VacuumDecision, result: _Result) -> str:

@@ -99,7 +99,7 @@ def taken_up(site: Site) -> Plan | None:
     give back: then its note is forgotten.
     """
     waiting = noted(site.ledger)
-    if waiting is None or waiting.waits_elsewhere or site.store.refusal:
+    if waiting is None or waiting.waits_elsewhere or site.refusal:
         return None
     plan = plan_vacuum(vacuum_facts(site.store, wish=waiting.wish))
     if not plan.items and not plan.refused:

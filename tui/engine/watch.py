@@ -171,7 +171,7 @@ class Watch:
 
     def _may_reclaim(self) -> bool:
         """Whether anything may be reclaimed by itself, as of now."""
-        if self._site.store.refusal or self._site.ledger.consent() is False:
+        if self._site.refusal or self._site.ledger.consent() is False:
             return False
         said = pruning()
         if said.why != self._why_not:

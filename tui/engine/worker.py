@@ -11,6 +11,7 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import NamedTuple
 
+from tui.engine import pace
 from tui.engine.perform import perform
 from tui.engine.site import Site
 from tui.engine.waiting import must_wait, note, withdraw
@@ -110,6 +111,10 @@ class Worker:
                 self._go.set()
                 return
             self._queue = deque(each for each in self._queue if each[0] != job)
+
+    def typed(self) -> None:
+        """Somebody types: jobs leave the processor to whoever answers."""
+        pace.typed()
 
     def close(self, timeout: float = 1.0) -> bool:
         """Stop between two steps and end the thread; False when it did not end in time."""

@@ -15,6 +15,7 @@ from tui import format
 from tui.errors import WrongCall
 from tui.places import ProjectRow, StoredPath
 from tui.policy.plan import Item, Plan, Totals
+from tui.policy.vacuum_words import held_by
 from tui.records import Holder
 
 GLOBAL = "global"
@@ -47,6 +48,18 @@ class RelinkOptions:
     moves: tuple[Move, ...]
     old: str
     new: str
+    live: bool = False
+    """True when it shall be done although opencode has the file open."""
+
+
+def while_open(holders: Collection[Holder]) -> str:
+    """Why no stored path is moved, there or back, while these have the file open; "" for none."""
+    if not holders:
+        return ""
+    return (
+        f"{held_by(tuple(holders))} using this database and may write the paths it remembers back: "
+        "end it, or add --live and restart it afterwards."
+    )
 
 
 def plan_relink(
@@ -75,15 +88,9 @@ def plan_relink(
         message = f"No stored path begins with {old}: see `ocdu projects`."
     elif not new_exists:
         message, refused = f"{new} is no folder: move the project there first.", True
-    elif holders and not live:
-        named = format.plural(len(holders), "process", "processes")
-        first = next(iter(holders))
-        message = (
-            f"{named} hold this database ({first.name} {first.pid}): an open opencode may write "
-            "the old path back. End it, or add --live and restart it afterwards."
-        )
-        refused = True
-    return Plan("relink", items, options=RelinkOptions(moves, old, new), message=message,
+    elif not live and (why := while_open(holders)):
+        message, refused = why, True
+    return Plan("relink", items, options=RelinkOptions(moves, old, new, live), message=message,
                 refused=refused)  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from tui.format import size
 from tui.places import Place
 from tui.policy.plan import Item, Plan, Totals
-from tui.policy.vacuum_slices import BRIEF, slices_seconds
+from tui.policy.vacuum_slices import BRIEF, pages_within, slices_seconds
 from tui.policy.vacuum_words import no_room, sentence
 from tui.records import Holder
 from tui.sizes import BTree, FileSizes
@@ -89,6 +89,10 @@ class VacuumFacts:
     """True on a network file system whose use was not forced."""
     refusal: str | None = None
     """Why nothing may be written here, as a sentence."""
+    in_slices: bool = False
+    """An incremental file shall not be copied back as a whole: nobody was told so."""
+    seconds: float = 0.0
+    """So long the slices may take, and the rest stays; 0 for as long as it takes."""
     name: str = "opencode.db"
     wish: Wish = Wish()
     trees: tuple[BTree, ...] = ()
@@ -119,6 +123,8 @@ class VacuumDecision:
     wish: Wish = Wish()
     converts: bool = False
     """True when the file becomes incremental on this way."""
+    seconds: float = 0.0
+    """The limit of slices; 0 for none."""
 
 
 def decide_vacuum(facts: VacuumFacts) -> VacuumDecision:
@@ -139,6 +145,7 @@ def decide_vacuum(facts: VacuumFacts) -> VacuumDecision:
         short_bytes=short,
         wish=facts.wish,
         converts=facts.converts,
+        seconds=facts.seconds if way == "incremental" else 0.0,
     )
 
 
@@ -224,7 +231,7 @@ def _way(facts: VacuumFacts) -> Way:
 
 def _is_quicker_as_a_whole(facts: VacuumFacts) -> bool:
     """True when an incremental file is better copied back: alone, with room, and much is free."""
-    if facts.holders or missing_bytes(facts, "copy_back"):
+    if facts.in_slices or facts.holders or missing_bytes(facts, "copy_back"):
         return False
     takes = slices_seconds(facts.sizes)
     return takes > BRIEF and 2 * lock_of(facts) < takes
@@ -245,10 +252,18 @@ def _file_after(facts: VacuumFacts, way: Way) -> int:
     if way == "checkpoint":
         return sizes.page_count * sizes.page_size
     mapped = sizes.used_bytes // MAP_SHARE if facts.converts else 0
+    if way == "incremental":
+        mapped = left_free(facts) * sizes.page_size
     if facts.auto_vacuum == INCREMENTAL:
         # The part of the map that tells of pages which go is no longer needed either.
-        mapped = -(sizes.free_bytes // MAP_SHARE)
+        mapped -= (sizes.free_bytes - mapped) // MAP_SHARE
     return sizes.used_bytes + mapped
+
+
+def left_free(facts: VacuumFacts) -> int:
+    """Free pages that are still in the file once the time for slices is over."""
+    free = facts.sizes.free_pages
+    return free - pages_within(free, facts.seconds) if facts.seconds else 0
 
 
 def _frees(facts: VacuumFacts, way: Way) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.format import count, duration, size
-from tui.policy.vacuum_slices import BRIEF, slices_seconds
+from tui.policy.vacuum_slices import BRIEF, pages_within, slices_seconds
 from tui.records import Holder
+from tui.sizes import FileSizes
 
 if TYPE_CHECKING:
     from tui.policy.vacuum import VacuumFacts, Way
@@ -53,6 +54,9 @@ def sentence(facts: VacuumFacts, way: Way, lock: float, octets: int) -> str:
     frees = size(octets)
     if way == "checkpoint":
         return f"No page is free; folding the write-ahead log in gives back {frees}."
+    if way == "incremental" and facts.seconds:
+        said = in_time(facts.sizes, facts.seconds, octets)
+        return said[:1].upper() + said[1:]
     if way == "incremental":
         return (
             f"{frees} can be given back in slices that a running opencode does not notice"
@@ -74,6 +78,19 @@ def sentence(facts: VacuumFacts, way: Way, lock: float, octets: int) -> str:
             "opencode."
         )
     return f"{frees} can be given back: {who} {doing} for {long}."
+
+
+def in_time(sizes: FileSizes, seconds: float, octets: int) -> str:
+    """What slices give back by themselves within so many seconds, and what they leave."""
+    takes = slices_seconds(sizes)
+    back = f"about {size(octets)} go back to the disk in slices"
+    if takes <= seconds:
+        return f"{back}, within about {duration(max(1.0, takes))}."
+    left = sizes.free_pages - pages_within(sizes.free_pages, seconds)
+    return (
+        f"{back} within {duration(seconds)}; {size(left * sizes.page_size)} more stay free in the "
+        "file until a vacuum."
+    )
 
 
 def _how_long(facts: VacuumFacts) -> str:

@@ -9,6 +9,7 @@ from textual.getters import query_one
 
 from tui.ordering import Grouping
 from tui.policy.archive import plan_archive, plan_unarchive
+from tui.policy.giving_back import announced
 from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, needs_asking, plan_prune
 from tui.screens.page import Page
@@ -104,6 +105,9 @@ class Deeds(Page):
 
     def _ask(self, question: Question, plan: Plan) -> None:
         from tui.screens.confirm import ConfirmDialog
+
+        if then := announced(plan, self.desk.live.sizes) if self.desk.live else "":
+            question = question._replace(sentences=(*question.sentences, then))
 
         def answered(agreed: bool | None) -> None:
             if agreed:

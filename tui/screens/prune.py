@@ -15,6 +15,7 @@ from textual.widgets import Static
 from tui import format
 from tui.actions import Keys
 from tui.forest import Forest
+from tui.policy.giving_back import announced
 from tui.policy.plan import Plan
 from tui.policy.prune import UNREAD, PrunePolicy, plan_prune, without_history
 from tui.quantity import parse_age
@@ -105,7 +106,9 @@ class PruneDialog(Dialog[Plan]):
         self.query_one("#counts", Static).update(Content(counts(plan)))
         self.query_one("#items", PlanTable).show(plan)
         self.query_one("#left-out", Static).update(Content(left_out(plan.excluded)))
-        self.query_one("#fate", Static).update(Content(fate(plan, self.desk.keys)))
+        then = announced(plan, desk.live.sizes) if desk.live else ""
+        ends = "\n".join(filter(None, (fate(plan, self.desk.keys), then)))
+        self.query_one("#fate", Static).update(Content(ends))
         totals = plan.totals
         sessions = format.plural(totals.sessions, "session")
         verb = f"Delete {sessions} for good" if policy.permanent else f"Move {sessions} to trash"

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from tui import format
 from tui.actions import Keys
 from tui.desk import freeable
+from tui.policy.giving_back import announced
 from tui.policy.plan import Plan
 from tui.policy.reclaim import (
     LEVELS,
@@ -184,7 +185,9 @@ class ReclaimDialog(Dialog[Plan]):
         desk, policy = self.desk, self.policy()
         self.plan = plan = plan_reclaim(desk.forest, payloads, policy, desk.now(), desk.running)
         table.show(plan)
-        self.query_one("#left-out", Static).update(Content(left_out(plan, policy, desk.keys)))
+        then = announced(plan, desk.live.sizes) if desk.live else ""
+        said = f"{left_out(plan, policy, desk.keys)} {then}".rstrip()
+        self.query_one("#left-out", Static).update(Content(said))
         amount = format.size(plan.predicted_bytes)
         self.offer(
             f"Reclaim {what_goes(plan)} — {amount}" if plan.items else "Nothing to reclaim",

@@ -18,9 +18,10 @@ from tui.places import Buried
 from tui.records import Hit
 from tui.store import batch
 from tui.store.batch import DELETING, Facts, TreeLine
+from tui.store.newest import any_time
 from tui.store.query import fetch
-from tui.store.search import Ground, Wanted, search_ground
-from tui.store.shelf import unpacked_beside
+from tui.store.search import Ground, Since, Wanted, search_ground
+from tui.store.shelf import unpacked_beside, was_read
 
 UNPACKING = 0.6
 """Share of the whole that unpacking a batch takes, about."""
@@ -28,8 +29,10 @@ UNPACKING = 0.6
 Found = tuple[tuple[Buried, ...], float]
 
 
-def search_batch(path: Path, wanted: Wanted, stop: Event) -> Iterator[Found]:
-    """(hits, share done) of one batch, growing; ends early when `stop` is set.
+def search_batch(
+    path: Path, wanted: Wanted, stop: Event, since: Since = any_time
+) -> Iterator[Found]:
+    """(hits, share done) of one batch, growing; ends early when `stop` is set; see `search`.
 
     Raises Refused when there is no room to unpack it, OcduError when it is damaged, apsw.Error and
     OSError for what cannot be read.
@@ -39,11 +42,11 @@ def search_batch(path: Path, wanted: Wanted, stop: Event) -> Iterator[Found]:
     try:
         plain = yield from _shares(unpacking)
         if not stop.is_set():
-            yield from _searched(plain, path.stem, wanted, stop)
+            yield from _searched(plain, path.stem, wanted, stop, since)
     finally:
         unpacking.close()
         if plain != path:
-            plain.unlink(missing_ok=True)
+            was_read(plain)
 
 
 def _shares(unpacking: Generator[float, None, Path]) -> Generator[Found, None, Path]:
@@ -56,7 +59,7 @@ def _shares(unpacking: Generator[float, None, Path]) -> Generator[Found, None, P
         yield (), share * UNPACKING
 
 
-def _searched(plain: Path, id: str, wanted: Wanted, stop: Event) -> Iterator[Found]:
+def _searched(plain: Path, id: str, wanted: Wanted, stop: Event, since: Since) -> Iterator[Found]:
     connection = apsw.Connection(str(plain), flags=apsw.SQLITE_OPEN_READONLY)
     with closing(connection):
         with batch.opened(plain) as attached:
@@ -65,7 +68,7 @@ def _searched(plain: Path, id: str, wanted: Wanted, stop: Event) -> Iterator[Fou
         tables = _tables(connection)
         both = {"message", "session_message"} <= tables
         ground = Ground(connection, tables, both, is_buried=True)
-        for step in search_ground(ground, wanted, stop):
+        for step in search_ground(ground, wanted, stop, since):
             hits = [hit for hit in step.hits if hit.session_id in roots]
             told = _told(plain, hits)
             buried = (_buried(id, lines, roots, told, hit) for hit in hits)

@@ -29,9 +29,13 @@ from tui.sizes import FileSizes
 from tui.store import schema
 from tui.store.query import scalar
 from tui.store.schema import Schema
+from tui.store.unwritable import Lockless, first_hindrance, needs_care
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for a lock: what opencode itself uses."""
+
+INCREMENTAL = 2
+"""SQLite's number for auto_vacuum=INCREMENTAL."""
 
 SQLITE_EXCEPTIONS = (apsw.Error, DatabaseError)
 """What a statement may raise: apsw's own from raw statements, peewee's from queries."""
@@ -46,6 +50,7 @@ class Store:
         self.read_only = read_only
         self.force = force
         quoted = "file:" + quote(os.fsencode(self.path), safe="/\\:")
+        self._lockless = Lockless(quoted, self.path)
         self._reader = APSWDatabase(
             quoted + "?mode=ro",
             timeout=BUSY_TIMEOUT,
@@ -72,10 +77,8 @@ class Store:
             return "ocdu runs with --read-only: nothing is changed."
         if self.schema.refusal:
             return self.schema.refusal
-        if not os.access(self.path, os.W_OK):
-            return f"{self.path} is not writable for you: nothing is changed."
-        if not os.access(self.path.parent, os.W_OK):
-            return f"The folder {self.path.parent} is not writable for you: nothing is changed."
+        if hindered := first_hindrance(self.path, self.path.parent):
+            return f"{hindered}: nothing can be changed here, only looked at."
         network = schema.network_file_system(self.path)
         if network and not self.force:
             return (
@@ -86,9 +89,19 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[APSWDatabase]:
-        """A connection of this thread that cannot write; closed at the end of the block."""
-        with _connected(self._reader, self.path) as db:
-            yield db
+        """A connection of this thread that cannot write; closed at the end of the block.
+
+        Raises NotNow where the file cannot be locked and was written to meanwhile (`unwritable`).
+        """
+        joined = self._lockless.connected()
+        if joined is not None:
+            yield joined
+        elif self._reader.is_closed() and needs_care(self.path):
+            with self._lockless.reading() as db:
+                yield db
+        else:
+            with _connected(self._reader, self.path) as db:
+                yield db
 
     @contextmanager
     def writing(self) -> Iterator[APSWDatabase]:
@@ -130,9 +143,9 @@ class Store:
         """File, WAL and page counts from stat() and the header: milliseconds, no lock kept."""
         with self.reading() as db:
             connection = db.connection()
-            page_size, pages, free = (
+            page_size, pages, free, auto_vacuum = (
                 scalar(connection, f"PRAGMA {name}")
-                for name in ("page_size", "page_count", "freelist_count")
+                for name in ("page_size", "page_count", "freelist_count", "auto_vacuum")
             )
             trees = scalar(connection, "SELECT count(*) + 1 FROM sqlite_schema WHERE rootpage > 0")
         return FileSizes(
@@ -142,6 +155,7 @@ class Store:
             page_count=pages,
             free_pages=free,
             b_trees=trees,
+            incremental=auto_vacuum == INCREMENTAL,
         )
 
 

@@ -168,19 +168,22 @@ def read_log(
     before = pages.so_far if pages else PagesSoFar(0, 0, 0, 0.0)
     own = session_id.encode("utf-8", "replace")
     seen: dict[str, dict[bytes, int]] = {MESSAGE: {}, PART: {}, SESSION: {}}
+    places = {type_: seen[each.kind] for type_, each in TYPES.items()}
+    add, names = log.add, _Names()
     for row in _rows(connection, session_id, stop):
         rowid, seq, type_, octets, _ = row
-        named = _named(connection, row)
-        if named is not None and named[0] != own:
-            log.foreign, named = True, None
-        known = seen[TYPES[type_].kind] if named else {}
-        place = known.get(named[1]) if named else None
+        named, place = _named(connection, row), None
+        if named is not None:
+            if named[0] == own:
+                place = places[type_].get(named[1])
+            else:
+                log.foreign, named = True, None
         if pages:
-            pages.add(octets, as_text(type_), goes=place is not None)
+            pages.add(octets, names[type_], goes=place is not None)
         if place is not None:
-            log.add(rowid, seq, octets, place)
+            add(rowid, seq, octets, place)
         elif named is not None:
-            known[named[1]] = len(log.newest)
+            places[type_][named[1]] = len(log.newest)
             kind, _, at = TYPES[type_]
             id, message = as_text(named[1]), as_text(named[2])
             log.newest.append(Newest(kind, id, rowid, seq, octets, not at, message))
@@ -191,6 +194,14 @@ def read_log(
         log.overflow_bytes = pages.overflow_bytes - before.overflow_bytes
         log.squares = pages.squares - before.squares
     return None if stop.is_set() else log
+
+
+class _Names(dict[bytes, str]):
+    """Types as text, each of them decoded once."""
+
+    def __missing__(self, type_: bytes) -> str:
+        name = self[type_] = as_text(type_)
+        return name
 
 
 def _rows(

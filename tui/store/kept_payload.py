@@ -6,7 +6,7 @@ line for all of it. Rows travel inside SQLite only. Everything here works on the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import apsw
@@ -118,6 +118,12 @@ def entries(connection: apsw.Connection) -> list[tuple[int, str]]:
     """Entry and table of every row kept; of tables known here."""
     found = fetch(connection, "SELECT rowid, tbl FROM trash.ocdu_payload ORDER BY rowid")
     return [(entry, table) for entry, table in found if table in TABLES]
+
+
+def rows_of(connection: apsw.Connection, ids: Iterable[str]) -> int:
+    """How many rows of these sessions are kept."""
+    question = "SELECT count(*) FROM trash.ocdu_payload WHERE session = ?"
+    return sum(int(scalar(connection, question, (id,))) for id in ids)
 
 
 def sessions(connection: apsw.Connection) -> frozenset[str]:

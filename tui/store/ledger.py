@@ -10,7 +10,8 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,18 @@ import platformdirs
 from peewee import CompositeKey, IntegerField, Model, TextField
 from playhouse.apsw_ext import APSWDatabase
 
-from tui.errors import OcduError, Refused
+from tui.errors import NotNow, OcduError, Refused
 from tui.store.journal import Entry, Journal
+from tui.store.ledger_copy import is_hidden, read_only_ledger
 from tui.store.query import answers
+from tui.store.unwritable import first_hindrance
 
 HISTORY_STEP = 600_000
 """Milliseconds between two entries of the usage history: enough for a curve of days."""
+
+
+JOURNAL = "ledger.db-journal"
+"""What SQLite writes before it changes the ledger; it stays there."""
 
 
 class Pin(Model):
@@ -73,9 +80,31 @@ class Ledger(Journal):
             "journal_size_limit": 1_000_000,
             "synchronous": "FULL",
         }
-        self._db = APSWDatabase(str(folder / "ledger.db"), timeout=5.0, pragmas=pragmas)
+        self._db = APSWDatabase(str(self._file), timeout=5.0, pragmas=pragmas)
         self._made = False
         self._making = threading.Lock()
+
+    @cached_property
+    def refusal(self) -> str | None:
+        """Why nothing can be kept here, and so nothing be changed, as a sentence; None where it
+        can. Looked up once: how the file is opened depends on it."""
+        there = next(p for p in (self.folder, *self.folder.parents) if os.path.exists(p))
+        own = [self._file, self._file.with_name(JOURNAL)]
+        own = [each for each in own if os.path.exists(each)]
+        hindered = first_hindrance(there, *own)
+        if hindered is None and not there.is_dir():
+            hindered = f"{there} is not a folder"
+        if hindered is None:
+            return None
+        unseen = ", and pins and past jobs are not seen" if is_hidden(self._file) else ""
+        return (
+            f"{hindered}: nothing can be changed here, only looked at, for ocdu notes every change "
+            f"there first{unseen}. Make it writable for you, or set XDG_DATA_HOME."
+        )
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "ledger.db"
 
     @property
     def trash_folder(self) -> Path:
@@ -91,8 +120,11 @@ class Ledger(Journal):
         return self._db.connection_context()
 
     def _make(self) -> None:
-        self._own(Path(self._db.database))
         models = (Pin, Entry, Size, Note)
+        if self.refusal:
+            self._db = read_only_ledger(self._file, models)
+            return
+        self._own(self._file)
         with self._db.connection_context(), self._db.bind_ctx(models):
             self._db.create_tables(models, safe=True)
             self._add_columns()
@@ -110,12 +142,15 @@ class Ledger(Journal):
 
     @contextmanager
     def exclusive(self, patience: float = 5.0) -> Iterator[None]:
-        """Be the only ocdu that writes to this database; Refused while another one does.
+        """Be the only ocdu that writes to this database; Refused while another one does, and where
+        nothing can be kept.
 
         The lock is SQLite's, on a file of ours: it works everywhere and ends with the process.
         """
         name = hashlib.sha256(self.database.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         path = self.folder / f"busy-{name}.lock"
+        if self.refusal:
+            raise NotNow(self.refusal)
         self._own(path)
         lock = apsw.Connection(str(path))
         try:
@@ -129,6 +164,10 @@ class Ledger(Journal):
             yield
         finally:
             lock.close()
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """For reading what a job of ours may be working on; where nothing can be kept none is."""
+        return nullcontext() if self.refusal else self.exclusive()
 
     # pins
 
@@ -155,7 +194,10 @@ class Ledger(Journal):
     # usage history
 
     def remember(self, total_bytes: int, now: int) -> None:
-        """Keep the size of database and WAL for the curve; at most one entry per HISTORY_STEP."""
+        """Keep the size of database and WAL for the curve; at most one entry per HISTORY_STEP.
+        Where nothing can be kept there is no curve."""
+        if self.refusal:
+            return
         step = now - now % HISTORY_STEP
         with self._connection():
             row = {"database": self.database, "time": step, "bytes": total_bytes}
@@ -198,7 +240,10 @@ class Ledger(Journal):
         self.set_note("consent", "yes" if given else "no")
 
     def greets(self) -> bool:
-        """True once for each user, whatever the database: whether to explain the first screen."""
+        """True once for each user, whatever the database: whether to explain the first screen.
+        Never where it could not be kept that it was explained."""
+        if self.refusal:
+            return False
         row = {"database": "", "name": "greeted", "value": "yes"}
         with self._connection():
             query = Note.select(Note.value).where((Note.database == "") & (Note.name == "greeted"))
@@ -219,10 +264,12 @@ class Ledger(Journal):
 
     @contextmanager
     def tables(self, *models: type[Model]) -> Iterator[APSWDatabase]:
-        """A connection of this thread, with these further tables made where they are missing."""
+        """A connection of this thread, with these further tables made where they are missing,
+        and where something can be kept."""
         with self._connection():
-            with self._db.bind_ctx(models):
-                self._db.create_tables(models, safe=True)
+            if self.refusal is None:
+                with self._db.bind_ctx(models):
+                    self._db.create_tables(models, safe=True)
             yield self._db
 
 

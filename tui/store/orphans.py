@@ -237,9 +237,8 @@ def rows_of(connection: apsw.Connection, schema: Schema, owned: Owned, id: str) 
         " WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY rowid"
     )
     pieces = (rowids[at : at + AT_ONCE] for at in range(0, len(rowids), AT_ONCE))
-    return [
-        OwnedRow(*row) for piece in pieces for row in fetch(connection, sizes, (json.dumps(piece),))
-    ]
+    found = (fetch(connection, sizes, (json.dumps(piece),)) for piece in pieces)
+    return [OwnedRow._make(row) for rows in found for row in rows]
 
 
 def is_only_copy(connection: apsw.Connection, schema: Schema, id: str) -> bool:

@@ -110,13 +110,17 @@ class EventPages:
             self.overflow_bytes += overflow
         self._ids.add(ID_ENTRY, goes)
         self._seqs.add(SEQ_ENTRY, goes)
-        self._session.setdefault(type, bytearray()).append(goes)
+        flags = self._session.get(type)
+        if flags is None:
+            flags = self._session[type] = bytearray()
+        flags.append(goes)
 
     def end_session(self) -> None:
         """All events of a session are told: they stand by type in the index that names it."""
         for type, flags in sorted(self._session.items()):
+            octets, add = SEQ_ENTRY + len(type), self._types.add
             for goes in flags:
-                self._types.add(SEQ_ENTRY + len(type), bool(goes))
+                add(octets, bool(goes))
         self._session = {}
 
     @property

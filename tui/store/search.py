@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from threading import Event
@@ -25,6 +25,7 @@ from tui.records import Hit, Searched
 from tui.store.database import Store, as_text
 from tui.store.json_places import Row, piece_of, strings_of
 from tui.store.needle import AROUND, Needle, snipped
+from tui.store.newest import Newest, any_time
 from tui.store.prefetch import prefetched
 from tui.store.query import fetch, scalar
 from tui.store.words import KINDS, extracted, named, words_of
@@ -96,10 +97,17 @@ class Ground:
         return "ocdu_session" if self.is_buried else "session_id"
 
 
-def search(store: Store, wanted: Wanted, stop: Event | None = None) -> Iterator[Searched]:
+Since = Callable[[], int]
+"""From when on (ms) a row counts now: whoever wants the newest alone raises it as they come."""
+
+
+def search(
+    store: Store, wanted: Wanted, stop: Event | None = None, since: Since = any_time
+) -> Iterator[Searched]:
     """Hits, the newest row first within each table; ends early when `stop` is set.
 
-    One hit for each field of a row. The last one that is yielded is `done`, unless stopped.
+    Newest by its place: a session that was restored has old rows in new places. One hit for each
+    field of a row. The last one that is yielded is `done`, unless stopped.
     """
     schema = store.schema
     tables = {"part", "message"}
@@ -109,10 +117,13 @@ def search(store: Store, wanted: Wanted, stop: Event | None = None) -> Iterator[
     ahead = prefetched(store.path) if wanted.sessions is None else nullcontext()
     with ahead, store.reading() as db:
         both = schema.has("session_v2") and schema.has("message")
-        yield from search_ground(Ground(db.connection(), found, both), wanted, stop or Event())
+        ground = Ground(db.connection(), found, both)
+        yield from search_ground(ground, wanted, stop or Event(), since)
 
 
-def search_ground(ground: Ground, wanted: Wanted, stop: Event) -> Iterator[Searched]:
+def search_ground(
+    ground: Ground, wanted: Wanted, stop: Event, since: Since = any_time
+) -> Iterator[Searched]:
     """The same wherever the tables are."""
     if wanted.text:
         order = ("part", "message", "session_message")
@@ -122,7 +133,7 @@ def search_ground(ground: Ground, wanted: Wanted, stop: Event) -> Iterator[Searc
         tops = [scalar(ground.connection, f'SELECT max(rowid) FROM "{t}"') or 0 for t in tables]
         whole, done = sum(tops) or 1, 0
         for table, weight in zip(tables, tops, strict=True):
-            for hits, share in _Scan(ground, table, wanted, stop).run():
+            for hits, share in _Scan(ground, table, wanted, stop, since).run():
                 yield Searched(tuple(hits), (done + share * weight) / whole)
             if stop.is_set():
                 return
@@ -133,7 +144,9 @@ def search_ground(ground: Ground, wanted: Wanted, stop: Event) -> Iterator[Searc
 class _Scan:
     """One table, from its newest row down."""
 
-    def __init__(self, ground: Ground, table: str, wanted: Wanted, stop: Event) -> None:
+    def __init__(
+        self, ground: Ground, table: str, wanted: Wanted, stop: Event, since: Since
+    ) -> None:
         self._ground, self._connection = ground, ground.connection
         self._table, self._wanted, self._stop = table, wanted, stop
         # A batch of the trash has an index of sessions only.
@@ -145,7 +158,7 @@ class _Scan:
         errors = table == "message"
         likely = "data LIKE '%\"error\":%' AND " if errors else ""
         self._hit = _HIT.format(large=0 if errors else 1, likely=likely)
-        self._values = {"like": self._needle.like, "since": wanted.since}
+        self._since = since
         own = table == "part"
         self._row = _ROW.format(
             message="message_id" if own else "id",
@@ -175,7 +188,7 @@ class _Scan:
         statement = _FALLING.format(hit=self._hit, table=self._table)
         below = top + 1
         while not self._stop.is_set():
-            values = {**self._values, "below": below, "rows": self._rows}
+            values = {"below": below, "rows": self._rows}
             answer = self._asked(statement, values)
             if answer is None:
                 continue
@@ -197,7 +210,7 @@ class _Scan:
         at = 0
         while at < len(rowids) and not self._stop.is_set():
             listed = rowids[at : at + self._rows]
-            answer = self._asked(statement, {**self._values, "listed": json.dumps(listed)})
+            answer = self._asked(statement, {"listed": json.dumps(listed)})
             if answer is None:
                 continue
             at += len(listed)
@@ -205,6 +218,8 @@ class _Scan:
 
     def _asked(self, statement: str, values: dict[str, Any]) -> Sequence[Any] | None:
         """One slice; None when it was broken off because it took too long, or because of `stop`."""
+        since = max(self._wanted.since, self._since())
+        values = {**values, "like": self._needle.like, "since": since}
         began = time.perf_counter()
         self._deadline = began + SLICE if self._rows > 1 else None
         self._connection.set_progress_handler(self._enough, STEPS)
@@ -292,15 +307,8 @@ def _hit(
 
 
 def search_all(store: Store, wanted: Wanted, limit: int | None = None) -> list[Hit]:
-    """All hits, the newest first, for callers that need not watch; at most `limit`."""
-    found: list[Hit] = []
-    for step in search(store, wanted):
-        found += step.hits
-        if limit is not None and len(found) >= limit:
-            break
-    return newest_first(found)[:limit]
-
-
-def newest_first(hits: Collection[Hit]) -> list[Hit]:
-    """By time, then by id."""
-    return sorted(hits, key=lambda hit: (hit.time, hit.part_id), reverse=True)
+    """All hits, the newest first, for callers that need not watch; at most the newest `limit`."""
+    newest: Newest[Hit] = Newest(limit, lambda hit: hit)
+    for step in search(store, wanted, since=newest.since):
+        newest.add(step.hits)
+    return newest.found()

@@ -20,6 +20,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from threading import Event
 
 import apsw
@@ -29,9 +30,13 @@ from tui.format import size
 from tui.store import batch
 from tui.store.batch import TRASH, UNFINISHED, sync_folder
 from tui.store.packing import Found, look_into, pack, unpack
+from tui.store.unwritable import hindrance
 
 PACKING, UNPACKING, READING, RESERVE = ".packing", ".unpacking", ".reading", ".reserve"
 PASSING = (PACKING, UNPACKING, READING, RESERVE)
+
+ELSEWHERE = "ocdu-reading-"
+"""How a folder of the system's begins that holds what is read from a trash nobody may write to."""
 
 JOURNAL = "-journal"
 """What SQLite puts behind the name of a file for its own; nothing without that file."""
@@ -49,21 +54,26 @@ ABANDONED = 3600.0
 """Seconds after which a file that says not whose it is belongs to nobody any more."""
 
 
+def lying_in(folder: Path, pattern: str) -> list[Path]:
+    """The files of the trash whose names are of this pattern; [] where this user may not look."""
+    return sorted(folder.glob(pattern)) if os.access(folder, os.R_OK | os.X_OK) else []
+
+
 def shelved(folder: Path) -> list[Path]:
     """The finished batches, newest first; not those a job is working on."""
-    found = sorted(folder.glob(f"*{TRASH}"), reverse=True)
+    found = reversed(lying_in(folder, f"*{TRASH}"))
     return [path for path in found if not path.with_suffix(UNFINISHED).exists()]
 
 
 def has_unfinished(folder: Path) -> bool:
     """Whether a job works on some batch, or was interrupted. By the names alone."""
-    return any(folder.glob(f"*{UNFINISHED}"))
+    return bool(lying_in(folder, f"*{UNFINISHED}"))
 
 
 def trash_bytes(folder: Path) -> int:
     """Octets of all files of the trash, by stat() alone; 0 when there is none."""
     total = 0
-    for path in folder.glob("*"):
+    for path in lying_in(folder, "*"):
         with suppress(OSError):
             total += path.lstat().st_size
     return total
@@ -97,11 +107,11 @@ def _known(path: Path) -> Found:
 
 
 def _unpacked(path: Path, found: Found, target: Path) -> Generator[int, None, None]:
-    free = shutil.disk_usage(path.parent).free
+    free = shutil.disk_usage(target.parent).free
     needed = found.plain_bytes + SPARE
     if free < needed:
         raise NotNow(
-            f"To unpack the batch {path.stem}, {path.parent} needs {size(needed)}, and "
+            f"To unpack the batch {path.stem}, {target.parent} needs {size(needed)}, and "
             f"{size(needed - free)} of it are missing: make room there, then try again."
         )
     yield from unpack(path, target)
@@ -176,46 +186,65 @@ def reserved(path: Path) -> Iterator[Path]:
 def reading(path: Path) -> Iterator[apsw.Connection]:
     """A finished batch, packed or plain, as schema `trash` of a connection, to read from it.
 
-    A packed one is unpacked for the length of the block. Raises as `take_down` does.
+    A packed one is unpacked for the length of the block, beside itself, or where that cannot be
+    written among the system's temporary files. Raises as `take_down` does.
     """
     found = _known(path)
     if not found.is_packed:
         with batch.opened(path) as connection:
             yield connection
         return
-    target = path.with_suffix(READING)
+    target = _to_read(path.with_suffix(READING))
     try:
         for _ in _unpacked(path, found, target):
             pass
         with batch.opened(target) as connection:
             yield connection
     finally:
-        target.unlink(missing_ok=True)
+        was_read(target)
+
+
+def _to_read(target: Path) -> Path:
+    """Where to unpack what is only read: there, or else in a new folder of the system's."""
+    if hindrance(target.parent) is None:
+        return target
+    return Path(mkdtemp(prefix=ELSEWHERE)) / target.name
+
+
+def was_read(plain: Path) -> None:
+    """Remove what was unpacked to be read, with the folder that was made for it."""
+    plain.unlink(missing_ok=True)
+    if plain.parent.name.startswith(ELSEWHERE):
+        plain.parent.rmdir()
 
 
 def unpacked_beside(path: Path, stop: Event) -> Generator[float, None, Path]:
     """A finished batch as a plain file to read, which is the batch itself where that is plain.
 
     Yields the share that is done; ends early, with half a file, once `stop` is set. Each caller
-    gets a file of its own and removes it; one that was killed leaves it to `remove_passing`.
-    Raises as `take_down` does.
+    gets a file of its own and removes it (`was_read`); one that was killed leaves it to
+    `remove_passing`. It lies where that of `reading` would. Raises as `take_down` does.
     """
     found = _known(path)
     if not found.is_packed:
         return path
-    target = path.with_name(f"{path.stem}-{secrets.token_hex(4)}{READING}")
-    with closing(_unpacked(path, found, target)) as octets:
-        for done in octets:
-            if stop.is_set():
-                break
-            yield done / max(1, found.plain_bytes)
+    target = _to_read(path.with_name(f"{path.stem}-{secrets.token_hex(4)}{READING}"))
+    try:
+        with closing(_unpacked(path, found, target)) as octets:
+            for done in octets:
+                if stop.is_set():
+                    break
+                yield done / max(1, found.plain_bytes)
+    except BaseException:
+        was_read(target)
+        raise
     return target
 
 
 def passing(folder: Path) -> list[Path]:
     """Files that exist only while a batch is packed, unpacked or read, and journals of none."""
-    found = [each for ending in PASSING for each in folder.glob(f"*{ending}")]
-    return sorted(found + [each for each in folder.glob(f"*{JOURNAL}") if _is_of_none(each)])
+    found = [each for ending in PASSING for each in lying_in(folder, f"*{ending}")]
+    return sorted(found + [each for each in lying_in(folder, f"*{JOURNAL}") if _is_of_none(each)])
 
 
 def remove_passing(folder: Path, database: str) -> list[Path]:

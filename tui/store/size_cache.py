@@ -57,6 +57,8 @@ def cached_usage(store: Store, ledger: Ledger) -> dict[str, Usage]:
     if file_size(store.path) < SMALLEST:
         return {}
     with ledger.tables(CachedUsage) as db:
+        if not db.table_exists(CachedUsage):
+            return {}  # where nothing can be kept
         query = CachedUsage.select(
             CachedUsage.session,
             CachedUsage.fingerprint,
@@ -75,12 +77,13 @@ def remember_usage(
     usage: Mapping[str, Usage],
     before: Mapping[str, str] | None = None,
 ) -> None:
-    """Replace what is remembered of this database; does nothing for a small file.
+    """Replace what is remembered of this database; does nothing for a small file, nor where
+    nothing can be kept.
 
     `before` are the `fingerprints` from before measuring: a session that changed meanwhile is not
     remembered. Without them the fingerprints are those of now.
     """
-    if file_size(store.path) < SMALLEST:
+    if file_size(store.path) < SMALLEST or ledger.refusal:
         return
     now = fingerprints(store)
     rows = [

@@ -174,6 +174,36 @@ def test_a_stop_keeps_what_was_done_and_undo_brings_it_back(
     assert fingerprint(database.path) == before
 
 
+@pytest.mark.parametrize("ends", ["stopped", "failed"])
+def test_redo_takes_the_sessions_that_were_taken_and_no_further_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr("tui.engine.pace.SLICE", 0.0)
+    monkeypatch.setattr("tui.engine.reclaim.keeping.GROUP_OCTETS", 1)
+    site, stop = site_of(database.path), Event()
+    before = fingerprint(database.path)
+    if ends == "failed":
+        database.connection.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON part WHEN NEW.session_id = 'ses_a'"
+            " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+        outcome = do(kept(database), site)
+        database.connection.execute("DROP TRIGGER full")
+    else:
+        steps = perform(kept(database), site, stop)
+        next(steps)
+        stop.set()
+        outcome = drained(steps)
+    assert outcome.ending == "partial", outcome.message
+    taken = {key for key, row in fingerprint(database.path).items() if row != before.get(key)}
+    assert taken == {"part prt_child"}
+    do(plan_undo(site), site)
+    assert fingerprint(database.path) == before
+    assert plan_redo(site).items[0].sessions == ("ses_child",)
+    do(plan_redo(site), site)
+    assert taken == {k for k, row in fingerprint(database.path).items() if row != before.get(k)}
+
+
 def test_a_full_disk_in_the_middle_of_the_copy_loses_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from tui import format
-from tui.engine.pace import PAUSE, Deed, as_steps
+from tui.engine.pace import Deed, as_steps, rest
 from tui.engine.reclaim.compacted import compacted_deeds
 from tui.engine.reclaim.diffs import diffs_deeds
 from tui.engine.reclaim.events import events_deeds
@@ -33,6 +33,7 @@ from tui.policy.plan import Ending, Outcome, Plan, Step, Totals
 from tui.policy.reclaim import ReclaimItem, ReclaimPolicy, gone_for_good, kept_levels, levels_of
 from tui.policy.reclaim_words import told
 from tui.sizes import FileSizes
+from tui.store.company import Company
 from tui.store.database import SQLITE_EXCEPTIONS, Store, explained
 from tui.store.ledger import Ledger
 
@@ -95,10 +96,12 @@ def apply_reclaim(
             if work.kept.taken == Totals():
                 raise explained(error, store.path) from error
             problem = str(explained(error, store.path))
-            # The batch is settled by the recovery that follows every job.
-            batch = keeper.path.stem if keeper is not None and keeper.path is not None else None
+            batch = keeper.give_up(work.connection) if keeper is not None else None
     freed = _freed(before, store.sizes()) + work.file_bytes
-    return _outcome(plan, work, problem, freed, batch)
+    outcome = _outcome(plan, work, problem, freed, batch)
+    if keeper is None or batch is None:
+        return outcome
+    return replace(outcome, details={"undo": {"reclaimed": kept_sessions(plan, keeper.sessions)}})
 
 
 def _keeper(plan: Plan, store: Store, ledger: Ledger | None) -> Keeper | None:
@@ -120,7 +123,7 @@ def _take(
     items: Sequence[ReclaimItem], work: Work, total: int, keeper: Keeper | None
 ) -> Iterator[Step]:
     """Reclaim session after session until done or stopped."""
-    for batch in _paced(_batches(items, work)):
+    for batch in _paced(_batches(items, work), Company(work.connection)):
         began = work.finished
         for done in _slices(work, batch.deeds, keeper):
             work.kept = work.tally
@@ -162,11 +165,11 @@ def _batches(items: Sequence[ReclaimItem], work: Work) -> Iterator[_Batch]:
         yield batch
 
 
-def _paced(batches: Iterator[_Batch]) -> Iterator[_Batch]:
-    """Each batch no sooner than PAUSE after the one before was written."""
+def _paced(batches: Iterator[_Batch], company: Company) -> Iterator[_Batch]:
+    """Each batch no sooner than a pause after the one before was written."""
     written = 0.0
     for batch in batches:
-        time.sleep(max(0.0, PAUSE - (time.perf_counter() - written)))
+        rest(company, since=written)
         yield batch
         written = time.perf_counter()
 
@@ -211,16 +214,19 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
         predicted_bytes=plan.predicted_bytes,
         freed_bytes=freed,
         batch=batch,
-        details={"undo": {"reclaimed": kept_sessions(plan)}} if batch else {},
     )
 
 
-def kept_sessions(plan: Plan) -> list[dict[str, object]]:
-    """Planned sessions as the journal keeps them, so that what undo brings back can go again."""
+def kept_sessions(plan: Plan, only: Container[str] | None = None) -> list[dict[str, object]]:
+    """Planned sessions as the journal keeps them, so that what undo brings back can go again.
+
+    `only` are those whose rows went, once that is known.
+    """
     return [
         {"id": item.id, "title": item.title, "levels": kept_levels(item.levels)}
         for item in plan
         if isinstance(item, ReclaimItem) and kept_levels(item.levels)
+        if only is None or item.id in only
     ]
 
 

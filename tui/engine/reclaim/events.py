@@ -9,7 +9,6 @@ Each row goes only if the event that replaces it is there.
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterator
 from functools import partial
@@ -25,17 +24,16 @@ from tui.store.query import fetch
 from tui.store.superseded import is_owned, superseded
 
 BUNCH_ROWS, BUNCH_BYTES = 25, 400_000
-"""Rows that go by one statement, and their octets: about two milliseconds."""
+"""Rows of one deed, and their octets: about two milliseconds."""
 
 ALONE_BYTES = 2_000_000
 """Octets of a row that gets a transaction of its own: deleting it walks through all its pages."""
 
-_DELETE = """DELETE FROM event WHERE rowid IN (
-  SELECT old.rowid FROM json_each(:pairs) p
-  CROSS JOIN event old ON old.rowid = p.value ->> 0
-  CROSS JOIN event new ON new.rowid = p.value ->> 2
-  WHERE old.aggregate_id = :session AND old.seq = p.value ->> 1
-    AND new.aggregate_id = :session AND new.seq = p.value ->> 3 AND new.seq > old.seq)"""
+_DELETE = """DELETE FROM event WHERE rowid = :row AND aggregate_id = :session AND seq = :seq
+  AND :newer > :seq AND EXISTS (SELECT 1 FROM event new
+    WHERE new.rowid = :by AND new.aggregate_id = :session AND new.seq = :newer)"""
+"""One row, if it still is what was read and what replaces it is there. Row by row it takes two
+thirds of the time that one statement for a whole bunch takes (measured)."""
 
 
 def events_deeds(work: Work, item: ReclaimItem) -> list[Deed]:
@@ -86,16 +84,22 @@ class _Clearing:
         if not self._guard.still():
             work.missed(self._session)
             return
-        bunch = self._order[first:last]
-        replaced = [(at, log.newest[log.by[at]]) for at in bunch]
-        pairs = [(log.rowids[at], log.seqs[at], new.rowid, new.seq) for at, new in replaced]
-        given = {"pairs": json.dumps(pairs), "session": self._session}
-        work.connection.execute(_DELETE, given)
-        gone, octets = work.connection.changes(), sum(log.octets[at] for at in bunch)
+        gone, octets = 0, 0
+        for at in self._order[first:last]:
+            new = log.newest[log.by[at]]
+            work.connection.execute(
+                _DELETE,
+                {
+                    "row": log.rowids[at], "seq": log.seqs[at], "session": self._session,
+                    "by": new.rowid, "newer": new.seq,
+                },
+            )  # fmt: skip
+            if work.connection.changes():
+                gone += 1
+                octets += log.octets[at]
         if gone:
-            rows = Totals(events=gone, bytes=octets * gone // len(bunch))
-            work.took(self._session, rows)
-        if gone < len(bunch):
+            work.took(self._session, Totals(events=gone, bytes=octets))
+        if gone < last - first:
             work.missed(self._session)
 
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 import apsw
 import psutil
 
+from tui.engine.absent import buried_of, restore_first
+from tui.engine.one_by_one import ending_of
 from tui.engine.pace import Deed, as_steps, in_slices
 from tui.engine.reclaim.rewrite import Edit, Work, written
 from tui.errors import NotNow
@@ -24,7 +27,7 @@ from tui.format import plural, size
 from tui.policy.plan import Outcome, Plan, Step, Totals
 from tui.policy.reclaim import kept_bytes
 from tui.store import batch, kept_payload
-from tui.store.database import Store, transaction
+from tui.store.database import SQLITE_EXCEPTIONS, Store, transaction
 from tui.store.ledger import Ledger
 from tui.store.shelf import put_back, take_down
 
@@ -59,6 +62,8 @@ class Keeper:
         self.path: Path | None = None
         """The batch, once a row was copied."""
         self.has_kept = False
+        self.sessions: frozenset[str] = frozenset()
+        """Whose rows the batch brings back; known once it is closed, or given up."""
 
     def check_disk(self, plan: Plan) -> None:
         """Raises NotNow when the trash's disk has no room for the copies."""
@@ -101,8 +106,21 @@ class Keeper:
             return None
         with batch.attached(connection, self.path), transaction(connection, "BEGIN"):
             kept_payload.note(connection)
+            self.sessions = kept_payload.sessions(connection)
         closed = yield from put_back(self.path, stop)
         return closed.stem if closed else None
+
+    def give_up(self, connection: apsw.Connection) -> str | None:
+        """After an error: find whose rows went, and leave the rest to the recovery that follows
+        every job. The id of the batch, or None: nothing was kept."""
+        if self.path is None:
+            return None
+        # What cannot be settled now, on a full disk, is so later: then it is some sessions more.
+        with suppress(*SQLITE_EXCEPTIONS), batch.attached(connection, self.path):
+            self.sessions = kept_payload.sessions(connection)
+            settle(connection)
+            self.sessions = kept_payload.sessions(connection)
+        return self.path.stem
 
     def _batch(self, connection: apsw.Connection) -> Path:
         if self.path is None:
@@ -194,24 +212,36 @@ def undo_reclaim(
             for done in bring_back(connection, store, stop):
                 yield Step(done, before.rows, phase="bringing back")
             left = kept_payload.note(connection)
+            buried = buried_of(connection, ledger, kept_payload.sessions(connection))
+            waiting = kept_payload.rows_of(connection, buried)
     yield from as_steps(put_back(path, stop), Step(1, 1, phase="packing"))
-    return _outcome(before, left, name, stop.is_set())
+    outcome = _outcome(before, left, waiting, name, stop.is_set())
+    if not waiting:
+        return outcome
+    # It is no undo that failed for good: what it needs is in the trash.
+    return replace(
+        outcome,
+        ending="partial" if outcome.done.parts else "refused",
+        message=f"{outcome.message} {restore_first(buried, 'undo')}",
+        details={"unfinished": True},
+    )
 
 
 def _outcome(
-    before: kept_payload.Tally, left: kept_payload.Tally, name: str, stopped: bool
+    before: kept_payload.Tally, left: kept_payload.Tally, waiting: int, name: str, stopped: bool
 ) -> Outcome:
-    back = before.rows - left.rows
+    """`waiting` rows are of sessions in the trash."""
+    back, kept = before.rows - left.rows, left.rows - waiting
     octets = before.octets - left.octets
     sessions = before.sessions - left.sessions
     message = f"{size(octets)} in {plural(back, 'row')} brought back."
-    if left.rows:
+    if kept:
         why = "were not reached" if stopped else "had changed since and stay as they are"
-        message += f" {plural(left.rows, 'row')} {why}; their copies stay in the trash as {name}."
+        message += f" {plural(kept, 'row')} {why}; their copies stay in the trash as {name}."
     done = Totals(sessions=max(sessions, int(back > 0)), parts=back, bytes=octets)
-    excluded = {} if stopped or not left.rows else {"changed": left.rows}
+    excluded = {} if stopped or not kept else {"changed": kept}
     return Outcome(
-        "done" if not left.rows else "partial" if back else "nothing",
+        ending_of(back, left.rows),
         message, done=done, excluded=excluded,
         details={"unfinished": stopped and bool(left.rows)},
     )  # fmt: skip

@@ -12,7 +12,7 @@ from tui.records import Symptom
 from tui.store import batch
 from tui.store.database import file_size
 from tui.store.query import fetch, scalar
-from tui.store.shelf import reading
+from tui.store.shelf import lying_in, reading
 
 COUNTED = {"session": "sessions", "message": "messages", "part": "parts"}
 """Table of a batch -> what a tree's line calls the number of its rows. Events need not be kept."""
@@ -20,7 +20,7 @@ COUNTED = {"session": "sessions", "message": "messages", "part": "parts"}
 
 def verify_batches(folder: Path) -> Iterator[Symptom | None]:
     """Each batch of the trash: a symptom, or None when it is whole. Nothing is written."""
-    for path in sorted(folder.glob(f"*{batch.TRASH}")):
+    for path in lying_in(folder, f"*{batch.TRASH}"):
         complaint = _complaint(path)
         yield (
             Symptom("damaged_batch", 1, file_size(path), (path.stem,), (complaint,))

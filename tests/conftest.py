@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 from pathlib import Path
 
 import apsw
 import pytest
 
 from tests.factories import NOW
+from tests.once import made_once
+from tests.ram_disk import RAM, lies_in_memory
+
+# Compiled once, whatever the environment says: otherwise each of the workers, and each ocdu that a
+# test starts, compiles everything again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 FOLDERS = {
     "HOME": "home",
@@ -17,6 +27,19 @@ FOLDERS = {
     "XDG_STATE_HOME": "state",
 }
 """Environment variable -> folder below the test's own temporary folder."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders lie in memory where that can be; `--basetemp` still says otherwise."""
+    if lies_in_memory(config.args):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(RAM))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)
@@ -51,22 +74,18 @@ def unending(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder for all workers of a run, for `made_once`."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def demo(shared: Path) -> Path:
     """The demo database as of NOW, made once for all workers of a run. Tests only read it."""
     from tui.engine.demo import make_demo
 
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    ready = shared / "demo.ready"
-    lock = apsw.Connection(str(shared / "demo.lock"))
-    try:
-        lock.set_busy_timeout(120_000)
-        lock.execute("BEGIN EXCLUSIVE")
-        if not ready.exists():
-            ready.write_text(str(make_demo(shared / "demo", now_ms=NOW)))
-    finally:
-        lock.close()
-    return Path(ready.read_text())
+    return made_once(shared / "demo", lambda folder: make_demo(folder, now_ms=NOW))
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apsw
@@ -139,18 +141,43 @@ def make_database(
     `without` leaves tables away, as older versions do: `without=(Event, EventSequence)`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables = [table for table in OPENCODE_TABLES if table not in set(without)]
-    db = APSWDatabase(str(path))
-    db.connect()
-    try:
-        db.execute_sql(f"PRAGMA auto_vacuum = {auto_vacuum}")
-        db.execute_sql("PRAGMA journal_mode = WAL")
-        with db.bind_ctx(tables, bind_refs=False, bind_backrefs=False), db.atomic():
-            db.create_tables(tables)
-            _insert_rows(list(_family(sessions)), tables, migration)
-    finally:
-        db.close()
+    assert not path.exists(), path
+    given = tuple(sessions)
+    tables = tuple(table for table in OPENCODE_TABLES if table not in set(without))
+    wish = repr((given, auto_vacuum, migration, tables))
+    if wish not in _MADE:
+        path.write_bytes(_empty(tables, auto_vacuum))
+        _fill(path, list(_family(given)), tables, migration)
+        _MADE[wish] = path.read_bytes()
+        while len(_MADE) > MOST_MADE:
+            _MADE.pop(next(iter(_MADE)))
+        return path
+    path.write_bytes(_MADE[wish])
     return path
+
+
+MOST_MADE = 48
+"""Files that are remembered: the tests of a module ask for the same one again and again."""
+
+_MADE: dict[str, bytes] = {}
+
+
+@cache
+def _empty(tables: tuple[type[Model], ...], auto_vacuum: int) -> bytes:
+    """The file with these tables and no rows."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        db = APSWDatabase(str(path))
+        db.connect()
+        try:
+            db.execute_sql("PRAGMA synchronous = OFF")
+            db.execute_sql(f"PRAGMA auto_vacuum = {auto_vacuum}")
+            db.execute_sql("PRAGMA journal_mode = WAL")
+            with db.bind_ctx(tables, bind_refs=False, bind_backrefs=False), db.atomic():
+                db.create_tables(tables)
+        finally:
+            db.close()
+        return path.read_bytes()
 
 
 def _family(sessions: Iterable[Given]) -> Iterator[Given]:
@@ -159,25 +186,34 @@ def _family(sessions: Iterable[Given]) -> Iterator[Given]:
         yield from _family(given.children)
 
 
+def _fill(
+    path: Path, family: Sequence[Given], tables: Sequence[type[Model]], migration: str | None
+) -> None:
+    db = apsw.Connection(str(path))
+    try:
+        db.execute("PRAGMA synchronous = OFF").fetchall()
+        with db:
+            _insert_rows(db, family, tables, migration)
+    finally:
+        db.close()
+
+
 def _insert_rows(
-    family: Sequence[Given], tables: Sequence[type[Model]], migration: str | None
+    db: apsw.Connection,
+    family: Sequence[Given],
+    tables: Sequence[type[Model]],
+    migration: str | None,
 ) -> None:
     for name in dict.fromkeys(given.project for given in family):
-        Project.create(
-            id=f"prj_{slug(name)}",
-            worktree=f"/home/dev/{name}",
-            vcs="git",
-            time_created=days_ago(400),
-            time_updated=days_ago(400),
-            sandboxes="[]",
-        )
+        project = {"id": f"prj_{slug(name)}", "worktree": f"/home/dev/{name}", "vcs": "git"}
+        _insert(db, Project, [{**project, **_times(days_ago(400)), "sandboxes": "[]"}])
     for given in family:
-        _insert_session(given, tables)
+        _insert_session(db, given, tables)
     if migration is not None and Migration in tables:
-        Migration.create(id=migration, time_completed=days_ago(300))
+        _insert(db, Migration, [{"id": migration, "time_completed": days_ago(300)}])
 
 
-def _insert_session(given: Given, tables: Sequence[type[Model]]) -> None:
+def _insert_session(db: apsw.Connection, given: Given, tables: Sequence[type[Model]]) -> None:
     first = given.active - len(given.turns) * MINUTE
     row = {
         "id": given.id,
@@ -194,26 +230,31 @@ def _insert_session(given: Given, tables: Sequence[type[Model]]) -> None:
     }
     if given.share:
         row["share_url"] = f"https://share.invalid/{given.id}"
-    _insert(Session, [row])
+    _insert(db, Session, [row])
     if given.share:
         secret = {"secret": "s3cr3t", "url": row["share_url"], "id": f"shr_{given.id}"}
-        _insert(SessionShare, [{"session_id": given.id, **secret, **_times(given.active)}])
+        _insert(db, SessionShare, [{"session_id": given.id, **secret, **_times(given.active)}])
     for position in range(given.todos):
         todo = {"content": f"step {position}", "status": "pending", "priority": "low"}
-        _insert(Todo, [{"session_id": given.id, "position": position, **todo, **_times(first)}])
+        _insert(db, Todo, [{"session_id": given.id, "position": position, **todo, **_times(first)}])
     messages, parts = _conversation(given)
-    _insert(Message, messages)
-    _insert(Part, parts)
+    _insert(db, Message, messages)
+    _insert(db, Part, parts)
     if EventSequence in tables and (given.events or given.owner):
         events = _events(given, messages, parts)
         sequence = {"aggregate_id": given.id, "seq": len(events) - 1, "owner_id": given.owner}
-        _insert(EventSequence, [sequence])
-        _insert(Event, events)
+        _insert(db, EventSequence, [sequence])
+        _insert(db, Event, events)
 
 
-def _insert(table: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
-    for row in rows:
-        table.insert({getattr(table, name): value for name, value in row.items()}).execute()
+def _insert(db: apsw.Connection, table: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows that all name the same columns."""
+    if not rows:
+        return
+    columns = ", ".join(f'"{name}"' for name in rows[0])
+    marks = ", ".join("?" * len(rows[0]))
+    statement = f'INSERT INTO "{table._meta.table_name}" ({columns}) VALUES ({marks})'
+    db.executemany(statement, (tuple(row.values()) for row in rows))
 
 
 def _times(ms: int) -> dict[str, int]:

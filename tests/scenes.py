@@ -28,10 +28,13 @@ from threading import Event
 from typing import NamedTuple
 from unittest.mock import patch
 
+from textual._compositor import LayoutUpdate
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 import tui.app
 from tests.factories import DAY, HOUR, MINUTE, NOW
+from tests.visit import has_messages, has_threads, hurried
 from tui.app import OcduApp
 from tui.config import Config, Look
 from tui.desk import Freed, Jobs, JournalLine, Running, TrashBatch
@@ -62,8 +65,8 @@ WORK = PurePosixPath("/home/dev/work")
 
 OPENCODE = Holder(4121, "opencode")
 
-PATIENCE = 30.0
-"""Seconds a scene may take to come to rest."""
+PATIENCE = 120.0
+"""Seconds a scene may take to come to rest, on a machine that is busy."""
 
 
 class Scene(NamedTuple):
@@ -315,7 +318,7 @@ async def opened(scene: Scene, database: Path) -> AsyncIterator[tuple[Pilot[None
     app.database = Path.home() / ".local" / "share" / "opencode" / "opencode.db"
     app.animation_level = "none"
     with frozen_world():
-        async with app.run_test(size=scene.size) as pilot:
+        async with hurried(app), app.run_test(size=scene.size) as pilot:
             await at_rest(pilot, app)
             app.post_message(Watched(sizes(scene.free_pages), (OPENCODE,), 41_000_000_000))
             yield pilot, app
@@ -354,17 +357,26 @@ def busy() -> Jobs:
 async def at_rest(pilot: Pilot[None], app: OcduApp) -> None:
     """Wait until everything is measured and two looks in a row show the same."""
     until = time.monotonic() + PATIENCE
-    before = ""
+    before: list[Strip] | None = None
     while time.monotonic() < until:
         await pilot.pause(0.12)
-        working = any(not worker.is_finished for worker in app.workers)
-        if working or app.payloads is None or not app.measure.done:
+        busy = has_messages(app) or has_threads(app)
+        if busy or app.payloads is None or not app.measure.done:
+            before = None
             continue
-        now = app.export_screenshot()
+        now = drawn(app)
         if now == before:
             return
         before = now
     raise TimeoutError("The scene never came to rest.")
+
+
+def drawn(app: OcduApp) -> list[Strip]:
+    """Every line of the terminal."""
+    behind = app._background_screens
+    update = app.screen._compositor.render_update(full=True, screen_stack=behind)
+    assert isinstance(update, LayoutUpdate)
+    return [strip for line in update.strips for strip in line]
 
 
 def portable(svg: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import sizes
+from tests.once import made_once
 from tests.scenes import PICTURES, SCENES, Scene, draw, make_stage, words_of
 
 NEW = Path(tempfile.gettempdir()) / "ocdu-pictures"
@@ -17,9 +18,9 @@ NEW = Path(tempfile.gettempdir()) / "ocdu-pictures"
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stage(shared: Path) -> Path:
     """The demo database; scenes only read it."""
-    return make_stage(tmp_path_factory.mktemp("stage"))
+    return made_once(shared / "stage", make_stage)
 
 
 def assert_as_kept(path: Path, drawn: str, write: str) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from textual.notifications import Notification
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button
 
 from tests.factories import NOW, days_ago, execute, make_database, session
+from tests.stylesheets import share
 from tui.app import OcduApp
 from tui.config import Compaction, Config
 from tui.engine.site import open_site
@@ -39,8 +41,13 @@ A test whose thread goes on until it is stopped makes it short.
 LONGEST_REST = 15.0
 """Seconds after which it does so although messages wait: a machine that is busy, or a loop."""
 
+LONGEST_NOTICE = 3600.0
+"""Seconds that a notice stays: on a busy machine it would be gone before the test looks."""
+
 PATIENCE = 20.0
 """Seconds a test waits for something that takes milliseconds, on a machine that is busy."""
+
+share()
 
 
 @dataclass
@@ -151,7 +158,11 @@ async def hurried(app: OcduApp) -> AsyncIterator[None]:
             else:
                 quiet += 1
 
-    with patch("textual.app.wait_for_idle", settled), patch("textual.pilot.wait_for_idle", settled):
+    with (
+        patch("textual.app.wait_for_idle", settled),
+        patch("textual.pilot.wait_for_idle", settled),
+        patch.object(Notification, "time_left", LONGEST_NOTICE),
+    ):
         yield
 
 

@@ -32,8 +32,15 @@ def site(tmp_path: Path) -> Site:
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "PATIENCE", 0.5)
+def long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers may be on a busy machine."""
+    monkeypatch.setattr(server_module, "PATIENCE", 30.0)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch, long: None) -> None:
+    """One that does not answer need not be waited for."""
+    monkeypatch.setattr(server_module, "PATIENCE", 0.2)
 
 
 def plan_for(site: Site, *ids: str, permanent: bool = False) -> Plan:
@@ -74,6 +81,7 @@ def changed_model_while_working(path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("mode", ["busy", "redirect"])
 @pytest.mark.parametrize("permanent", [False, True])
 @pytest.mark.parametrize(
@@ -94,6 +102,7 @@ def test_what_it_may_be_at_work_on_stays_with_the_reason(
     assert picture(path) == before and batches(site.ledger.trash_folder) == []
 
 
+@pytest.mark.usefixtures("short")
 def test_only_that_tree_stays(site: Site) -> None:
     path = site.store.path
     claim(path)
@@ -104,6 +113,7 @@ def test_only_that_tree_stays(site: Site) -> None:
     assert outcome.done.trees == 2 and problems(path) == []
 
 
+@pytest.mark.usefixtures("short")
 def test_payload_of_what_it_may_be_at_work_on_is_not_reclaimed(site: Site) -> None:
     path, ids = site.store.path, frozenset({"ses_native"})
     go_on_in_v2(path, "ses_native", time=LATER, compacts=True)

@@ -174,11 +174,11 @@ def test_in_the_queue_of_the_app_it_is_noted_until_it_is_taken_back(site: Site) 
         worker = Worker(site, posted.append)
         job = worker.submit(planned(site, Wish(patient=True)))
         assert waiting.noted(site.ledger) is not None
-        assert worker.close()
+        assert worker.close(timeout=30)
         assert waiting.noted(site.ledger) is not None, "leaving the app does not take it back"
         worker = Worker(site, posted.append)
         job = worker.submit(planned(site, Wish(patient=True)))
         worker.cancel(job)
         assert waiting.noted(site.ledger) is None
-        assert worker.close()
+        assert worker.close(timeout=30)
     assert posted == []

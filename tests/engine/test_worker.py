@@ -40,7 +40,7 @@ def posted() -> queue.Queue[WorkerEvent]:
 def worker(site: Site, posted: queue.Queue[WorkerEvent]) -> Iterator[Worker]:
     made = Worker(site, posted.put)
     yield made
-    assert made.close(timeout=10)
+    assert made.close(timeout=30)
 
 
 def outcomes(posted: queue.Queue[WorkerEvent], count: int) -> list[JobFinished]:

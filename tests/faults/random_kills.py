@@ -86,7 +86,10 @@ def kill_often(path: Path, verb: str, *, count: int, seed: int, events: bool = F
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(hears)
-        caught += os.WIFSIGNALED(status)
+        if os.WIFSIGNALED(status):
+            caught += 1
+        else:  # the machine has less to do than when the time was taken
+            took *= 0.7
         try:
             trial.check(killed=True)
         except BaseException as error:

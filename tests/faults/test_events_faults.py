@@ -14,7 +14,7 @@ import pytest
 from tests.engine.reclaim.parts import ending_of
 from tests.event_history import History, plan_of
 from tests.factories import execute
-from tests.neighbour import Neighbour
+from tests.neighbour import Neighbour, Report, hardly_waits
 from tests.picture import site_of
 from tests.swollen import make_swollen
 from tui.engine.reclaim import apply_reclaim
@@ -113,7 +113,12 @@ def test_a_full_disk_rolls_the_slice_back_and_is_not_counted(history: History, l
 def test_a_writer_next_door_waits_no_longer_than_it_may_even_for_an_event_of_23_megabytes(
     tmp_path: Path,
 ) -> None:
-    path = make_swollen(tmp_path / "data" / "opencode.db", 0.08, huge=23_000_000)
+    hardly_waits(lambda number: beside(tmp_path / f"data{number}" / "opencode.db"))
+
+
+def beside(path: Path) -> Report:
+    """Events and orphans go beside a writer; what that writer lived through."""
+    make_swollen(path, 0.08, huge=23_000_000)
     execute(path, "DELETE FROM session WHERE rowid % 4 = 0")
     execute(path, "DELETE FROM event WHERE type LIKE 'session%' AND aggregate_id NOT IN"
             " (SELECT id FROM session)")  # fmt: skip
@@ -125,6 +130,6 @@ def test_a_writer_next_door_waits_no_longer_than_it_may_even_for_an_event_of_23_
     report = writer.report
     assert outcome.done == plan.totals and outcome.excluded == {}
     assert report.errors == [] and len(report.ids) > 10
-    assert report.worst <= 250
     kept = execute(path, "SELECT count(*) FROM neighbour")
     assert kept == [(len(report.ids),)], "no write of the neighbour is lost"
+    return report

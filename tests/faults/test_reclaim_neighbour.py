@@ -14,7 +14,7 @@ from threading import Event
 import pytest
 
 from tests.engine.reclaim.parts import DAY, NOW, Database, compact, plan_for, tool
-from tests.neighbour import TABLE, Neighbour, Report
+from tests.neighbour import TABLE, Neighbour, Report, hardly_waits
 from tests.picture import drained, forest_of, site_of
 from tui.engine import pace
 from tui.engine.perform import perform
@@ -22,14 +22,8 @@ from tui.policy.plan import Plan
 from tui.policy.prune import PrunePolicy, plan_prune
 from tui.store.company import Company
 
-WORST = 250.0
-"""Milliseconds that a writer next door may wait."""
-
 ALONE = 5
 """Gaps between transactions before the one in the middle comes."""
-
-TRIES = 2
-"""Runs of which one must keep to that: a busy machine may stop any process for longer."""
 
 
 @contextmanager
@@ -86,11 +80,11 @@ def beside(database: Database, level: str, keep: bool) -> Report:
 @pytest.mark.parametrize("keep", [False, True], ids=["", "with a copy"])
 @pytest.mark.parametrize("level", ["compacted", "stale", "subagents", "diffs"])
 def test_the_neighbour_hardly_waits(tmp_path: Path, level: str, keep: bool) -> None:
-    waited: list[float] = []
-    while len(waited) < TRIES and min(waited, default=WORST + 1) > WORST:
-        with made_database(tmp_path / f"opencode-{len(waited)}.db") as database:
-            waited.append(beside(database, level, keep).worst)
-    assert min(waited) <= WORST, waited
+    def once(number: int) -> Report:
+        with made_database(tmp_path / f"opencode-{number}.db") as database:
+            return beside(database, level, keep)
+
+    hardly_waits(once)
 
 
 def come_upon(path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Report:
@@ -126,14 +120,14 @@ def test_a_neighbour_who_comes_in_the_middle_hardly_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     monkeypatch.setattr(pace, "SLICE", 0.0005 if verb == "prune" else 0.0)  # some hundreds
-    waited: list[float] = []
-    while len(waited) < TRIES and min(waited, default=WORST + 1) > WORST:
-        with made_database(tmp_path / f"opencode-{len(waited)}.db") as database:
+
+    def once(number: int) -> Report:
+        with made_database(tmp_path / f"opencode-{number}.db") as database:
             database.connection.execute(TABLE)
             database.close()
-            plan = plan_of(database, verb)
-            waited.append(come_upon(database.path, plan, monkeypatch).worst)
-    assert min(waited) <= WORST, waited
+            return come_upon(database.path, plan_of(database, verb), monkeypatch)
+
+    hardly_waits(once)
 
 
 def plan_of(database: Database, verb: str) -> Plan:

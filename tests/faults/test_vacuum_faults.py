@@ -90,14 +90,14 @@ def test_a_kill_at_any_moment_leaves_the_whole_content(
     # A random moment after the first word of the phase.
     time.sleep(random.Random(f"{deed} {phase}").random() * 0.02)
     vacuum.kill()
-    vacuum.communicate(timeout=30)
+    vacuum.communicate(timeout=120)
     assert content(path) in allowed
     assert is_sound(path)
     found = leftovers(path)
     assert [file.name for file in remove_leftovers(path)] == sorted(found)
     assert leftovers(path) == []
     again = started(path, deed)
-    again.communicate(timeout=60)
+    again.communicate(timeout=120)
     assert again.returncode == 0
     assert content(path) in allowed
     assert path.stat().st_size < 2_500_000
@@ -114,9 +114,9 @@ def test_a_neighbour_who_writes_all_the_time_loses_no_acknowledged_row(
         vacuum = started(path, deed)
         wait_for(vacuum, phase)
         vacuum.kill()
-        vacuum.communicate(timeout=30)
+        vacuum.communicate(timeout=120)
         again = started(path, deed)
-        said, trouble = again.communicate(timeout=60)
+        said, trouble = again.communicate(timeout=120)
         assert again.returncode == 0, trouble
         assert "folding in the log" in said
     assert writer.report.errors == []
@@ -128,15 +128,19 @@ def test_a_neighbour_who_writes_all_the_time_loses_no_acknowledged_row(
 
 
 @pytest.mark.parametrize("deed", ["vacuum", "copy out"])
-def test_the_next_start_removes_the_copy_of_a_killed_one(tmp_path: Path, deed: str) -> None:
+def test_the_next_start_removes_the_copy_of_a_killed_one(
+    tmp_path: Path, deed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = made(tmp_path, deed)
-    vacuum = started(path, deed)
+    with monkeypatch.context() as patched:
+        patched.setenv("STAND_STILL", "copying back")
+        vacuum = started(path, deed)
     wait_for(vacuum, "copying back")
     vacuum.kill()
-    vacuum.communicate(timeout=30)
+    vacuum.communicate(timeout=120)
     assert leftovers(path) == [f".opencode.db.compact-{vacuum.pid}"]
     again = started(path, deed)
-    again.communicate(timeout=60)
+    again.communicate(timeout=120)
     assert again.returncode == 0
     assert leftovers(path) == []
 
@@ -158,7 +162,7 @@ if sys.platform != "win32":
             "os.execv(sys.argv[1], sys.argv[1:])\n"
         )
         vacuum = started(path, deed, sys.executable, "-c", full)
-        _, trouble = vacuum.communicate(timeout=60)
+        _, trouble = vacuum.communicate(timeout=120)
         assert vacuum.returncode == 1
         assert "OcduError" in trouble
         assert content(path) == said
@@ -171,7 +175,7 @@ if sys.platform != "win32":
         vacuum = started(path, "vacuum")
         wait_for(vacuum, "copying back")
         vacuum.send_signal(signal.SIGINT)
-        vacuum.communicate(timeout=30)
+        vacuum.communicate(timeout=120)
         assert content(path) == said
         assert leftovers(path) == []
 
@@ -206,7 +210,7 @@ if sys.platform == "linux":
                     free=free, result=result,
                 ),
             ],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert "begins" in run.stdout, run.stderr
         assert run.returncode == 0 or "OcduError" in run.stderr, run.stderr

@@ -3,6 +3,8 @@
     python -m tests.faults.vacuum_victim DATABASE DEED        prints "phase done" for every step
     python -m tests.faults.vacuum_victim DATABASE DEED FREE   leaves FREE bytes of the disk first
 
+With STAND_STILL=phase in the environment it stands still at the first step of that phase.
+
 Exit 1 with the sentence on standard error when it failed. On a full disk it believes that there is
 room: what is tested is not that it looks, but what happens when looking was not enough.
 """
@@ -10,6 +12,7 @@ room: what is tested is not that it looks, but what happens when looking was not
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -65,6 +68,8 @@ def main() -> None:
     try:
         for step in deed_of(site_of(path), what):
             print(step.phase, step.done, flush=True)
+            if step.phase == os.environ.get("STAND_STILL"):
+                os.kill(os.getpid(), signal.SIGSTOP)
     except OcduError as error:
         sys.exit(f"OcduError: {error}")
 

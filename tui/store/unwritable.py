@@ -33,7 +33,8 @@ where a file system knows whole seconds only (FAT)."""
 def hindrance(path: Path) -> str | None:
     """What keeps this user from writing to a file or folder, as the rest of a sentence about it;
     None where nothing does."""
-    if os.access(path, os.W_OK):
+    # What a folder takes must also be found there again.
+    if os.access(path, os.W_OK | os.X_OK if os.path.isdir(path) else os.W_OK):
         return None
     try:
         if os.statvfs(path).f_flag & os.ST_RDONLY:

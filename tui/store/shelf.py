@@ -205,7 +205,8 @@ def unpacked_beside(path: Path, stop: Event) -> Generator[float, None, Path]:
 
     Yields the share that is done; ends early, with half a file, once `stop` is set. Each caller
     gets a file of its own and removes it (`was_read`); one that was killed leaves it to
-    `remove_passing`, or `to_read`. It lies where that of `reading` would. Raises as `take_down` does.
+    `remove_passing`, or `to_read`. It lies where that of `reading` would. Raises as `take_down`
+    does.
     """
     found = _known(path)
     if not found.is_packed:

@@ -52,7 +52,7 @@ class RelinkOptions:
     """True when it shall be done although opencode has the file open."""
 
 
-ANYHOW = "end it, or add --live and restart it afterwards"
+ANYHOW = "end it, or say --live on the command line and restart it afterwards"
 """What whoever orders a relink, an undo or a redo of one can do about an open opencode."""
 
 

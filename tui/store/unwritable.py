@@ -55,6 +55,8 @@ def needs_care(path: Path) -> bool:
     """True for a database beside which a reader would have to make a file, and may not."""
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
         return False
+    if not os.path.exists(path):
+        return False  # somebody moved it away, which SQLite finds out for itself
     # One with a rollback journal is no WAL database: SQLite's locks are in the file itself.
     return not (_beside(path, "-wal") and _beside(path, "-shm")) and not _beside(path, "-journal")
 

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from tui import format
 from tui.keys import Keys
+from tui.policy.giving_back import GIVEN_BACK
 from tui.policy.plan import Outcome, Plan
 from tui.policy.prune import without_history
 
@@ -52,7 +53,8 @@ def _unarchived(plan: Plan, outcome: Outcome, keys: Keys) -> str:
 def _pruned(plan: Plan, outcome: Outcome, keys: Keys) -> str:
     amount = format.size(outcome.done.bytes)
     without = "" if outcome.details.get("events_kept", True) else without_history(plan.items)
-    shrinks = f"The file shrinks after a vacuum ({keys['vacuum']})."
+    later = f"The file shrinks after a vacuum ({keys['vacuum']})."
+    shrinks = outcome.details.get(GIVEN_BACK, later)
     what = _what(plan, outcome)
     if outcome.batch is None:
         return f"{what} deleted for good — {amount}. {shrinks}"

@@ -364,6 +364,24 @@ def test_a_data_folder_that_cannot_be_entered(
     assert not (closed / "below").exists()
 
 
+def test_a_folder_that_takes_files_and_lets_nobody_in(
+    open_folder: Path, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be written to by its rights, and yet nothing can be kept there."""
+    path = make_database(open_folder / "data" / "o.db", [session("one")])
+    warm(path)
+    path.chmod(0o666)
+    path.parent.chmod(0o777)
+    monkeypatch.setenv("XDG_DATA_HOME", str(open_folder / "closed"))
+    own = open_folder / "closed" / "ocdu"
+    own.mkdir(parents=True)
+    own.chmod(0o666)
+    code, said = as_nobody(["list", "--db", str(path)])
+    assert code == 0 and f"{own} is not writable for you" in said, said
+    code, said = as_nobody(["archive", "ses_one", "--yes", "--db", str(path)])
+    assert code == 3 and f"{own} is not writable for you" in said, said
+
+
 def test_what_was_written_while_it_could_not_be_locked_is_not_believed(tmp_path: Path) -> None:
     """Without its -shm file nobody can be made to wait: then the two times are told apart."""
     path = make_database(tmp_path / "o.db", [session("one")])

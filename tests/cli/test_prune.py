@@ -108,6 +108,7 @@ def test_prune_with_vacuum_shrinks_the_file(ocdu: Ocdu, garden: Path) -> None:
     assert said.json["outcome"] == "done", said.all
     assert said.json["vacuum"]["outcome"] == "done", said.all
     assert garden.stat().st_size < before
+    assert "a vacuum." not in said.json["message"] and "ave back" in said.json["message"]
 
 
 def test_the_limit_of_the_configuration_counts(ocdu: Ocdu, garden: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.engine.test_prune import OLD as IDLE
 from tests.engine.test_prune import plan_for
 from tests.factories import NOW, Tool, count_rows, execute, make_database, session
 from tests.faults.test_kill import dies, killed, unsaid
+from tests.neighbour import Holder
 from tests.picture import but_history, drained, forest_of, picture, run, site_of
 from tui.engine import pace
 from tui.engine.crash_recovery import put_right, unfinished
@@ -67,6 +68,35 @@ def test_a_killed_relink_is_taken_back_to_the_last_row(site: Site, step: int) ->
         run(plan_undo(site), site)
     assert picture(site.store.path) == before
     assert put_right(site) == [] and plan_undo(site).items == ()
+
+
+def test_a_killed_relink_is_taken_back_under_the_rule_it_is_done_by(site: Site) -> None:
+    """opencode writes back what it remembers: a relink waits for it to end, on its way back too."""
+    before = picture(site.store.path)
+    assert dies(site.store.path, "relink", 2)
+    halfway = picture(site.store.path)
+    assert halfway != before
+    with Holder(site.store.path) as opencode:
+        for _ in range(2):
+            [sentence] = put_right(site)
+            assert str(opencode.pid) in sentence and "end it, then start ocdu again" in sentence
+        run(plan_archive(forest_of(site), ["ses_far"], NOW), site)
+        assert but_history(picture(site.store.path)) != but_history(before)
+        run(plan_undo(site), site)
+    assert picture(site.store.path) == halfway
+    assert "taken back" in " ".join(put_right(site))
+    assert picture(site.store.path) == before and put_right(site) == []
+
+
+def test_a_relink_at_all_costs_takes_back_first_what_was_killed(site: Site) -> None:
+    before = picture(site.store.path)
+    assert dies(site.store.path, "relink", 2)
+    with Holder(site.store.path):
+        moved = plan_relink(places(site.store), OLD, NEW, live=True)
+        assert run(moved, site).ending == "done"
+        assert put_right(site) == []
+    run(plan_undo(site), site)
+    assert picture(site.store.path) == before and put_right(site) == []
 
 
 def test_undoing_a_relink_leaves_what_was_under_the_new_folder_before(site: Site) -> None:

@@ -8,6 +8,7 @@ import pytest
 from textual.content import Content
 from textual.widgets._toast import Toast, ToastRack
 
+from tests.factories import days_ago, make_database, session
 from tests.visit import SIZES, Visit, garden, visit
 
 CUT = (
@@ -84,3 +85,15 @@ async def test_a_dialog_opens_without_the_toasts_of_before(
             await here.pilot.pause()
             assert below.query_one(ToastRack).display, "what failed is still told"
             await forgotten(here)
+
+
+async def test_a_file_that_gave_back_by_itself_is_not_told_to_shrink_later(tmp_path: Path) -> None:
+    given = [session("rose", octets=900_000, active=days_ago(40)), session("cress")]
+    path = make_database(tmp_path / "opencode.db", given, auto_vacuum=2)
+    async with visit(path) as here:
+        await here.go_to("ses_rose")
+        await here.press("d")
+        await here.idle()
+        [told] = here.toasts
+        assert "moved to trash" in told and "u undoes it" in told
+        assert "Gave back" in told and "after a vacuum" not in told

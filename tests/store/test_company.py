@@ -138,3 +138,15 @@ def test_where_the_kernel_knows_no_such_locks_nobody_can_tell(
 ) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
     assert not Company(connection).is_absent
+
+
+def test_where_the_shared_memory_was_replaced_nobody_can_tell(
+    connection: apsw.Connection, database: Path
+) -> None:
+    """Somebody removed it although it was in use: whoever came since locks another file."""
+    company = Company(connection)
+    assert company.is_absent
+    os.unlink(f"{database}-shm")
+    with Holder(database):
+        assert not company.is_absent
+    assert not Company(connection).is_absent

@@ -126,6 +126,7 @@ def _with_vacuum(call: Call, answer: Answer) -> Answer:
     """The answer with the vacuum's added; the prune's own numbers stay as they are."""
     from tui.cli import vacuum
     from tui.cli.log import complaint
+    from tui.policy.giving_back import STILL_THERE
 
     try:
         more = vacuum.give_back(call)
@@ -135,6 +136,6 @@ def _with_vacuum(call: Call, answer: Answer) -> Answer:
     return replace(
         answer,
         outcome="partial" if worse else answer.outcome,
-        message=f"{answer.message} {more.message}",
+        message=f"{answer.message.removesuffix(STILL_THERE).rstrip()} {more.message}",
         data={**answer.data, "vacuum": {"outcome": more.outcome, **more.data}},
     )

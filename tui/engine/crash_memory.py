@@ -11,8 +11,9 @@ from typing import Any
 
 from tui.engine.archive import intended_stamps, stamps_taken_back
 from tui.engine.project_removal import intended_rows, rows_taken_back, standing_rows
-from tui.engine.projects import intended_moves, moves_taken_back
+from tui.engine.projects import hindered, intended_moves, moves_taken_back
 from tui.engine.site import Site
+from tui.errors import NotNow
 from tui.format import plural
 from tui.policy.plan import Plan
 from tui.store.journal import JournalEntry
@@ -44,17 +45,23 @@ def intended_undo(plan: Plan, site: Site) -> dict[str, Any] | None:
     return None
 
 
-def take_back(site: Site, entry: JournalEntry) -> str | None:
+LATER = "end it, then start ocdu again"
+"""What to do about an open opencode, at the next start."""
+
+
+def take_back(site: Site, entry: JournalEntry, *, live: bool = False) -> str | None:
     """Reverse what a killed archive or relink did, or finish a recovery; what became of it.
 
     None for other jobs. Exactly what it changed: a stamp or a path that is not what the job was to
-    write stays.
+    write stays. Raises NotNow for a relink while opencode has the file open, unless `live`.
     """
     memory = entry.undo or {}
     if stamps := memory.get("stamps"):
         back = plural(stamps_taken_back(site, stamps), "session")
         return f"it was taken back for {back}, nothing remains"
     if moves := memory.get("moves"):
+        if not live and (why := hindered(site, LATER)):
+            raise NotNow(why)
         back = plural(moves_taken_back(site, moves), "path")
         return f"it was taken back for {back}, nothing remains: relink again"
     if projects := memory.get("projects"):

@@ -77,10 +77,11 @@ def put_right(site: Site) -> list[str]:
         return said  # another ocdu is at it: what runs is its, and not interrupted
 
 
-def put_right_here(site: Site) -> list[str]:
-    """The same for whoever holds the ledger's lock: first the batches, then the journal."""
+def put_right_here(site: Site, *, live: bool = False) -> list[str]:
+    """The same for whoever holds the ledger's lock: first the batches, then the journal. `live`
+    takes a relink back although opencode has the file open."""
     said = recover(site) + _note_finished(site)
-    return said + settle(site, _waiting(site))
+    return said + settle(site, _waiting(site), live=live)
 
 
 def _waiting(site: Site) -> set[int]:

@@ -13,7 +13,7 @@ import apsw
 from tui.engine.crash_memory import intended_undo, take_back
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
-from tui.errors import OcduError
+from tui.errors import NotNow, OcduError
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.store.database import SQLITE_EXCEPTIONS
 from tui.store.journal import GIVING_BACK, RUNNING, TURNED, JobRecord, JournalEntry
@@ -31,7 +31,7 @@ NOT_NOTED = (
     "is in the trash can be restored from there."
 )
 
-PASSING = (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError, OSError)
+PASSING = (NotNow, apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError, OSError)
 """What may be over the next time."""
 
 LEFT_AS_IT_IS = {
@@ -161,12 +161,13 @@ class JobLine:
         return True
 
 
-def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
+def settle(site: Site, waiting: Collection[int] = (), *, live: bool = False) -> list[str]:
     """Close the lines of jobs that were killed; a half-set archive is taken back.
 
     Needs the ledger's lock: nothing runs then. Batches are put right before (`crash_recovery`),
     which closes the lines they belong to. Returns a sentence for each job. One that cannot be taken
-    back now, because a disk is full or somebody holds the lock, keeps its line for the next time
+    back now, because a disk is full or somebody holds the lock, or, unless `live`, because opencode
+    has the file open during a relink's, keeps its line for the next time
     and is in nobody's way; so do the ones named `waiting`, whose batch tells about them later, and
     what would have to be taken back in a database that must not be written.
     """
@@ -175,7 +176,7 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
         if entry.id in waiting or (entry.undo and site.refusal):
             continue
         try:
-            said.append(_settled(site, entry))
+            said.append(_settled(site, entry, live))
         except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:
             why = explained_fully(error, site)
             said.append(f"The interrupted {entry.verb} of {entry.title} was not taken back: {why}")
@@ -188,7 +189,7 @@ def settle(site: Site, waiting: Collection[int] = ()) -> list[str]:
     return said
 
 
-def _settled(site: Site, entry: JournalEntry) -> str:
+def _settled(site: Site, entry: JournalEntry, live: bool) -> str:
     what = f"The {entry.verb} of {entry.title} was interrupted"
     record = site.ledger.record(entry.id)
     if record is not None and record.phases:
@@ -196,7 +197,7 @@ def _settled(site: Site, entry: JournalEntry) -> str:
         what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
     if record is not None and _has_turned(site, record):
         return f"{what}: its work was done, there is nothing left of it."
-    if became := take_back(site, entry):
+    if became := take_back(site, entry, live=live):
         return f"{what}: {became}."
     return f"{what}: {LEFT_AS_IT_IS.get(entry.verb, 'what was done by then is in place')}."
 

@@ -21,7 +21,7 @@ from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.engine.waiting import is_patient, its_turn, settled
 from tui.errors import OcduError
-from tui.policy.giving_back import FREES_PAGES, plan_giving_back
+from tui.policy.giving_back import FREES_PAGES, GIVEN_BACK, STILL_THERE, plan_giving_back
 from tui.policy.plan import Ending, Outcome, Plan, Step, items_as_json
 from tui.policy.vacuum import VacuumDecision
 from tui.store.database import SQLITE_EXCEPTIONS, explained
@@ -64,7 +64,8 @@ def _with_lock(
     plan: Plan, site: Site, stop: Event, engine: Engine
 ) -> Generator[Step, None, Outcome]:
     with site.ledger.exclusive():
-        for sentence in put_right_here(site):
+        # A relink that was killed is taken back before whatever moves paths next, not after it.
+        for sentence in put_right_here(site, live=getattr(plan.options, "live", False)):
             log.warning("%s", sentence)
         if isinstance(plan.options, VacuumDecision) and plan.options.wish.temp_dir:
             note_folder(site, Path(plan.options.wish.temp_dir))
@@ -75,19 +76,22 @@ def _with_lock(
 
 
 def _given_back(outcome: Outcome, site: Site, stop: Event) -> Generator[Step, None, Outcome]:
-    """An incremental file gives free pages back at once, in slices nobody notices, for a while."""
+    """An incremental file gives free pages back at once, in slices nobody notices, for a while;
+    the outcome says so, or that the pages are still there."""
     with site.store.reading() as db:
         wanted = is_incremental(db.connection()) and not stop.is_set()
     from tui.engine.vacuum import vacuum_facts
 
     plan = plan_giving_back(vacuum_facts(site.store)) if wanted else None
     if plan is None or not plan.items:
-        return outcome
+        later = f" {STILL_THERE}" if outcome.done.bytes else ""
+        return replace(outcome, message=outcome.message + later)
     try:
         said = (yield from _journalled(plan, site, stop, engine_of("vacuum"))).message
     except (OcduError, OSError, *SQLITE_EXCEPTIONS) as error:  # what was ordered is done
         said = f"Its pages are still in the file: {explained(error, site.store.path)}"
-    return replace(outcome, message=f"{outcome.message} {said}")
+    details = {**outcome.details, GIVEN_BACK: said}
+    return replace(outcome, message=f"{outcome.message} {said}", details=details)
 
 
 def _journalled(

@@ -14,7 +14,7 @@ from tui.engine.site import Site
 from tui.errors import NotNow
 from tui.format import plural
 from tui.policy.plan import Outcome, Plan, Step, Totals
-from tui.policy.projects import Move, RelinkOptions, while_open
+from tui.policy.projects import ANYHOW, Move, RelinkOptions, while_open
 from tui.store.holders import holders
 from tui.store.query import scalar
 
@@ -28,9 +28,9 @@ def apply_relink(plan: Plan, site: Site, stop: Event) -> Generator[Step, None, O
     return (yield from write_moves(plan.options.moves, site, stop))
 
 
-def hindered(site: Site) -> str:
-    """Why no stored path is moved now, there or back; "" where it may be."""
-    return while_open(holders(site.store.path))
+def hindered(site: Site, then: str = ANYHOW) -> str:
+    """Why no stored path is moved now, there or back, and what to do; "" where it may be."""
+    return while_open(holders(site.store.path), then)
 
 
 def write_moves(

@@ -112,7 +112,7 @@ def outcome_of(job: PruneJob, kept: str | None, freed: int) -> Outcome:
     message = f"{plural(gone.sessions, 'session')} ({size(gone.bytes)}) {where}"
     if job.left_out:
         message += f" without {size(job.left_out)} of event history"
-    message += "; the file itself shrinks with a vacuum." if gone.sessions else "."
+    message += "."
     if changed:
         message += f" {plural(changed, 'tree')} changed meanwhile and stayed."
     if job.excluded["running"] and job.service:

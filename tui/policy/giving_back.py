@@ -17,6 +17,12 @@ FREES_PAGES = ("prune", "reclaim")
 """Verbs after which an incremental file gives pages back by itself. Of a rescue the vacuum is a
 step, which may be left out."""
 
+STILL_THERE = "The file shrinks after a vacuum."
+"""Said after such a deed where the pages that became free are still in the file."""
+
+GIVEN_BACK = "given_back"
+"""Key in an outcome's details: the sentence about what such a deed made the file give back."""
+
 NEVER_SHORT = 1 << 62
 """Octets of disk: slices need next to none, and do not mind who has the file open."""
 

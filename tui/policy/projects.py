@@ -52,13 +52,18 @@ class RelinkOptions:
     """True when it shall be done although opencode has the file open."""
 
 
-def while_open(holders: Collection[Holder]) -> str:
-    """Why no stored path is moved, there or back, while these have the file open; "" for none."""
+ANYHOW = "end it, or say --live on the command line and restart it afterwards"
+"""What whoever orders a relink, an undo or a redo of one can do about an open opencode."""
+
+
+def while_open(holders: Collection[Holder], then: str = ANYHOW) -> str:
+    """Why no stored path is moved, there or back, while these have the file open, and what `then`
+    is to be done; "" for none."""
     if not holders:
         return ""
     return (
         f"{held_by(tuple(holders))} using this database and may write the paths it remembers back: "
-        "end it, or add --live and restart it afterwards."
+        f"{then}."
     )
 
 

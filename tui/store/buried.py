@@ -18,10 +18,11 @@ from tui.places import Buried
 from tui.records import Hit
 from tui.store import batch
 from tui.store.batch import DELETING, Facts, TreeLine
+from tui.store.elsewhere import was_read
 from tui.store.newest import any_time
 from tui.store.query import fetch
 from tui.store.search import Ground, Since, Wanted, search_ground
-from tui.store.shelf import unpacked_beside, was_read
+from tui.store.shelf import unpacked_beside
 
 UNPACKING = 0.6
 """Share of the whole that unpacking a batch takes, about."""

@@ -99,7 +99,8 @@ class Ledger(Journal):
         unseen = ", and pins and past jobs are not seen" if is_hidden(self._file) else ""
         return (
             f"{hindered}: nothing can be changed here, only looked at, for ocdu notes every change "
-            f"there first{unseen}. Make it writable for you, or set XDG_DATA_HOME."
+            f"there first{unseen}. Make it writable for you and start ocdu again, or set "
+            "XDG_DATA_HOME."
         )
 
     @property

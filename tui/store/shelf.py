@@ -20,7 +20,6 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
 from threading import Event
 
 import apsw
@@ -29,14 +28,11 @@ from tui.errors import NotNow, OcduError
 from tui.format import size
 from tui.store import batch
 from tui.store.batch import TRASH, UNFINISHED, sync_folder
+from tui.store.elsewhere import to_read, was_read
 from tui.store.packing import Found, look_into, pack, unpack
-from tui.store.unwritable import hindrance
 
 PACKING, UNPACKING, READING, RESERVE = ".packing", ".unpacking", ".reading", ".reserve"
 PASSING = (PACKING, UNPACKING, READING, RESERVE)
-
-ELSEWHERE = "ocdu-reading-"
-"""How a folder of the system's begins that holds what is read from a trash nobody may write to."""
 
 JOURNAL = "-journal"
 """What SQLite puts behind the name of a file for its own; nothing without that file."""
@@ -194,7 +190,7 @@ def reading(path: Path) -> Iterator[apsw.Connection]:
         with batch.opened(path) as connection:
             yield connection
         return
-    target = _to_read(path.with_suffix(READING))
+    target = to_read(path.with_suffix(READING))
     try:
         for _ in _unpacked(path, found, target):
             pass
@@ -204,31 +200,18 @@ def reading(path: Path) -> Iterator[apsw.Connection]:
         was_read(target)
 
 
-def _to_read(target: Path) -> Path:
-    """Where to unpack what is only read: there, or else in a new folder of the system's."""
-    if hindrance(target.parent) is None:
-        return target
-    return Path(mkdtemp(prefix=ELSEWHERE)) / target.name
-
-
-def was_read(plain: Path) -> None:
-    """Remove what was unpacked to be read, with the folder that was made for it."""
-    plain.unlink(missing_ok=True)
-    if plain.parent.name.startswith(ELSEWHERE):
-        plain.parent.rmdir()
-
-
 def unpacked_beside(path: Path, stop: Event) -> Generator[float, None, Path]:
     """A finished batch as a plain file to read, which is the batch itself where that is plain.
 
     Yields the share that is done; ends early, with half a file, once `stop` is set. Each caller
     gets a file of its own and removes it (`was_read`); one that was killed leaves it to
-    `remove_passing`. It lies where that of `reading` would. Raises as `take_down` does.
+    `remove_passing`, or `to_read`. It lies where that of `reading` would. Raises as `take_down`
+    does.
     """
     found = _known(path)
     if not found.is_packed:
         return path
-    target = _to_read(path.with_name(f"{path.stem}-{secrets.token_hex(4)}{READING}"))
+    target = to_read(path.with_name(f"{path.stem}-{secrets.token_hex(4)}{READING}"))
     try:
         with closing(_unpacked(path, found, target)) as octets:
             for done in octets:

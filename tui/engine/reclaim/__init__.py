@@ -198,7 +198,7 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
     elif ending == "done":
         taken = f"{format.size(done.bytes)} in {told(done, levels_of(plan))}"
         back = _way_back(plan) if batch else ""
-        message = f"Reclaimed {taken}{back}; the file shrinks after a vacuum."
+        message = f"Reclaimed {taken}{back}."
     elif work.at_work:
         message = "Nothing was reclaimed."
     else:

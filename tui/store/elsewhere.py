@@ -1,0 +1,43 @@
+"""Batches of a trash that nobody may write to are unpacked among the system's temporary files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+from tui.store.unwritable import hindrance
+
+ELSEWHERE = "ocdu-reading-"
+"""How a folder of the system's begins that holds what is read from a trash nobody may write to."""
+
+LONG_AGO = 3600.0
+"""Seconds after which such a folder is no longer read: who made it was killed."""
+
+
+def to_read(target: Path) -> Path:
+    """Where to unpack what is only read: there, or else in a new folder of the system's."""
+    if hindrance(target.parent) is None:
+        return target
+    folder = Path(mkdtemp(prefix=ELSEWHERE))
+    _remove_left(folder.parent)
+    return folder / target.name
+
+
+def was_read(plain: Path) -> None:
+    """Remove what was unpacked to be read, with the folder that was made for it."""
+    plain.unlink(missing_ok=True)
+    if plain.parent.name.startswith(ELSEWHERE):
+        plain.parent.rmdir()
+
+
+def _remove_left(folder: Path) -> None:
+    """Whole conversations that a reader left who was killed: nobody else looks for them here."""
+    for each in folder.glob(f"{ELSEWHERE}*"):
+        with suppress(OSError):
+            is_left = time.time() - each.lstat().st_mtime > LONG_AGO
+            if is_left and os.access(each, os.W_OK):
+                shutil.rmtree(each)  # which follows no link

@@ -228,6 +228,18 @@ def clip(text: str, width: int) -> str:
     return text
 
 
+def tail(text: str, width: int) -> str:
+    """The end of a path in at most `width` cells, "…/work/shop": it says more than the beginning.
+    Give it cleaned text."""
+    if width <= 0:
+        return ""
+    if cells(text) <= width:
+        return text
+    while text and cells(text) > width - 1:
+        text = text[1:]
+    return "…" + text
+
+
 def fit(text: str, width: int, right: bool = False) -> str:
     """Text clipped and padded to exactly `width` cells, `right`-aligned if wished."""
     shown = clip(text, width)

@@ -29,7 +29,7 @@ COLUMNS = (
     Column("sessions", 8, right=True, from_width=50),
     Column("active", format.AGE_CELLS, right=True, from_width=60),
     Column("project", 20),
-    Column("folder"),
+    Column("folder", path=True),
 )
 
 
@@ -151,7 +151,7 @@ def shares_of(forest: Forest) -> dict[str, Share]:
 
 def project_row(row: ProjectRow, share: Share, now: int) -> Row:
     """One project as a line."""
-    folder = f"⚠ gone: {row.worktree}" if row.missing else row.worktree
+    folder = f"{row.worktree} ⚠ gone" if row.missing else row.worktree
     return Row(
         row.id,
         (

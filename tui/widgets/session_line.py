@@ -204,9 +204,13 @@ def _badges(line: Line, mixed: bool) -> list[Badge]:
 
 def _fitting(badges: list[Badge], room: int, name: int) -> list[Piece]:
     """The badges with words where the name (in cells) keeps its room, else glyphs, else fewer."""
-    long = [(text, look) for _, text, look in badges]
-    if room - sum(cells(text) + 2 for text, _ in long) >= min(_TITLE_AMPLE, name):
-        return long
+    for shortened in range(len(badges) + 1):
+        mixed = [
+            (glyph if at < shortened else words, look)
+            for at, (glyph, words, look) in enumerate(badges)
+        ]
+        if room - sum(cells(text) + 2 for text, _ in mixed) >= min(_TITLE_AMPLE, name):
+            return mixed
     short = [(text, look) for text, _, look in badges]
     while short and room - sum(cells(text) + 2 for text, _ in short) < min(_TITLE_LEAST, name):
         short.pop(0)

@@ -60,7 +60,7 @@ def status_line(status: Status, width: int) -> Content:
         right = Content("")
     path_room = room - _cells(left) - right.cell_length - 4
     if status.path and path_room >= 8:
-        path = _tail(status.path, path_room)
+        path = format.tail(format.clean(status.path), path_room)
         left.insert(1, (0, Content.styled(path, "$foreground-muted")))
     gap = max(1, room - _cells(left) - right.cell_length)
     return Content.assemble(_joined(left), " " * gap, right)
@@ -100,16 +100,6 @@ def _get_back(status: Status) -> Content:
     return Content.assemble(
         (status.get_back, "bold $text-success"), (" to get back", "$text-success")
     )
-
-
-def _tail(path: str, cells: int) -> str:
-    """The end of a path says more than its beginning."""
-    shown = format.clean(path)
-    if format.cells(shown) <= cells:
-        return shown
-    while shown and format.cells(shown) > cells - 1:
-        shown = shown[1:]
-    return "…" + shown
 
 
 def _joined(parts: list[Part]) -> Content:

@@ -212,3 +212,7 @@ def test_a_wide_character_that_would_stick_out_is_left_out() -> None:
     assert format.clip("漢字漢字", 6) == "漢字…"
     assert format.fit("漢字漢字", 6) == "漢字… "
     assert format.clip("漢字", 4) == "漢字"
+
+
+def test_a_title_has_no_blanks_around_it_and_may_be_missing() -> None:
+    assert format.titled("  a\tb ") == "a b" and format.titled(" \n") == "(no title)"

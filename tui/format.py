@@ -181,6 +181,11 @@ def clean(text: str) -> str:
     return _HARMFUL.sub(_harmless, text)
 
 
+def titled(title: str) -> str:
+    """A title as one harmless line without blanks around it; a session may have none."""
+    return clean(title).strip() or "(no title)"
+
+
 def _harmless(found: re.Match[str]) -> str:
     char = found[0]
     if char in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029":

@@ -13,7 +13,6 @@ from tui.format import (
     SIZE_CELLS,
     age,
     cells,
-    clean,
     clip,
     count,
     fit,
@@ -22,6 +21,7 @@ from tui.format import (
     plural,
     share_bar,
     size,
+    titled,
 )
 from tui.line import Line
 from tui.ordering import Sort
@@ -166,7 +166,7 @@ def _title(line: Line, width: int, mixed: bool) -> list[Piece]:
         name, look = line.group.label, "strong"
     else:
         assert line.row is not None
-        name, look = clean(line.row.title).strip() or "(no title)", "muted" if line.context else ""
+        name, look = titled(line.row.title), "muted" if line.context else ""
     room = width - len(indent)
     badges = _fitting(_badges(line, mixed), room, cells(name))
     taken = sum(cells(text) + 2 for text, _ in badges)

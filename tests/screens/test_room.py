@@ -17,6 +17,7 @@ from tui.config import Config
 from tui.policy.reclaim import LEVELS
 from tui.screens.dialog import Dialog
 from tui.screens.rescue import RescueDialog
+from tui.widgets.plan_table import PlanTable
 from tui.widgets.row_table import RowTable
 
 
@@ -110,7 +111,7 @@ async def test_the_buttons_of_every_dialog_are_always_on_the_screen(
 
 
 def cut_for_good(screen: Screen[Any]) -> list[str]:
-    """Sentences of a dialog that have fewer lines than they need, wherever one scrolls to."""
+    """Sentences of a dialog that have fewer lines than they need, and tables without a line."""
     frame = screen.query_one("#frame")
     found = []
     for text in frame.query(Static):
@@ -118,7 +119,8 @@ def cut_for_good(screen: Screen[Any]) -> list[str]:
             needs = text.get_content_height(frame.size, screen.size, text.content_size.width)
             if text.content_size.height < needs:
                 found.append(f"{text.id}: {text.content_size} of {needs}: {text.render()}")
-    return found
+    tables = [table for table in frame.query(PlanTable) if table.display]
+    return found + [f"no line of {table} is seen" for table in tables if table.size.height < 2]
 
 
 async def test_from_the_buttons_what_has_no_room_is_a_page_away(tmp_path: Path) -> None:

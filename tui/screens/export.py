@@ -51,7 +51,7 @@ class ExportDialog(Dialog[Wish]):
         super().__init__()
         self.ids = tuple(ids)
         if len(self.ids) > 1:
-            self.heading = f"Export {len(self.ids)} conversations"
+            self.heading = f"Export {format.count(len(self.ids))} conversations"
         self._offered = ""
         """The name put into the field; one that was typed is kept."""
 

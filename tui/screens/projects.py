@@ -112,7 +112,7 @@ class ProjectsScreen(Fresh):
 
     def action_relink(self) -> None:
         """Ask where the folder is now."""
-        if (row := self.here) is not None:
+        if (row := self.here) is not None and self.desk.may_change():
             self.app.push_screen(RelinkDialog(row), self._submit)
 
     def action_remove(self) -> None:
@@ -122,6 +122,8 @@ class ProjectsScreen(Fresh):
         plan = plan_remove(self._rows, [row.id])
         if plan.refused:
             self._submit(plan)  # says why not
+            return
+        if not self.desk.may_change():
             return
 
         def answered(agreed: bool | None) -> None:

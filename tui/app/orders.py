@@ -31,7 +31,6 @@ RETAIN_EVERY = 3600.0
 class Orders(Promising):
     """The part of the app that deals with the worker."""
 
-    jobs: var[Jobs] = var(Jobs(), init=False)
     undecided: var[int] = var(0, init=False)
 
     def __init__(self) -> None:

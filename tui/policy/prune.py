@@ -120,7 +120,7 @@ def needs_asking(
             return f"“{titled(tree.root.title)}” {sentences[reason]}."
     sessions = sum(len(tree.rows) for tree in trees.values())
     if len(trees) > MANY:
-        return f"More than {MANY} trees are marked: {len(trees)}."
+        return f"These are more than {MANY} trees: {count(len(trees))}."
     if len(trees) > 1 and sessions * 2 > len(forest):
         return f"This is more than half of all sessions: {count(sessions)} of {count(len(forest))}."
     return None

@@ -29,6 +29,8 @@ class Status(NamedTuple):
     """What can be got back without deleting a session, "about 55 MB"; "" for nothing to say."""
     trash_bytes: int = 0
     """Octets of the trash; 0 while it is too small to be named."""
+    trash_key: str = ""
+    """What shows it."""
 
 
 class StatusHeader(Widget):
@@ -75,7 +77,7 @@ def _left_parts(status: Status) -> list[Part]:
         if status.wal_bytes:
             parts.append((2, Content(f"+ {format.size(status.wal_bytes)} wal")))
     if status.trash_bytes:
-        text = f"trash {format.size(status.trash_bytes)} (4)"
+        text = f"trash {format.size(status.trash_bytes)} (key {status.trash_key})"
         parts.append((4, Content.styled(text, "$text-warning")))
     if status.free_disk is not None:
         low = status.free_disk < LOW_DISK

@@ -45,7 +45,7 @@ class ExportDialog(Dialog[Wish]):
     heading = "Export the conversation"
     safe = "Not now"
     first = "#format"
-    hint = "← → the kind · ↓ the file"
+    hint = "{left} {right} the kind · {down} the file"
 
     def __init__(self, ids: Sequence[str]) -> None:
         super().__init__()

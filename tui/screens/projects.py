@@ -84,8 +84,9 @@ class ProjectsScreen(Fresh):
         parts: list[tuple[str, str]] = [(format.plural(len(rows), "project"), "bold")]
         if gone:
             key = self.desk.keys["relink"]
-            parts.append((f" · ⚠ the folder of {gone} is gone: {key} relinks one that moved",
-                          "$text-warning"))  # fmt: skip
+            folders = "the folder of 1 is" if gone == 1 else f"the folders of {gone} are"
+            said = f" · ⚠ {folders} gone: {key} relinks one that moved"
+            parts.append((said, "$text-warning"))
         self.query_one("#summary", Static).update(Content.assemble(*parts))
 
     def keys(self) -> Iterable[Key]:

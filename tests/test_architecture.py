@@ -18,8 +18,8 @@ from tui.keys import written
 ROOT = Path(__file__).parent.parent
 
 FLOOR_0 = (
-    "tui", "tui.actions", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.paths",
-    "tui.places", "tui.quantity", "tui.records", "tui.sizes",
+    "tui", "tui.actions", "tui.ascii", "tui.config", "tui.errors", "tui.format", "tui.keymap",
+    "tui.paths", "tui.places", "tui.quantity", "tui.records", "tui.sizes",
 )  # fmt: skip
 SHAPES = (
     "tui.figures", "tui.forest", "tui.line", "tui.narrowing", "tui.ordering", "tui.outline",

@@ -17,6 +17,7 @@ from tui.config import Compaction, Config, Look
 from tui.format import cells, clean
 from tui.keys import Keys
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.welcome import Welcome
 
 
 @given(st.text())
@@ -72,6 +73,16 @@ def test_keys_without_a_letter_are_named_by_words() -> None:
         "Enter",
     )
     assert Keys().sign("enter") == "↵"
+
+
+async def test_arrows_are_words_where_their_stand_ins_would_be_other_keys(tmp_path: Path) -> None:
+    config = Config(compaction=Compaction(reclaim=False), look=Look(ascii=True))
+    async with visit(garden(tmp_path), config=config) as here:
+        assert "Up Down move, Right opens" in str(here.screen.query_one(Welcome).render())
+        await here.press("x")
+        hint = str(here.screen.query_one("#frame").border_subtitle)
+        assert hint.startswith("Up to the steps")
+    assert Keys()["up"] == "↑"
 
 
 async def test_the_last_line_says_enter_in_ascii(tmp_path: Path) -> None:

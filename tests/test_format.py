@@ -203,7 +203,16 @@ def test_fitted_text_takes_exactly_its_column(text: str, width: int, right: bool
     assert format.cells(format.fit(format.clean(text), width, right)) == width
 
 
+@pytest.mark.parametrize(("width", "shown"), [(9, "/home/a/b"), (6, "…e/a/b"), (1, "…"), (0, "")])
+def test_the_end_of_a_path_stays(width: int, shown: str) -> None:
+    assert format.tail("/home/a/b", width) == shown
+
+
 def test_a_wide_character_that_would_stick_out_is_left_out() -> None:
     assert format.clip("漢字漢字", 6) == "漢字…"
     assert format.fit("漢字漢字", 6) == "漢字… "
     assert format.clip("漢字", 4) == "漢字"
+
+
+def test_a_title_has_no_blanks_around_it_and_may_be_missing() -> None:
+    assert format.titled("  a\tb ") == "a b" and format.titled(" \n") == "(no title)"

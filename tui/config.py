@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 
 from tui.actions import unknown_keys
 from tui.errors import WrongCall
+from tui.keymap import keymap, problem_of
 from tui.quantity import parse_age, parse_size
 
 
@@ -161,11 +162,19 @@ class _Reader:
             name: self._section(name, table) for name, table in found.items() if name != "keys"
         }
         keys = found.get("keys", {})
-        if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
-            raise self._wrong("keys", '[keys] takes action = "key" lines')
+        others = (
+            [id for id, key in keys.items() if not isinstance(key, str)]
+            if isinstance(keys, dict)
+            else ["keys"]
+        )
+        if others:
+            raise self._wrong(others[0], '[keys] takes action = "key" lines')
         if unknown := unknown_keys(keys):
             raise self._wrong(unknown[0], f"there is no action “{unknown[0]}” for a key")
-        return Config(**sections, keys=dict(keys))
+        own = keymap(keys)
+        if problem := problem_of(own):
+            raise self._wrong(problem.action, problem.says)
+        return Config(**sections, keys=own)
 
     def _section(self, name: str, table: Any) -> Any:
         kind = get_type_hints(Config)[name]

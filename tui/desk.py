@@ -175,6 +175,9 @@ class Desk(Talks, Protocol):
     def submit(self, plan: Plan) -> int | None:
         """Hand a plan to the worker; None (and a toast) when there is nothing to do."""
 
+    def may_change(self) -> bool:
+        """Whether anything can be changed here; where not it is said why."""
+
     def cancel(self, job: int | None = None) -> None:
         """Stop this job, or the running one, after its current step."""
 

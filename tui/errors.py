@@ -28,6 +28,10 @@ class Refused(OcduError):
     exit_code = 3
 
 
+class Unexportable(Refused):
+    """This one session cannot be written; others may: exit code 3."""
+
+
 class NotNow(Refused):
     """The circumstances of the moment forbid it, and nothing was changed: exit code 3."""
 

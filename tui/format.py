@@ -181,6 +181,11 @@ def clean(text: str) -> str:
     return _HARMFUL.sub(_harmless, text)
 
 
+def titled(title: str) -> str:
+    """A title as one harmless line without blanks around it; a session may have none."""
+    return clean(title).strip() or "(no title)"
+
+
 def _harmless(found: re.Match[str]) -> str:
     char = found[0]
     if char in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029":
@@ -226,6 +231,18 @@ def clip(text: str, width: int) -> str:
         if room < 0:
             return text[:at] + "…"
     return text
+
+
+def tail(text: str, width: int) -> str:
+    """The end of a path in at most `width` cells, "…/work/shop": it says more than the beginning.
+    Give it cleaned text."""
+    if width <= 0:
+        return ""
+    if cells(text) <= width:
+        return text
+    while text and cells(text) > width - 1:
+        text = text[1:]
+    return "…" + text
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

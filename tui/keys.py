@@ -37,6 +37,10 @@ WORDS = {"↵": "Enter", "⌫": "Backspace", "↑": "Up", "↓": "Down", "←": 
 """Their names where only ASCII is drawn: a stand-in of one letter would be taken for that key."""
 
 
+ARROWS = ("up", "down", "left", "right")
+"""Keys that work in every list and dialog beside those of the table."""
+
+
 class Keys(Mapping[str, str]):
     """The key of every action as the user has it and as it is written: `keys["undo"]` is "u".
 
@@ -51,8 +55,8 @@ class Keys(Mapping[str, str]):
         self._own = {**KEYS_BY_ID, **{id: key for id, key in (own or {}).items() if key}}
 
     def __getitem__(self, id: str) -> str:
-        """The first key of an action."""
-        return self.sign(self._own[id].split(",")[0])
+        """The first key of an action; of an arrow its sign, so that texts can name it as well."""
+        return self.sign(id if id in ARROWS else self._own[id].split(",")[0])
 
     def sign(self, key: str) -> str:
         """Any key as it is written here: `sign("enter")` is "↵", or "Enter" in ASCII."""

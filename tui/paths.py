@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,3 +24,19 @@ def here() -> Path:
 def absolute(text: str) -> Path:
     """A typed path, from here."""
     return here() / typed(text)
+
+
+def told_apart(paths: Iterable[Path]) -> dict[Path, str]:
+    """Each path by its name, with as many of its folders as it takes to tell it from the others."""
+    found = {path: 1 for path in paths}
+
+    def end(path: Path) -> tuple[str, ...]:
+        return path.parts[-found[path] :]
+
+    while True:
+        ends = Counter(map(end, found))
+        alike = [path for path in found if ends[end(path)] > 1 and found[path] < len(path.parts)]
+        if not alike:
+            return {path: str(Path(*end(path))) for path in found}
+        for path in alike:
+            found[path] += 1

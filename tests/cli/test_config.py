@@ -28,7 +28,7 @@ def test_every_key_is_told(ocdu: Ocdu) -> None:
 
 def test_what_it_shows_is_a_configuration_that_means_the_same(ocdu: Ocdu, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    file.write_text('[prune]\nkeep = 7\n[look]\nbars = "both"\n[keys]\narchive = "x"\n')
+    file.write_text('[prune]\nkeep = 7\n[look]\nbars = "both"\n[keys]\narchive = "X"\n')
     shown = tmp_path / "shown.toml"
     shown.write_text(ocdu("config", "--config", file).out.rpartition("\n/")[0])
     assert load_config(shown) == load_config(file) != Config()
@@ -52,6 +52,18 @@ def test_a_key_for_an_action_that_is_not_there_is_named_with_its_line(
     file.write_text('[keys]\narchive = "x"\narchiv = "y"\n')
     said = ocdu("config", "check", "--config", file)
     assert said.exit_code == 2 and "line 3" in said.err and "archiv" in said.err
+
+
+@pytest.mark.parametrize(
+    ("key", "why"), [('"blubb"', "no key"), ('"a"', "“archive” too"), ("5", "action = ")]
+)
+def test_a_key_that_cannot_be_is_named_with_its_line(
+    ocdu: Ocdu, tmp_path: Path, key: str, why: str
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[prune]\nkeep = 3\n[keys]\nundo = {key}\n")
+    said = ocdu("config", "check", "--config", file)
+    assert said.exit_code == 2 and "line 4" in said.err and why in said.err
 
 
 def test_the_file_is_named_whether_it_exists_or_not(ocdu: Ocdu) -> None:

@@ -40,3 +40,8 @@ def test_json_holds_all_items_and_adds_up_what_was_left_out() -> None:
     assert len(found["plan"]["items"]) == 25
     assert found["excluded"] == {"pinned": 3, "changed": 4}
     assert (found["predicted_bytes"], found["freed_bytes"], found["batch"]) == (7, 5, None)
+
+
+def test_steps_of_the_whole_database_have_no_column_for_sessions_they_do_not_count() -> None:
+    steps = Plan("rescue", (Item("events", "  events ", "nothing", Totals(bytes=10)),))
+    assert plan_text(steps).splitlines()[:2] == ["Bytes  Why      What", " 10 B  nothing  events"]

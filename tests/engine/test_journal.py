@@ -19,7 +19,7 @@ from tests.faults.test_kill import ROOT, dies
 from tests.picture import but_history, forest_of, picture, run, site_of
 from tui.engine.crash_recovery import put_right
 from tui.engine.journal import KEPT_ITEMS, told
-from tui.engine.perform import perform
+from tui.engine.perform import _title, perform
 from tui.engine.site import Site
 from tui.engine.undo import plan_undo
 from tui.policy.archive import plan_archive
@@ -71,6 +71,14 @@ def archived(site: Site) -> int:
 def dies_deleting(site: Site) -> bool:
     """Kill a prune when one of its two trees is gone."""
     return dies(site.store.path, "prune", ONE_TREE_GONE)
+
+
+@pytest.mark.parametrize(
+    ("more", "title"), [(0, "“A”"), (1, "“A” and 1 more"), (1380, "“A” and 1,380 more")]
+)
+def test_a_job_is_called_by_its_first_item(more: int, title: str) -> None:
+    items = (Item("a", "  A\n", "", Totals()),) + (Item("b", "B", "", Totals()),) * more
+    assert _title(Plan("reclaim", items)) == title
 
 
 def test_every_item_stands_in_the_journal_with_its_reason_and_its_bytes(site: Site) -> None:

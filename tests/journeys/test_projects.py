@@ -57,7 +57,7 @@ async def test_projects_stand_there_the_largest_first_and_gone_folders_are_named
         table = await shown(here)
         assert names(table) == ["oak", tmp_path.name, "bare"]
         assert "gone" in table.rows[0].cells[4][0] and "gone" not in table.rows[1].cells[4][0]
-        assert "2 is gone" in str(here.screen.query_one("#summary", Static).content)
+        assert "folders of 2 are gone" in str(here.screen.query_one("#summary", Static).content)
         shares = shares_of(here.app.forest)
         usages = [here.app.forest.usage_of(row.id) or Usage() for row in here.app.forest.rows]
         assert sum(share.bytes for share in shares.values()) == sum(u.bytes for u in usages)

@@ -74,6 +74,21 @@ async def test_header_dashboard_and_rescue_promise_the_same_and_say_when_it_is_a
             assert header.status.get_back == exact
 
 
+async def test_while_a_job_is_at_work_its_log_is_nobodys_gain(tmp_path: Path) -> None:
+    async with visit(bloated(tmp_path / "opencode.db")) as here:
+        app = here.app
+        await here.until(lambda: app.promise is not None)
+        before = app.promise
+        assert before is not None and app.live is not None
+        app.jobs = Jobs(Running(1, Plan("vacuum", ()), None, 0))
+        app.live = app.live._replace(sizes=app.live.sizes._replace(wal_bytes=10**9))
+        for _ in range(4):
+            await here.pilot.pause(0.1)
+            assert app.promise == before
+        app.jobs = Jobs()
+        await here.until(lambda: app.promise is not None and app.promise.bytes > 10**9)
+
+
 async def test_a_file_swollen_by_its_event_log_shrinks_and_says_what_it_said(
     tmp_path: Path,
 ) -> None:

@@ -30,6 +30,22 @@ async def test_read_only_refuses_in_a_sentence(tmp_path: Path) -> None:
     assert picture(path) == before
 
 
+async def test_where_nothing_can_be_changed_nobody_is_asked_whether_it_should(
+    tmp_path: Path,
+) -> None:
+    path = garden(tmp_path)
+    app = OcduApp(open_site(path, read_only=True), QUIET, clock=lambda: NOW)
+    async with app.run_test() as pilot:
+        here = Visit(app, pilot, path)
+        await here.until(lambda: app.measure.done)
+        for keys in (("D",), ("g", "d"), ("6", "l")):
+            app.clear_notifications()
+            await here.press(*keys)
+            await here.idle()
+            assert isinstance(here.screen, Page), keys
+            assert any("--read-only" in toast for toast in here.toasts), keys
+
+
 async def test_a_database_that_vanishes_is_a_sentence_not_a_crash(tmp_path: Path) -> None:
     path = garden(tmp_path)
     async with visit(path) as here:

@@ -160,7 +160,7 @@ def test_one_key_takes_neither_many_trees_nor_most_of_them_unasked() -> None:
     names = [f"t{n}" for n in range(50)]
     trees = forest(*map(row, names))
     assert needs_asking(trees, names[:20], NOW) is None
-    assert needs_asking(trees, names[:21], NOW) == "More than 20 trees are marked: 21."
+    assert needs_asking(trees, names[:21], NOW) == "These are more than 20 trees: 21."
     few = forest(*map(row, names[:4]))
     assert needs_asking(few, names[:2], NOW) is None
     assert "more than half of all sessions: 3 of 4" in (needs_asking(few, names[:3], NOW) or "")

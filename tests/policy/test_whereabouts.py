@@ -31,6 +31,13 @@ def test_json_files_count_only_when_something_was_never_imported() -> None:
     assert "4 of 9 sessions" in sentence and "1.15" in sentence
 
 
+def test_files_of_one_name_are_told_apart() -> None:
+    elsewhere = MAIN._replace(path=Path("/e/opencode.db"), archived=3)
+    assert [sentence.split(" in ")[1].split(":")[0] for sentence in told(MAIN, elsewhere)] == [
+        "e/opencode.db"
+    ]
+
+
 def test_each_reason_names_the_file_and_the_next_step() -> None:
     row = MAIN._replace(in_events_only=1, missing=2, archived=3, projects=4)
     sentences = told(row)

@@ -6,11 +6,13 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from textual.widgets import Input, Static
 
 from tests.factories import days_ago, execute, make_database, session
+from tests.generations import every_state
 from tests.screens.test_conversation import hutch, reading
 from tests.screens.tidy import untidy
 from tests.visit import SIZES, Visit, garden, visit
@@ -19,6 +21,7 @@ from tui.errors import Refused
 from tui.screens.conversation import ConversationScreen
 from tui.screens.export import ExportDialog, json_octets
 from tui.store.export import new_file
+from tui.talks import Format
 from tui.widgets.job_bar import JobBar
 
 
@@ -226,3 +229,39 @@ def test_a_name_that_was_taken_meanwhile_is_not_written_over(tmp_path: Path) -> 
         target.write_text("theirs")
     assert target.read_text() == "theirs"
     assert not [each for each in tmp_path.iterdir() if each.name.endswith(".part")]
+
+
+async def test_a_session_that_2x_has_more_of_stops_no_other(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "opencode" / "opencode.db"
+    every_state(path)
+    async with visit(path) as here:
+        await here.press("v", "v", "asterisk")  # of every state
+        ids = here.screen.exported_ids()  # type: ignore[attr-defined]
+        await here.press("E", "right", "enter", "enter")
+        await here.until(lambda: any("Left out" in each for each in here.toasts))
+    said = next(each for each in here.toasts if "Left out" in each)
+    made = list((folder / "opencode-sessions").iterdir())
+    assert 0 < len(made) < len(ids)
+    assert f"{len(made)} of {len(ids)} sessions written to" in said
+    assert "opencode 2.x has more of" in said and "more like it." in said
+
+
+@pytest.mark.parametrize("whole", [0, 1])
+async def test_what_is_whole_when_it_is_stopped_stays_and_is_counted(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    async with visit(garden(tmp_path)) as here:
+        write = here.app.write_conversation
+
+        def stopped(id: str, format: Format, target: Path, stop: Event, *more: Any) -> str:
+            if len(list(target.parent.iterdir())) == whole:
+                stop.set()
+            return write(id, format, target, stop, *more)
+
+        monkeypatch.setattr(here.app, "write_conversation", stopped)
+        await here.press("asterisk", "E", "right", "enter", "enter")
+        await here.until(lambda: any("Stopped" in each for each in here.toasts))
+    made = folder / "opencode-sessions"
+    assert made.exists() == bool(whole)
+    counted = f"Stopped. 1 of 5 sessions written to {made}."
+    assert here.toasts[-1] == (counted if whole else "Stopped. No session was written.")

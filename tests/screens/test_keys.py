@@ -111,6 +111,19 @@ async def test_the_users_own_keys_work_and_are_shown(tmp_path: Path) -> None:
         assert here.app.current_mode == "trash"
 
 
+async def test_among_the_jobs_only_keys_are_shown_that_do_something_now(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+
+        async def shown(*keys: str) -> str:
+            await here.press(*keys)
+            await here.idle()
+            return " ".join(key.key for key in here.screen.query_one(KeyBar).keys)
+
+        assert await shown("5") == "1 ? q"
+        assert await shown("1", "j", "a", "5") == "u 1 ? q"
+        assert await shown("u") == "U 1 ? q"
+
+
 async def test_escape_leads_from_every_screen_back_to_the_sessions(tmp_path: Path) -> None:
     async with visit(garden(tmp_path)) as here:
         for page in "23456":

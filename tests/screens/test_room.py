@@ -17,6 +17,7 @@ from tui.config import Config
 from tui.policy.reclaim import LEVELS
 from tui.screens.dialog import Dialog
 from tui.screens.rescue import RescueDialog
+from tui.widgets.plan_table import PlanTable
 from tui.widgets.row_table import RowTable
 
 
@@ -106,6 +107,20 @@ async def test_the_buttons_of_every_dialog_are_always_on_the_screen(
         dialog.query_one("#frame").scroll_end(animate=False)
         await here.pilot.pause()
         assert seen_in_full(dialog) == "", "wherever the text above was scrolled to"
+        assert cut_for_good(dialog) == []
+
+
+def cut_for_good(screen: Screen[Any]) -> list[str]:
+    """Sentences of a dialog that have fewer lines than they need, and tables without a line."""
+    frame = screen.query_one("#frame")
+    found = []
+    for text in frame.query(Static):
+        if text.display and str(text.render()).strip():
+            needs = text.get_content_height(frame.size, screen.size, text.content_size.width)
+            if text.content_size.height < needs:
+                found.append(f"{text.id}: {text.content_size} of {needs}: {text.render()}")
+    tables = [table for table in frame.query(PlanTable) if table.display]
+    return found + [f"no line of {table} is seen" for table in tables if table.size.height < 2]
 
 
 async def test_from_the_buttons_what_has_no_room_is_a_page_away(tmp_path: Path) -> None:
@@ -194,3 +209,14 @@ async def test_arrows_lead_from_the_buttons_to_the_steps_and_back(tmp_path: Path
         dialog.query_one("#steps").focus()
         await here.press(*["down"] * len(dialog.query_one("#steps", RowTable).rows))
         assert dialog.focused is dialog.query_one("#safe")
+
+
+async def test_the_end_of_a_folder_is_never_cut(tmp_path: Path) -> None:
+    folder = f"/{'long/' * 20}garden"
+    path = make_database(tmp_path / "opencode" / "opencode.db", [session("A", directory=folder)])
+    execute(path, "UPDATE project SET worktree = ?", folder)
+    async with visit(path, (80, 24)) as here:
+        await here.press("6")
+        await here.idle()
+        lines = here.screen._compositor.render_strips()
+        assert any("garden ⚠ gone" in line.text for line in lines)

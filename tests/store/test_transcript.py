@@ -100,6 +100,14 @@ def test_diffs_are_told_by_file_and_lines(tmp_path: Path) -> None:
     assert "+++" not in whole(store, entry)
 
 
+@pytest.mark.parametrize(("files", "title"), [(1, "of 1 file"), (2, "of 2 files")])
+def test_a_patch_counts_its_files(tmp_path: Path, files: int, title: str) -> None:
+    store = talk(tmp_path, [Turn("hello")])
+    data = json.dumps({"type": "patch", "files": ["a.py"] * files})
+    execute(store.path, "UPDATE part SET data = ?", data)
+    assert {each.title for each in entries_of(store)} >= {f"patch {title}"}
+
+
 def test_time_counts_before_id_for_ids_wrapped(tmp_path: Path) -> None:
     store = talk(tmp_path, [Turn("early"), Turn("late")])
     execute(store.path, "PRAGMA foreign_keys = OFF")

@@ -16,7 +16,7 @@ from tui.format import cells
 from tui.ordering import Order
 from tui.outline import Outline
 from tui.records import SessionRow, Usage
-from tui.widgets.session_line import Layout
+from tui.widgets.session_line import Layout, pieces
 from tui.widgets.session_tree import SessionTree
 
 SIZES = [(120, 40), (80, 24), (50, 20)]
@@ -404,6 +404,19 @@ async def test_badges_have_words_where_there_is_room() -> None:
         assert "◆" in text
         assert "shared" not in text
         assert "Talk about room" in text
+
+
+async def test_of_two_badges_the_less_important_loses_its_words_first() -> None:
+    row = a_row("ses_1", title="A title of thirty-four cells, no more", missing=True, archived=4)
+    line = an_outline([row]).line(0)
+
+    def shown(width: int) -> str:
+        layout = Layout(width, 0, False, False, "size", False)
+        return "".join(text for text, _ in pieces(line, layout, 0, False, False, False))
+
+    assert "▣ archived  ⚠ directory is gone" in shown(100)
+    assert "▣  ⚠ directory is gone" in shown(82)
+    assert shown(60).endswith("▣  ⚠")
 
 
 async def test_generations_are_named_only_where_they_differ() -> None:

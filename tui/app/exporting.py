@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 from textual.reactive import var
 
 from tui.app.travel import Travel
-from tui.format import plural
+from tui.errors import OcduError, Unexportable
+from tui.format import count, plural, titled
 from tui.talks import Format, Writing
 
 OFTEN = 0.2
 """Seconds between two pictures of how far it is."""
+
+
+def _so_far(whole: int, of: int, folder: Path) -> str:
+    if not whole:
+        return "No session was written."
+    share = (
+        plural(whole, "session") if whole == of else f"{count(whole)} of {plural(of, 'session')}"
+    )
+    return f"{share} written to {folder}."
 
 
 class Exporting(Travel):
@@ -47,21 +58,35 @@ class Exporting(Travel):
         if len(ids) == 1:
             return self.write_conversation(ids[0], format, target, stop, self._counting(0))
         self.make_folder(target)
-        done = 0
-        for id in ids:
-            told = self._counting(done)
-            file = self.free_file(id, format, target)
-            try:
-                self.write_conversation(id, format, file, stop, told)
-            finally:
-                if stop.is_set():
-                    self.tell_written(plural(ids.index(id), "session"), target)
-            done += file.stat().st_size
-        return f"{plural(len(ids), 'session')} written to {target}."
+        try:
+            return self._written_into(target, ids, format, stop)
+        finally:
+            with suppress(OSError):  # with something in it, it stays
+                target.rmdir()
 
-    def tell_written(self, sessions: str, target: Path) -> None:
-        """From a thread: what is whole before the writing was stopped."""
-        self.hand_over(self.say, f"{sessions} written to {target} before.")
+    def _written_into(self, folder: Path, ids: Sequence[str], format: Format, stop: Event) -> str:
+        """Each session that can be written; of the others the first is named, with its reason."""
+        octets, whole, left_out = 0, 0, list[str]()
+        for id in ids:
+            file = self.free_file(id, format, folder)
+            try:
+                self.write_conversation(id, format, file, stop, self._counting(octets))
+            except OcduError as error:
+                if stop.is_set():
+                    break
+                if not isinstance(error, Unexportable):  # the disk: the next would meet it as well
+                    raise type(error)(f"{_so_far(whole, len(ids), folder)} {error}") from error
+                left_out.append(f"“{titled(self.forest.row(id).title)}”: {error}")
+                continue
+            octets += file.stat().st_size
+            whole += 1
+        said = _so_far(whole, len(ids), folder)
+        if stop.is_set():
+            return f"Stopped. {said}"
+        if not left_out:
+            return said
+        more = f" {count(len(left_out) - 1)} more like it." if len(left_out) > 1 else ""
+        return f"{said} Left out: {left_out[0]}{more}"
 
     def _counting(self, before: int) -> Callable[[int], None]:
         """Told how many octets of a file are written, it shows them now and then."""

@@ -31,7 +31,6 @@ RETAIN_EVERY = 3600.0
 class Orders(Promising):
     """The part of the app that deals with the worker."""
 
-    jobs: var[Jobs] = var(Jobs(), init=False)
     undecided: var[int] = var(0, init=False)
 
     def __init__(self) -> None:
@@ -66,12 +65,18 @@ class Orders(Promising):
         if plan.refused or not plan.items:
             self.say(plan.message or "Nothing to do.", "warning" if plan.refused else "information")
             return None
-        if refusal := self.site.refusal:
-            self.say(refusal, "error")
+        if not self.may_change():
             return None
         number = self.worker.submit(plan)
         self._queue_changed()
         return number
+
+    def may_change(self) -> bool:
+        """Whether anything can be changed here; where not it is said why, before anybody is asked
+        what it would be for nothing."""
+        if refusal := self.site.refusal:
+            self.say(refusal, "error")
+        return refusal is None
 
     def take_up(self) -> None:
         """A vacuum that waits since an earlier ocdu is queued again, and the user is told."""

@@ -112,7 +112,7 @@ def session_json(forest: Forest, i: int) -> dict[str, Any]:
 
 
 def _text(call: Call, forest: Forest, places: list[int]) -> str:
-    from tui.format import age, clean, count, size
+    from tui.format import age, clean, count, size, titled
 
     rows = []
     for i in places:
@@ -121,7 +121,7 @@ def _text(call: Call, forest: Forest, places: list[int]) -> str:
             continue
         indent = "  " * forest.depth[i]
         special = badges(row)
-        title = clean(row.title) or "(no title)"
+        title = titled(row.title)
         rows.append(
             (
                 size(forest.subtree_bytes(i)),

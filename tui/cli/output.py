@@ -209,15 +209,20 @@ def _item_json(item: Item) -> dict[str, Any]:
 
 def plan_text(plan: Plan) -> str:
     """The plan for people: its first items, the totals, and what was left out."""
-    from tui.format import clean, count, size
+    from tui.format import count, size, titled
 
     if not plan.items:
         return ""
-    rows = [
-        (size(item.bytes), count(item.totals.sessions), item.reason, clean(item.title or item.id))
+    heads: tuple[str, ...] = ("Bytes", "Sessions", "Why", "What")
+    sides = "rrll"
+    rows: list[tuple[str, ...]] = [
+        (size(item.bytes), count(item.totals.sessions), item.reason, titled(item.title or item.id))
         for item in plan.items[:MOST_ITEMS]
     ]
-    lines = [table(("Bytes", "Sessions", "Why", "What"), rows, "rrll")]
+    if not plan.totals.sessions:  # files, steps and levels of the whole database have none
+        heads, sides = (heads[0], *heads[2:]), "rll"
+        rows = [(row[0], *row[2:]) for row in rows]
+    lines = [table(heads, rows, sides)]
     if len(plan) > MOST_ITEMS:
         lines.append(f"… and {count(len(plan) - MOST_ITEMS)} more")
     lines.append("")

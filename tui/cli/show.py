@@ -143,12 +143,12 @@ def _get_back(call: Call, forest: Forest, ids: Sequence[str]) -> list[dict[str, 
 
 
 def _text(call: Call, detail: SessionDetail, session: dict[str, Any]) -> str:
-    from tui.format import age, clean, clip, count, money, size
+    from tui.format import age, clean, clip, count, money, size, titled
 
     row = detail.row
     facts = {
         "Id": clean(row.id),
-        "Title": clean(row.title),
+        "Title": titled(row.title),
         "State": badges(row) or "active",
         "Parent": clean(row.parent_id or ""),
         "Project": clean(row.project),

@@ -59,7 +59,7 @@ def run(call: Call) -> Answer:
 
 
 def _list(call: Call) -> Answer:
-    from tui.format import age, clean, count, plural, size
+    from tui.format import age, count, plural, size, titled
 
     found = _batches(call)
     data = {"batches": [_batch_json(each) for each in found]}
@@ -73,7 +73,7 @@ def _list(call: Call) -> Answer:
             count(each.trees),
             count(each.sessions),
             size(each.bytes),
-            clean(", ".join(each.titles)),
+            ", ".join(map(titled, each.titles)),
         )
         for each in found
     ]

@@ -14,6 +14,7 @@ from tui.engine.crash_memory import intended_undo, take_back
 from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.errors import NotNow, OcduError
+from tui.format import count
 from tui.policy.plan import Item, Outcome, Plan, Step
 from tui.store.database import SQLITE_EXCEPTIONS
 from tui.store.journal import GIVING_BACK, RUNNING, TURNED, JobRecord, JournalEntry
@@ -194,7 +195,8 @@ def _settled(site: Site, entry: JournalEntry, live: bool) -> str:
     record = site.ledger.record(entry.id)
     if record is not None and record.phases:
         last = record.phases[-1]
-        what += f" while {last['phase'] or 'working'} ({last['done']} of {last['total']})"
+        share = f"{count(last['done'])} of {count(last['total'])}"
+        what += f" while {last['phase'] or 'working'} ({share})"
     if record is not None and _has_turned(site, record):
         return f"{what}: its work was done, there is nothing left of it."
     if became := take_back(site, entry, live=live):

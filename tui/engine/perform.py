@@ -21,6 +21,7 @@ from tui.engine.room import explained_fully
 from tui.engine.site import Site
 from tui.engine.waiting import is_patient, its_turn, settled
 from tui.errors import OcduError
+from tui.format import clean, count
 from tui.policy.giving_back import FREES_PAGES, GIVEN_BACK, STILL_THERE, plan_giving_back
 from tui.policy.plan import Ending, Outcome, Plan, Step, items_as_json
 from tui.policy.vacuum import VacuumDecision
@@ -151,10 +152,10 @@ TOLD = ("undo", "redo", "checkpoint", "vacuum")
 
 
 def _title(plan: Plan) -> str:
-    first = plan.items[0].title or plan.items[0].id
+    first = clean(plan.items[0].title).strip() or plan.items[0].id
     if plan.verb in TOLD:
         return first
-    return f"“{first}”" if len(plan) == 1 else f"“{first}” and {len(plan) - 1} more"
+    return f"“{first}”" if len(plan) == 1 else f"“{first}” and {count(len(plan) - 1)} more"
 
 
 def _undo_of(plan: Plan, outcome: Outcome) -> dict[str, object] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tui.format import plural
+from tui.format import count, plural
 from tui.store.ledger import Ledger
 
 
@@ -17,9 +17,9 @@ def pin(ledger: Ledger, titles: Mapping[str, str], pinned: bool) -> list[str]:
     if not changed:
         return []
     verb = "pin" if pinned else "unpin"
-    first = f"“{titles[changed[0]] or changed[0]}”"
+    first = f"“{titles[changed[0]].strip() or changed[0]}”"
     entry = ledger.begin(
-        verb, first if len(changed) == 1 else f"{first} and {len(changed) - 1} more"
+        verb, first if len(changed) == 1 else f"{first} and {count(len(changed) - 1)} more"
     )
     write_pins(ledger, changed, pinned)
     ledger.update(

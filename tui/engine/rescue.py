@@ -17,7 +17,7 @@ from tui.engine.reclaim.search import search_levels
 from tui.engine.site import Site
 from tui.engine.vacuum import WORTH_MEASURING, vacuum_facts
 from tui.errors import OcduError
-from tui.format import size
+from tui.format import plural, size
 from tui.policy.plan import Ending, Item, Outcome, Plan, Step, Totals
 from tui.policy.rescue import (
     INCREMENTAL,
@@ -247,5 +247,7 @@ def _said(run: _Run, ending: Ending, freed: int, shrank: str) -> str:
     if vacuum is not None and vacuum.ending not in ("done", "nothing"):
         text += f" The vacuum is still to come: {vacuum.message}"
     elif run.problem or ending == "partial":
-        text += f" Stopped after {len(run.outcomes)} of {len(run.plan)} steps. {run.problem}"
+        text += (
+            f" Stopped after {len(run.outcomes)} of {plural(len(run.plan), 'step')}. {run.problem}"
+        )
     return f"{text.rstrip()} No session was deleted."

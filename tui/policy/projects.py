@@ -87,7 +87,8 @@ def plan_relink(
     moves = tuple(_moves(places, old, new))
     items = tuple(_item(move) for move in moves)
     sessions = sum(item.totals.sessions for item in items)
-    message = f"{format.plural(sessions, 'session')} and {len(items) - sessions} other paths move."
+    others = format.plural(len(items) - sessions, "other path")
+    message = f"{format.plural(sessions, 'session')} and {others} move."
     refused = False
     if not items:
         message = f"No stored path begins with {old}: see `ocdu projects`."

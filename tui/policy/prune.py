@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tui.forest import Forest, Tree
-from tui.format import age, day, plural, size
+from tui.format import age, count, day, plural, size, titled
 from tui.policy.plan import Item, Plan, Totals
 from tui.records import NOTHING
 
@@ -117,12 +117,12 @@ def needs_asking(
     for tree in trees.values():
         reason = _protection(tree, now, running)
         if reason:
-            return f"“{tree.root.title}” {sentences[reason]}."
+            return f"“{titled(tree.root.title)}” {sentences[reason]}."
     sessions = sum(len(tree.rows) for tree in trees.values())
     if len(trees) > MANY:
-        return f"More than {MANY} trees are marked: {len(trees)}."
+        return f"These are more than {MANY} trees: {count(len(trees))}."
     if len(trees) > 1 and sessions * 2 > len(forest):
-        return f"This is more than half of all sessions: {sessions} of {len(forest)}."
+        return f"This is more than half of all sessions: {count(sessions)} of {count(len(forest))}."
     return None
 
 

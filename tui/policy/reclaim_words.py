@@ -91,8 +91,11 @@ def named(forest: Forest, left: Sequence[Payload]) -> str:
     said = ""
     for cause, why in LEFT.items():
         ids = [each.session_id for each in left if (each.level, each.reason) == cause]
-        titles = [f"“{forest.row(id).title}”" if id in forest else id for id in ids[:MOST_NAMED]]
-        more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
+        titles = [
+            f"“{format.titled(forest.row(id).title)}”" if id in forest else id
+            for id in ids[:MOST_NAMED]
+        ]
+        more = f" and {format.count(len(ids) - MOST_NAMED)} more" if len(ids) > MOST_NAMED else ""
         if ids:
             said += f" Left as they are, because {why}: {', '.join(titles)}{more}."
     return said

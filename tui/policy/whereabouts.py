@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tui.format import count, plural
+from tui.paths import told_apart
 from tui.places import Whereabouts
 
 
@@ -30,8 +31,9 @@ def explanations(
             "1.2 were never imported and lie in storage/: opencode since 1.17 cannot read them; "
             "1.2 to 1.15 imports them when it starts without a database."
         )
+    names = told_apart([row.path for row in rows])
     for row in rows:
-        where = row.path.name
+        where = names[row.path]
         if row.in_events_only:
             what = plural(row.in_events_only, "session")
             yield f"{what} in {where} live on in events alone: `ocdu recover` rebuilds them."

@@ -94,7 +94,7 @@ def sums_text(heading: str, shares: Sequence[Share], width: int, bars: bool) -> 
     bar = 8 if bars and width >= 30 else 0
     for share in shares:
         name = format.clip(
-            format.clean(share.name) or "(no title)",
+            format.titled(share.name),
             max(4, width - format.SIZE_CELLS - 2 - (bar + 1 if bar else 0)),
         )
         part = share.bytes / most if most else 0.0

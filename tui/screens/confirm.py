@@ -147,7 +147,7 @@ def remove_project_question(plan: Plan) -> Question:
     """Before an empty project goes."""
     return Question(
         "Remove project",
-        (f"“{format.clip(format.clean(plan.items[0].title), 50)}” has no session.", plan.message),
+        (f"“{format.clip(format.titled(plan.items[0].title), 50)}” has no session.", plan.message),
         f"Remove {format.plural(len(plan), 'project')}",
         safe="Keep it",
     )
@@ -182,5 +182,5 @@ def consent_question(payloads: Iterable[Payload], given: bool = False) -> Questi
 def _named(plan: Plan) -> str:
     sessions = format.plural(plan.totals.sessions, "session")
     if len(plan.items) == 1:
-        return f"“{format.clip(format.clean(plan.items[0].title), 50)}” with {sessions}"
+        return f"“{format.clip(format.titled(plan.items[0].title), 50)}” with {sessions}"
     return f"{format.plural(len(plan.items), 'tree')} with {sessions}"

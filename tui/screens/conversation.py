@@ -200,7 +200,7 @@ class ConversationScreen(Within):
         if self.share < 1:
             facts.append(f"{format.percent(self.share)} read")
         facts.append(self.hits_told())
-        title = format.clean(row.title).strip() or "(no title)"
+        title = format.titled(row.title)
         told = " · ".join(format.clean(fact) for fact in facts if fact)
         head.update(Content.assemble((title, "bold"), "  ", (told, "$foreground-muted")))
 

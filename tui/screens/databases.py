@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format
+from tui.paths import told_apart
 from tui.places import Whereabouts
 from tui.policy.whereabouts import explanations
 from tui.screens.dialog import Dialog
@@ -51,6 +52,7 @@ class DatabasesDialog(Dialog[Path]):
     def __init__(self) -> None:
         super().__init__()
         self._rows: Sequence[Whereabouts] = ()
+        self._names: dict[Path, str] = {}
 
     def body(self) -> Iterable[Widget]:
         """The files, then where a history can be."""
@@ -69,7 +71,9 @@ class DatabasesDialog(Dialog[Path]):
         known = Known(*found)
         here, now = self.desk.database, self.desk.now()
         self._rows = known.rows
-        self.table.show(COLUMNS, [database_row(row, here, now) for row in known.rows])
+        self._names = told_apart([row.path for row in known.rows])
+        rows = [database_row(row, self._names[row.path], here, now) for row in known.rows]
+        self.table.show(COLUMNS, rows)
         hints = explanations(known.rows, known.json_sessions, known.never_imported, here)
         text = "\n".join(f"· {format.clean(hint)}" for hint in hints)
         self.query_one("#hints", Static).update(
@@ -81,7 +85,9 @@ class DatabasesDialog(Dialog[Path]):
     def _moved(self) -> None:
         row = self._here()
         is_other = row is not None and row.path != self.desk.database and not row.note
-        self.offer(f"Open {row.path.name}" if row and is_other else "Open", possible=is_other)
+        self.offer(
+            f"Open {self._names[row.path]}" if row and is_other else "Open", possible=is_other
+        )
 
     def _here(self) -> Whereabouts | None:
         return next((row for row in self._rows if str(row.path) == self.table.key), None)
@@ -97,11 +103,11 @@ class DatabasesDialog(Dialog[Path]):
         return row.path if row else None
 
 
-def database_row(row: Whereabouts, here: Path, now: int) -> Row:
+def database_row(row: Whereabouts, called: str, here: Path, now: int) -> Row:
     """One database as a line; the open one is marked."""
     kind = {"v1": "V1", "v2": "V2", "both": "V1+V2"}.get(row.generation, "?")
     mark = "● " if row.path == here else "  "
-    name = f"{mark}{row.path.name}" + (f": {row.note}" if row.note else "")
+    name = f"{mark}{called}" + (f": {row.note}" if row.note else "")
     return Row(
         str(row.path),
         (

@@ -125,6 +125,8 @@ class Deeds(Page):
     def _ask(self, question: Question, plan: Plan) -> None:
         from tui.screens.confirm import ConfirmDialog
 
+        if not self.desk.may_change():
+            return
         if then := announced(plan, self.desk.live.sizes) if self.desk.live else "":
             question = question._replace(sentences=(*question.sentences, then))
 

@@ -45,13 +45,13 @@ class ExportDialog(Dialog[Wish]):
     heading = "Export the conversation"
     safe = "Not now"
     first = "#format"
-    hint = "← → the kind · ↓ the file"
+    hint = "{left} {right} the kind · {down} the file"
 
     def __init__(self, ids: Sequence[str]) -> None:
         super().__init__()
         self.ids = tuple(ids)
         if len(self.ids) > 1:
-            self.heading = f"Export {len(self.ids)} conversations"
+            self.heading = f"Export {format.count(len(self.ids))} conversations"
         self._offered = ""
         """The name put into the field; one that was typed is kept."""
 

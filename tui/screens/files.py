@@ -124,6 +124,8 @@ class FilesScreen(Page):
         if not plan.items:
             self.desk.submit(plan)  # says why there is nothing
             return
+        if not self.desk.may_change():
+            return
 
         def answered(agreed: bool | None) -> None:
             if agreed:

@@ -37,7 +37,7 @@ FIXED = {
     "Projects": (("{enter}", "show its newest session"),),
     "Jobs": (("{enter}", "all about the job"),),
     "Dialogs": (
-        ("↑", "from the buttons to the list"),
+        ("{up}", "from the buttons to the list"),
         ("{page_up} {page_down}", "from the buttons, what has no room above them"),
         ("Esc", "out of every dialog, and nothing is changed"),
     ),
@@ -97,7 +97,7 @@ class HelpDialog(ModalScreen[None]):
 
 def help_text(keys: Keys, width: int) -> Content:
     """All groups below each other, with the keys as the user has them."""
-    names = {**keys, "enter": keys.sign("enter")}
+    names = {**keys, "enter": keys.sign("enter"), "up": keys["up"]}
     lines: list[Content] = []
     for group in GROUPS:
         lines += [Content(""), Content.styled(group, "bold $text-accent")]

@@ -58,6 +58,8 @@ class JobsScreen(Page):
 
     table = query_one(RowTable)
 
+    _lines: Sequence[JournalLine] = ()
+
     def body(self) -> Iterable[Widget]:
         """A line of summary and the table."""
         yield Static(id="summary", classes="summary", markup=False)
@@ -66,7 +68,6 @@ class JobsScreen(Page):
 
     def on_mount(self) -> None:
         """Follow the queue."""
-        self._lines: Sequence[JournalLine] = ()
         self.table.focus()
         self.watch(self.app, "jobs", self._job_changed, init=False)
         self.watch(self.table, "cursor", self._say_message, init=False)
@@ -111,6 +112,7 @@ class JobsScreen(Page):
         roomy = self.size.width >= ROOMY
         rows = self._rows()
         self.table.show(*(COLUMNS, rows) if roomy else (NARROW, map(brief, rows)))
+        self.show_keys()
         self._say_message()
 
     def on_resize(self) -> None:
@@ -146,10 +148,17 @@ class JobsScreen(Page):
             self.desk.cancel(int(number))
 
     def keys(self) -> Iterable[Key]:
-        """What can be done here, then the way out."""
+        """What can be done here and now, then the way out."""
+        jobs, newest = self.desk.jobs, next(iter(self._lines), None)
+        now = {
+            "undo": True,
+            "redo": newest is not None and newest.verb == "undo",
+            "pause": jobs.running is not None,
+            "cancel": jobs.running is not None,
+            "withdraw": bool(jobs.waiting),
+        }
         return (
-            *self.table_keys(("undo", "redo", "pause", "cancel")),
-            *self.table_keys(("withdraw",)),
+            *(key for id, works in now.items() if works for key in self.table_keys((id,))),
             *self.table_keys(("show_sessions", "help", "quit")),
         )
 

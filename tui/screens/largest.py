@@ -246,6 +246,6 @@ def large_row(id: str, row: LargeRow, forest: Forest) -> Row:
             (format.size(row.bytes), "strong"),
             (what_is(row), ""),
             (session.project if session else "", "muted"),
-            ((session.title or "(no title)") if session else id, ""),
+            (format.titled(session.title) if session else id, ""),
         ),
     )

@@ -147,6 +147,7 @@ def status_of(desk: Desk, live: Live | None) -> Status:
         holders=tuple((holder.name, holder.pid) for holder in live.holders),
         get_back=desk.promise.told if desk.promise and desk.promise.bytes else "",
         trash_bytes=live.trash_bytes if is_not_small(live) else 0,
+        trash_key=desk.keys["show_trash"],
     )
 
 

@@ -29,7 +29,7 @@ COLUMNS = (
     Column("sessions", 8, right=True, from_width=50),
     Column("active", format.AGE_CELLS, right=True, from_width=60),
     Column("project", 20),
-    Column("folder"),
+    Column("folder", path=True),
 )
 
 
@@ -84,8 +84,9 @@ class ProjectsScreen(Fresh):
         parts: list[tuple[str, str]] = [(format.plural(len(rows), "project"), "bold")]
         if gone:
             key = self.desk.keys["relink"]
-            parts.append((f" · ⚠ the folder of {gone} is gone: {key} relinks one that moved",
-                          "$text-warning"))  # fmt: skip
+            folders = "the folder of 1 is" if gone == 1 else f"the folders of {gone} are"
+            said = f" · ⚠ {folders} gone: {key} relinks one that moved"
+            parts.append((said, "$text-warning"))
         self.query_one("#summary", Static).update(Content.assemble(*parts))
 
     def keys(self) -> Iterable[Key]:
@@ -112,7 +113,7 @@ class ProjectsScreen(Fresh):
 
     def action_relink(self) -> None:
         """Ask where the folder is now."""
-        if (row := self.here) is not None:
+        if (row := self.here) is not None and self.desk.may_change():
             self.app.push_screen(RelinkDialog(row), self._submit)
 
     def action_remove(self) -> None:
@@ -122,6 +123,8 @@ class ProjectsScreen(Fresh):
         plan = plan_remove(self._rows, [row.id])
         if plan.refused:
             self._submit(plan)  # says why not
+            return
+        if not self.desk.may_change():
             return
 
         def answered(agreed: bool | None) -> None:
@@ -151,7 +154,7 @@ def shares_of(forest: Forest) -> dict[str, Share]:
 
 def project_row(row: ProjectRow, share: Share, now: int) -> Row:
     """One project as a line."""
-    folder = f"⚠ gone: {row.worktree}" if row.missing else row.worktree
+    folder = f"{row.worktree} ⚠ gone" if row.missing else row.worktree
     return Row(
         row.id,
         (

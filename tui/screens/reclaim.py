@@ -53,7 +53,7 @@ class ReclaimDialog(Dialog[Plan]):
 
     heading = "Reclaim"
     safe = "Keep everything"
-    hint = "↑ to the levels · {mark} takes one · {scope} for whom"
+    hint = "{up} to the levels · {mark} takes one · {scope} for whom"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "turn", "Choose", id="mark", show=False),
         *bindings(("scope",)),

@@ -39,7 +39,7 @@ class RescueDialog(Dialog[Plan]):
 
     heading = "Get space back, keep every session"
     safe = "Keep everything"
-    hint = "↑ to the steps · {mark} switches one"
+    hint = "{up} to the steps · {mark} switches one"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "turn", "Choose", id="mark", show=False)
     ]

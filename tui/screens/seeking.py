@@ -280,7 +280,7 @@ class Seeking(Page):
         hit, text = self.list.here, Content("")
         if hit is not None:
             talk = self.list.talks.get(hit.session_id)
-            name = f"{talk.project} · {talk.title or '(no title)'}" if talk else "gone meanwhile"
+            name = f"{talk.project} · {format.titled(talk.title)}" if talk else "gone meanwhile"
             before, place, after = parts_of(hit)
             text = Content.assemble(
                 (format.clean(f"{name} · {told(hit)}"), "bold"), "\n",

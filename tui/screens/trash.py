@@ -182,6 +182,8 @@ class TrashScreen(Fresh):
         if not plan.items:
             self._submit(plan)  # says why there is nothing
             return
+        if not self.desk.may_change():
+            return
 
         def answered(agreed: bool | None) -> None:
             if agreed:

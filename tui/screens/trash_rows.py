@@ -91,7 +91,7 @@ def complaint_of(needle: str) -> str:
 
 def batch_row(batch: TrashBatch, now: int) -> Row:
     """One batch as a line."""
-    titles = ", ".join(format.clean(title) or "(no title)" for title in batch.titles[:MOST_NAMED])
+    titles = ", ".join(format.titled(title) for title in batch.titles[:MOST_NAMED])
     more = len(batch.titles) - MOST_NAMED
     return Row(
         batch.id,
@@ -114,6 +114,6 @@ def tree_row(key: str, batch: TrashBatch, tree: BuriedTree, now: int) -> Row:
             (format.age(batch.created, now), "muted"),
             (format.count(tree.sessions), ""),
             (tree.project, "muted"),
-            (tree.title or "(no title)", ""),
+            (format.titled(tree.title), ""),
         ),
     )

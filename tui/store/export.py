@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import apsw
 
-from tui.errors import OcduError, Refused
+from tui.errors import Refused, Unexportable
 from tui.store.generations import session_tables
 from tui.store.query import fetch, scalar
 
@@ -211,7 +211,7 @@ def _check_generation(connection: apsw.Connection, source: Source, id: str) -> N
         unknown = f"NOT EXISTS ({old}) OR {unknown}"
     if "session" not in tables or scalar(connection, f"SELECT {unknown})", {"id": id}):
         first = "restore it and " if source is TRASH else ""
-        raise Refused(
+        raise Unexportable(
             f"opencode 2.x has more of {id} than 1.x could import, so nothing was written: {first}"
             "let opencode export it, or read it with `ocdu show ID --markdown FILE`."
         )
@@ -228,7 +228,7 @@ def _info(connection: apsw.Connection, source: Source, id: str) -> bytes:
         (id,),
     )
     if not rows:
-        raise OcduError(f"The session {id} is not there any more.")
+        raise Unexportable(f"The session {id} is not there any more.")
     pairs = zip(expressions, rows[0], strict=True)
     members = [b'"%s":%s' % (name.encode(), value) for name, value in pairs if value is not None]
     return b"{" + b",".join(members) + b"}"

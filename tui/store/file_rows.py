@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tui.format import size
+from tui.format import count, plural, size
 from tui.records import FileRow
 from tui.store.file_kinds import KINDS, Pile, Sorter, Verdict
 from tui.store.json_era import JsonEra
@@ -138,9 +138,10 @@ class _Lines:
     def _says(self, id: str) -> str:
         kind, _, rest = id.partition("/")
         if kind == "database" and rest in self.known.counts:
-            return f"Database with {self.known.counts[rest]} sessions."
+            return f"Database with {plural(self.known.counts[rest], 'session')}."
         if id == "storage/json":
-            return f"{self.era.sessions} sessions; {self.era.lost_sessions} of them only here."
+            held = plural(self.era.sessions, "session")
+            return f"{held}; {count(self.era.lost_sessions)} of them only here."
         return KINDS[kind]
 
 

@@ -70,7 +70,8 @@ _PARTS = f"""SELECT rowid, CAST(id AS BLOB), CAST(message_id AS BLOB), time_crea
       data ->> '$.state.input.filePath', data ->> '$.state.input.description',
       data ->> '$.filename', data ->> '$.text', data ->> '$.prompt',
       CASE json_type(data, '$.files') WHEN 'array'
-      THEN 'of ' || json_array_length(data, '$.files') || ' files' END),
+      THEN 'of ' || json_array_length(data, '$.files')
+        || iif(json_array_length(data, '$.files') = 1, ' file', ' files') END),
       1, {GLIMPSE}),
     json_extract(data, '$.state.time.compacted'),
     substr(data ->> '$.state.output', 1, {len(MARKER) + 1}),

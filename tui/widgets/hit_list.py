@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.format import AGE_CELLS, age, cells, clean, clip, fit
+from tui.format import AGE_CELLS, age, cells, clean, clip, fit, titled
 from tui.records import Hit
 from tui.widgets.line_list import LineList, Piece, heading_piece
 
@@ -103,7 +103,7 @@ class HitList(LineList):
         if kind:
             yield fit(told(hit), kind), "error" if hit.kind == "error" else "muted"
             yield "  ", ""
-        name = (clean(talk.title).strip() or "(no title)") if talk else "(gone)"
+        name = titled(talk.title) if talk else "(gone)"
         badge = "▣ " if talk and talk.archived else ""
         yield fit(badge + name, title), "" if talk else "muted"
         yield "  ", ""

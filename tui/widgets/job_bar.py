@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from textual.app import RenderResult
 from textual.content import Content
 from textual.reactive import reactive
@@ -110,23 +112,51 @@ def writing_line(writing: Writing, width: int, keys: Keys) -> Content:
     return Content.assemble(line, " " * room, (hint, "$foreground-muted"))
 
 
+class _Shape(NamedTuple):
+    """How much of a job is told."""
+
+    named: bool
+    bar: int
+    phase: bool
+    short: bool
+    """The most important of the keys alone."""
+
+
+SHAPES = (
+    _Shape(True, 15, True, False), _Shape(True, 5, True, False), _Shape(True, 5, False, False),
+    _Shape(True, 0, False, True), _Shape(False, 0, False, True),
+)  # fmt: skip
+"""From the longest; the shortest fits into 40 cells with all that matters."""
+
+
 def job_line(jobs: Jobs, now: int, width: int, keys: Keys) -> Content:
-    """The job bar as one line of at most `width` cells."""
-    pause = keys["pause"]
-    hint = f"{pause} goes on" if jobs.paused else f"{pause} pauses  {keys['cancel']} stops"
+    """The job bar as one line of at most `width` cells: what has no room gives way, and of the
+    rest how far it is and the key that stops it are the last."""
     if jobs.running is None:
         return Content(f" ◷ {_waiting(jobs, keys)}").truncate(width, ellipsis=True)
+    for shape in SHAPES:
+        line, hint = _told(jobs, jobs.running, now, shape), _hint(jobs, keys, shape.short)
+        room = width - line.cell_length - len(hint) - 1
+        if room >= 1:
+            return Content.assemble(line, " " * room, (hint, "$foreground-muted"))
+    return line.truncate(width, ellipsis=True)
+
+
+def _told(jobs: Jobs, running: Running, now: int, shape: _Shape) -> Content:
     head = Content.assemble(
         (" ‖ " if jobs.paused else " ▶ ", "$text-warning" if jobs.paused else "$text-success"),
-        format.clean(_title(jobs.running)),
+        format.clean(_title(running, shape.named)),
     )
-    tail = _progress(jobs.running, now)
-    more = f"  +{len(jobs.waiting)} waiting" if jobs.waiting else ""
-    line = Content.assemble(head, "  ", tail, (more, "$foreground-muted"))
-    room = width - line.cell_length - len(hint) - 1
-    if room < 1:
-        return line.truncate(width, ellipsis=True)
-    return Content.assemble(line, " " * room, (hint, "$foreground-muted"))
+    more = f"  +{len(jobs.waiting)} waiting" if jobs.waiting and not shape.short else ""
+    return Content.assemble(head, "  ", _progress(running, now, shape), (more, "$foreground-muted"))
+
+
+def _hint(jobs: Jobs, keys: Keys, short: bool) -> str:
+    pause, stops = keys["pause"], f"{keys['cancel']} stops"
+    first = f"{pause} goes on" if jobs.paused else f"{pause} pauses"
+    if short:
+        return first if jobs.paused else stops
+    return f"{first}  {stops}"
 
 
 def _waiting(jobs: Jobs, keys: Keys) -> str:
@@ -136,30 +166,32 @@ def _waiting(jobs: Jobs, keys: Keys) -> str:
     return f"{format.plural(len(jobs.waiting), 'job')} waiting"
 
 
-def _title(running: Running) -> str:
+def _title(running: Running, named: bool) -> str:
     plan = running.plan
     doing = DOING.get(plan.verb, plan.verb)
+    if not named:
+        return doing
     if len(plan.items) == 1:
-        return f"{doing} “{format.clip(plan.items[0].title, 28)}”"
+        return f"{doing} “{format.clip(format.titled(plan.items[0].title), 28)}”"
     sessions = plan.totals.sessions
     return f"{doing} {format.plural(sessions, 'session')}" if sessions else doing
 
 
-def _progress(running: Running, now: int) -> Content:
+def _progress(running: Running, now: int, shape: _Shape) -> Content:
     step = running.step
     if step is None:
         return Content.styled("starting", "$foreground-muted")
     part = step.done / step.total if step.total else None
-    words = [step.phase] if step.phase else []
+    words = [step.phase] if step.phase and shape.phase else []
     if part is not None:
         words.append(f"{part:4.0%}")
     if step.bytes:
         words.append(format.size(step.bytes))
-    if left := _time_left(running, now):
+    if shape.phase and (left := _time_left(running, now)):
         words.append(left)
-    bar = format.share_bar(part, 15)
+    bar = f"{format.share_bar(part, shape.bar)}" if shape.bar else ""
     return Content.assemble(
-        (bar, "$primary on $primary-muted"), "  ", format.clean("  ".join(words))
+        (bar, "$primary on $primary-muted"), "  " if bar else "", format.clean("  ".join(words))
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from tui.format import SIZE_CELLS, cells, clean, clip, count, fit, size
+from tui.format import SIZE_CELLS, cells, clean, clip, count, fit, size, titled
 from tui.policy.plan import Item, Plan
 from tui.widgets.line_list import LineList, Piece, heading_piece, spread
 
@@ -96,7 +96,7 @@ class PlanTable(LineList):
             number = item.totals.sessions or len(item.sessions)
             right.append(("  " + fit(count(number), sessions, right=True), "muted"))
         room = width - sum(cells(text) for text, _ in (*left, *right))
-        left.append((clip(clean(item.title).strip() or "(no title)", room), ""))
+        left.append((clip(titled(item.title), room), ""))
         return spread(left, right, width)
 
     def _columns(self, width: int) -> tuple[int, int, int]:

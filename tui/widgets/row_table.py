@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
-from tui.format import cells, clean, fit
+from tui.format import cells, clean, fit, tail
 from tui.widgets.line_list import HEADING, LineList, Piece, heading_piece
 
 
@@ -22,6 +22,8 @@ class Column(NamedTuple):
     right: bool = False
     from_width: int = 0
     """Left out where the table is narrower than this."""
+    path: bool = False
+    """Cut at its beginning: what tells paths apart is their end."""
 
 
 class Row(NamedTuple):
@@ -96,7 +98,8 @@ class RowTable(LineList):
         for at, (column, wide) in enumerate(self._widths(width)):
             text, look = shown[column]
             yield " " if at == 0 else "  ", ""
-            yield fit(clean(text), wide, column.right), look
+            said = clean(text)
+            yield fit(tail(said, wide) if column.path else said, wide, column.right), look
 
     def _widths(self, width: int) -> list[tuple[Column, int]]:
         """The columns that have room, and their cells."""

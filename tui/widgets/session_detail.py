@@ -129,7 +129,7 @@ def detail_text(shown: Shown, width: int, height: int = 0) -> Content:
 
 def _who(shown: Shown, width: int) -> Iterator[Content]:
     detail, row = shown.detail, shown.detail.row
-    yield Content.styled(_cut(row.title or "(no title)", width), "bold")
+    yield Content.styled(_cut(format.titled(row.title), width), "bold")
     yield Content.styled(_cut(row.id, width), "$foreground-muted")
     gone = "  ⚠ gone" if row.missing else ""
     yield Content.assemble(

@@ -13,7 +13,6 @@ from tui.format import (
     SIZE_CELLS,
     age,
     cells,
-    clean,
     clip,
     count,
     fit,
@@ -22,6 +21,7 @@ from tui.format import (
     plural,
     share_bar,
     size,
+    titled,
 )
 from tui.line import Line
 from tui.ordering import Sort
@@ -166,7 +166,7 @@ def _title(line: Line, width: int, mixed: bool) -> list[Piece]:
         name, look = line.group.label, "strong"
     else:
         assert line.row is not None
-        name, look = clean(line.row.title).strip() or "(no title)", "muted" if line.context else ""
+        name, look = titled(line.row.title), "muted" if line.context else ""
     room = width - len(indent)
     badges = _fitting(_badges(line, mixed), room, cells(name))
     taken = sum(cells(text) + 2 for text, _ in badges)
@@ -204,9 +204,13 @@ def _badges(line: Line, mixed: bool) -> list[Badge]:
 
 def _fitting(badges: list[Badge], room: int, name: int) -> list[Piece]:
     """The badges with words where the name (in cells) keeps its room, else glyphs, else fewer."""
-    long = [(text, look) for _, text, look in badges]
-    if room - sum(cells(text) + 2 for text, _ in long) >= min(_TITLE_AMPLE, name):
-        return long
+    for shortened in range(len(badges) + 1):
+        mixed = [
+            (glyph if at < shortened else words, look)
+            for at, (glyph, words, look) in enumerate(badges)
+        ]
+        if room - sum(cells(text) + 2 for text, _ in mixed) >= min(_TITLE_AMPLE, name):
+            return mixed
     short = [(text, look) for text, _, look in badges]
     while short and room - sum(cells(text) + 2 for text, _ in short) < min(_TITLE_LEAST, name):
         short.pop(0)

@@ -29,6 +29,8 @@ class Status(NamedTuple):
     """What can be got back without deleting a session, "about 55 MB"; "" for nothing to say."""
     trash_bytes: int = 0
     """Octets of the trash; 0 while it is too small to be named."""
+    trash_key: str = ""
+    """What shows it."""
 
 
 class StatusHeader(Widget):
@@ -60,7 +62,7 @@ def status_line(status: Status, width: int) -> Content:
         right = Content("")
     path_room = room - _cells(left) - right.cell_length - 4
     if status.path and path_room >= 8:
-        path = _tail(status.path, path_room)
+        path = format.tail(format.clean(status.path), path_room)
         left.insert(1, (0, Content.styled(path, "$foreground-muted")))
     gap = max(1, room - _cells(left) - right.cell_length)
     return Content.assemble(_joined(left), " " * gap, right)
@@ -75,7 +77,7 @@ def _left_parts(status: Status) -> list[Part]:
         if status.wal_bytes:
             parts.append((2, Content(f"+ {format.size(status.wal_bytes)} wal")))
     if status.trash_bytes:
-        text = f"trash {format.size(status.trash_bytes)} (4)"
+        text = f"trash {format.size(status.trash_bytes)} (key {status.trash_key})"
         parts.append((4, Content.styled(text, "$text-warning")))
     if status.free_disk is not None:
         low = status.free_disk < LOW_DISK
@@ -100,16 +102,6 @@ def _get_back(status: Status) -> Content:
     return Content.assemble(
         (status.get_back, "bold $text-success"), (" to get back", "$text-success")
     )
-
-
-def _tail(path: str, cells: int) -> str:
-    """The end of a path says more than its beginning."""
-    shown = format.clean(path)
-    if format.cells(shown) <= cells:
-        return shown
-    while shown and format.cells(shown) > cells - 1:
-        shown = shown[1:]
-    return "…" + shown
 
 
 def _joined(parts: list[Part]) -> Content:

@@ -9,7 +9,8 @@ from textual.widgets import Static
 
 LINES = (
     "Each line is a session with its subagents: its size, its share, its last use.",
-    "↑ ↓ move, → opens; {filter} filters, {search} searches what was said, {open} reads.",
+    "{up} {down} move, {right} opens; {filter} filters, {search} searches what was said, {open} "
+    "reads.",
     "{rescue} gets space back without deleting a session; {vacuum} gives it to the disk.",
     "{prune_tree} moves a tree to the trash, {archive} archives it; {undo} undoes both.",
     "{show_dashboard} shows where the bytes are, {help} every key. Esc puts this away for good.",

@@ -193,7 +193,8 @@ def _outcome(plan: Plan, work: Work, problem: str, freed: int, batch: str | None
     ending: Ending = "done" if tally.taken != Totals() else "nothing"
     if problem or work.finished < len(plan):
         ending = "partial"
-        message = f"Stopped after {work.finished} of {len(plan)} sessions; the rest is untouched."
+        of = format.plural(len(plan), "session")
+        message = f"Stopped after {format.count(work.finished)} of {of}; the rest is untouched."
         message = f"{message} {problem}".rstrip()
     elif ending == "done":
         taken = f"{format.size(done.bytes)} in {told(done, levels_of(plan))}"

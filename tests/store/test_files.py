@@ -137,7 +137,7 @@ def test_a_database_of_another_channel_owns_files_as_well(tmp_path: Path) -> Non
     assert rows["session_diff/owned"].files == 2
     assert "session_diff/old" not in rows
     assert rows[f"snapshot/{DEAD}"].reason == "owned"
-    assert rows["database/opencode-dev.db"].says == "Database with 1 sessions."
+    assert rows["database/opencode-dev.db"].says == "Database with 1 session."
 
 
 def test_nothing_is_an_orphan_while_a_database_cannot_be_read(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_the_json_era_may_go_when_all_of_it_is_in_the_database(tmp_path: Path) -
     json_era(folder, KNOWN)
     row = rows_in(folder)["storage/json"]
     assert row.safe, row.why
-    assert row.says == "1 sessions; 0 of them only here."
+    assert row.says == "1 session; 0 of them only here."
 
 
 def unknown_session(folder: Path) -> None:

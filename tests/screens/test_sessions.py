@@ -199,10 +199,11 @@ async def test_the_keyboard_scrolls_details_that_do_not_fit(tmp_path: Path) -> N
     async with visit(garden(tmp_path), (110, 14)) as here:
         panel = here.screen.query_one(SessionDetailPanel)
         await here.go_to("ses_planttrees")
+        await here.until(lambda: isinstance(panel.shown, Shown) and bool(panel.shown.detail.kinds))
         await here.until(lambda: panel.is_cut and panel.max_scroll_y > 0)
         assert "Scroll details" in [key.title for key in here.screen.query_one(KeyBar).keys]
         await here.press(*["J"] * 9)
-        assert panel.scroll_offset.y == panel.max_scroll_y > 0
+        await here.until(lambda: panel.scroll_offset.y == panel.max_scroll_y > 0)
         assert here.tree.cursor_id == "ses_planttrees", "the cursor stays"
         last = panel.text.plain.splitlines()[-1].strip()
         drawn = panel.render_line(panel.size.height - 1).text

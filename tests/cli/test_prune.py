@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Ocdu, Said
 from tests.factories import days_ago, execute, make_database, session
+from tui.format import size
 
 
 def ids(path: Path) -> set[str]:
@@ -80,6 +81,12 @@ def test_only_trees_whose_directory_is_gone(ocdu: Ocdu, tmp_path: Path) -> None:
     given.append(session("gone", active=days_ago(90), directory=str(tmp_path / "no")))
     path = make_database(tmp_path / "o.db", given)
     assert planned(ocdu("prune", "--missing", "--json", "--db", path)) == {"ses_gone"}
+
+
+def test_the_plan_says_what_becomes_free_beside_what_it_holds(ocdu: Ocdu, garden: Path) -> None:
+    free = ocdu("prune", "ses_old", "--json", "--db", garden).json["predicted_bytes"]
+    said = ocdu("prune", "ses_old", "--dry-run", "--db", garden)
+    assert f"About {size(free)} of the file become free." in said.out
 
 
 def test_a_pinned_tree_stays_unless_it_is_named(ocdu: Ocdu, garden: Path) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button
+from textual.widgets import Button, Static
 
 from tests.factories import count_rows
 from tests.picture import assert_sound, but_history, picture
 from tests.visit import garden, visit
+from tui.format import size
 from tui.screens.confirm import ConfirmDialog
 from tui.screens.prune import PruneDialog
+from tui.widgets.get_back_table import GetBackTable
 
 TREE = {"ses_planttrees", "ses_digholes", "ses_buyapples"}
 
@@ -67,6 +69,19 @@ async def test_enter_on_the_safe_button_keeps_everything(tmp_path: Path) -> None
         await here.press("p", "enter")
         await here.idle()
         assert here.sessions() == before
+
+
+async def test_the_dialog_promises_the_free_bytes_that_the_dashboard_does(tmp_path: Path) -> None:
+    async with visit(garden(tmp_path)) as here:
+        await here.press("2")
+        await here.idle()
+        line = next(row for row in here.screen.query_one(GetBackTable).rows if "idle" in str(row))
+        await here.press("p")
+        assert isinstance(here.screen, PruneDialog)
+        promised = size(here.screen.plan.predicted_bytes)
+        told = str(here.screen.query_one("#counts", Static).content)
+        assert f"about {promised} of the file become free" in told
+        assert promised in str(line), "one number for one deed"
 
 
 async def test_the_policy_dialog_prunes_exactly_what_it_showed(tmp_path: Path) -> None:

@@ -210,6 +210,7 @@ def _item_json(item: Item) -> dict[str, Any]:
 def plan_text(plan: Plan) -> str:
     """The plan for people: its first items, the totals, and what was left out."""
     from tui.format import count, size, titled
+    from tui.policy.giving_back import FREES_PAGES
 
     if not plan.items:
         return ""
@@ -227,6 +228,8 @@ def plan_text(plan: Plan) -> str:
         lines.append(f"… and {count(len(plan) - MOST_ITEMS)} more")
     lines.append("")
     lines.append("Together: " + totals_text(plan.totals))
+    if plan.verb in FREES_PAGES and plan.predicted_bytes:
+        lines.append(f"About {size(plan.predicted_bytes)} of the file become free.")
     if plan.excluded:
         reasons = (f"{count(n)} {reason}" for reason, n in sorted(plan.excluded.items()))
         lines.append("Left out: " + ", ".join(reasons))

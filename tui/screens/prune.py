@@ -205,6 +205,8 @@ def counts(plan: Plan) -> str:
         )
         if number
     ]
+    if plan.predicted_bytes:
+        named.append(f"about {format.size(plan.predicted_bytes)} of the file become free")
     return " · ".join(named)
 
 

@@ -80,7 +80,7 @@ async def test_the_dialog_promises_the_free_bytes_that_the_dashboard_does(tmp_pa
         assert isinstance(here.screen, PruneDialog)
         promised = size(here.screen.plan.predicted_bytes)
         told = str(here.screen.query_one("#counts", Static).content)
-        assert f"about {promised} of the file become free" in told
+        assert f"frees about {promised}" in told
         assert promised in str(line), "one number for one deed"
 
 

@@ -206,7 +206,7 @@ def counts(plan: Plan) -> str:
         if number
     ]
     if plan.predicted_bytes:
-        named.append(f"about {format.size(plan.predicted_bytes)} of the file become free")
+        named.append(f"frees about {format.size(plan.predicted_bytes)}")
     return " · ".join(named)
 
 

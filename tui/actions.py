@@ -58,7 +58,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vacuum", "V", "Vacuum", "Give free pages back to the disk", "Act", footer=True),
     Action("rescue", "x", "Get back", "Get back as much as possible without deleting a session", "Act", footer=True),
     Action("checkpoint", "c", "Checkpoint", "Fold the write-ahead log into the database", "Act"),
-    Action("undo", "u", "Undo", "Undo the last archive or prune", "Act", footer=True),
+    Action("undo", "u", "Undo", "Undo what was done last", "Act", footer=True),
     Action("redo", "U", "Redo", "Do again what was undone last", "Act"),
     Action("pin", "P", "Pin", "Pin or unpin the tree: pinned trees are never in a plan", "Act"),
     Action("consent", "B", "Background", "Whether ocdu may drop by itself what opencode marked as compacted", "Act"),

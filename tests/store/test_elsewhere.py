@@ -53,3 +53,19 @@ def test_no_link_is_followed(temporary: Path) -> None:
     os.utime(link, (1, 1), follow_symlinks=False)
     was_read(to_read(Path("/trash/batch.reading")))
     assert (kept / "file").exists()
+
+
+def test_what_somebody_else_left_is_not_ours_to_remove(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = left_behind(temporary, LONG_AGO + 60)
+    own = Path.lstat
+
+    def of_somebody(path: Path) -> os.stat_result:
+        found = list(own(path))
+        found[4] += path == left  # its owner
+        return os.stat_result(found)
+
+    monkeypatch.setattr(Path, "lstat", of_somebody)
+    was_read(to_read(Path("/trash/batch.reading")))
+    assert (left / "batch.reading").exists()

@@ -155,3 +155,10 @@ def test_a_file_is_private_whole_and_never_overwrites(tmp_path: Path) -> None:
         write(b"half")
         raise OcduError("no")
     assert not (tmp_path / "half.json").exists()
+
+
+def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 125 + ".json")
+    with new_file(path) as write:
+        write(b"{}")
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == [path.name]

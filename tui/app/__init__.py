@@ -225,7 +225,7 @@ class OcduApp(Exporting):
         self.ask(self.plan_checkpoint, self._decided, group="order")
 
     def action_undo(self) -> None:
-        """Undo the last archive or prune."""
+        """Undo what was done last."""
         self.ask(self.plan_undo, self._decided, group="order")
 
     def action_redo(self) -> None:

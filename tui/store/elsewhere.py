@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from contextlib import suppress
@@ -23,7 +22,7 @@ def to_read(target: Path) -> Path:
     if hindrance(target.parent) is None:
         return target
     folder = Path(mkdtemp(prefix=ELSEWHERE))
-    _remove_left(folder.parent)
+    _remove_left(folder)
     return folder / target.name
 
 
@@ -34,10 +33,12 @@ def was_read(plain: Path) -> None:
         plain.parent.rmdir()
 
 
-def _remove_left(folder: Path) -> None:
-    """Whole conversations that a reader left who was killed: nobody else looks for them here."""
-    for each in folder.glob(f"{ELSEWHERE}*"):
+def _remove_left(ours: Path) -> None:
+    """Whole conversations that a reader of this user left beside it who was killed: nobody else
+    looks for them here."""
+    owner = ours.lstat().st_uid
+    for each in ours.parent.glob(f"{ELSEWHERE}*"):
         with suppress(OSError):
-            is_left = time.time() - each.lstat().st_mtime > LONG_AGO
-            if is_left and os.access(each, os.W_OK):
+            found = each.lstat()
+            if found.st_uid == owner and time.time() - found.st_mtime > LONG_AGO:
                 shutil.rmtree(each)  # which follows no link

@@ -12,6 +12,7 @@ Works on an attached batch of the trash and on a live database alike.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,7 +98,7 @@ def new_file(path: Path) -> Iterator[Write]:
 
     Raises Refused when it exists, for nothing is ever overwritten, and when it cannot be written.
     """
-    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    beside = path.with_name(f".ocdu-{secrets.token_hex(8)}.part")  # short, as `path` need not be
     with writable(path):
         if os.path.lexists(path):
             raise FileExistsError(path)
